@@ -1,0 +1,192 @@
+"""Which classes arrive when: the class-incremental scenario, in pure Python.
+
+A scenario is a list of classes, the order in which they are learnt, and a task such as "15-5": 15 classes in the
+base step (step 0), then 5 in every later step. Everywhere below the loader a class is known by its *index*, its
+place in the order of learning: 0 is background, 1 .. N are the classes. `Scenario.order` leads back to the labels of
+the data set.
+
+A setting says which images a step may use and what is annotated in them (Cermelli et al., CVPR 2020, section 3;
+"sequential" after Douillard & Lesort's Continuum):
+
+============  ===========================================  ==================================
+setting       images of step t                             annotated
+============  ===========================================  ==================================
+overlapped    contain a class of step t                    classes of step t
+disjoint      as overlapped, and no class of a later step  classes of step t
+sequential    as disjoint                                  classes of steps 0 .. t
+============  ===========================================  ==================================
+
+Whatever is not annotated is background: that is the background shift.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from satkit.choices import UsageError, unknown
+
+SETTINGS = ("overlapped", "disjoint", "sequential")
+VOC_TASKS = ("19-1", "15-5", "15-1", "10-10", "10-5", "10-1", "5-3", "5-5", "5-1", "2-2", "2-1")
+OFFLINE = "offline"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One increment: the class indices learnt before, now and later. Step 0 is the base step."""
+
+    index: int
+    old: tuple[int, ...]
+    new: tuple[int, ...]
+    future: tuple[int, ...]
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Classes of this and all earlier steps, without background."""
+        return self.old + self.new
+
+    @property
+    def num_old(self) -> int:
+        """Output channels of the teacher: background and every old class (0 at the base step)."""
+        return len(self.old) + 1 if self.old else 0
+
+    @property
+    def num_outputs(self) -> int:
+        """Output channels of the student: background and every class seen so far."""
+        return len(self.seen) + 1
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Data set classes, order, task and setting, as a tuple of steps.
+
+    Attributes:
+        task: The task's name, e.g. "15-5".
+        setting: One of `SETTINGS`.
+        order: Data set label of each class in the order of learning; index 1 is `order[0]`.
+        names: Class names in the order of learning, `names[0]` is "background".
+        steps: One `Step` per increment.
+    """
+
+    task: str
+    setting: str
+    order: tuple[int, ...]
+    names: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def base(self) -> tuple[int, ...]:
+        """Classes of the base step."""
+        return self.steps[0].new
+
+    @property
+    def added(self) -> tuple[int, ...]:
+        """Classes of all later steps."""
+        return tuple(index for step in self.steps[1:] for index in step.new)
+
+    @property
+    def learnt_at(self) -> tuple[int, ...]:
+        """Index of the step that each class index is learnt in; background counts as learnt in the base step."""
+        return (0, *(step.index for step in self.steps for _ in step.new))
+
+    def joint(self) -> "Scenario":
+        """The same classes learnt all at once: the upper bound that the field calls joint training."""
+        return _build(OFFLINE, (len(self.order),), self.setting, self.order, self.names)
+
+    def training_table(self, step: Step) -> dict[int, int]:
+        """Data set label -> class index, for the labels that the annotator of this step shows."""
+        shown = step.seen if self.setting == "sequential" else step.new
+        return {self.order[index - 1]: index for index in shown}
+
+    def test_table(self, step: Step) -> dict[int, int]:
+        """Data set label -> class index, for every class seen so far."""
+        return {self.order[index - 1]: index for index in step.seen}
+
+    def contains_image(self, step: Step, present: Sequence[int]) -> bool:
+        """Whether an image belongs to a step's training images.
+
+        Args:
+            present: Data set labels that occur in the image's full annotation.
+        """
+        wanted = {self.order[index - 1] for index in step.new}
+        later = {self.order[index - 1] for index in step.future}
+        found = set(present)
+        return bool(found & wanted) and (self.setting == "overlapped" or not found & later)
+
+
+def task_sizes(task: str, num_classes: int) -> tuple[int, ...]:
+    """Number of classes of each step of a task.
+
+    Raises:
+        UsageError: If the task is not of the form A-B, or does not divide the classes.
+    """
+    if task == OFFLINE:
+        return (num_classes,)
+    valid = _valid_tasks(num_classes)
+    match = re.fullmatch(r"(\d+)-(\d+)", task)
+    if not match:
+        raise unknown("task", task, [*valid, OFFLINE])
+    base, increment = int(match[1]), int(match[2])
+    rest = num_classes - base
+    if base < 1 or increment < 1 or rest < increment or rest % increment:
+        raise UsageError(
+            f"Task {task!r} must divide the {num_classes} classes: after {base} base classes {rest} remain, "
+            f"which steps of {increment} do not fill. Choose for example one of: {', '.join(valid)}, {OFFLINE}."
+        )
+    return (base, *[increment] * (rest // increment))
+
+
+def scenario(
+    names: Sequence[str],
+    task: str = "15-5",
+    setting: str = "overlapped",
+    order: Sequence[int] | None = None,
+) -> Scenario:
+    """Build a scenario.
+
+    Args:
+        names: Class names by data set label; `names[0]` is background.
+        task: "A-B": A base classes, then B a step until the classes are used up; or "offline".
+        setting: One of `SETTINGS`.
+        order: Data set labels in the order of learning, each of 1 .. N once; None keeps the data set's order.
+
+    Raises:
+        UsageError: For an unknown task or setting, or an order that is not a permutation.
+    """
+    if setting not in SETTINGS:
+        raise unknown("setting", setting, SETTINGS)
+    num_classes = len(names) - 1
+    order = tuple(range(1, num_classes + 1)) if not order else tuple(int(label) for label in order)
+    if sorted(order) != list(range(1, num_classes + 1)):
+        raise UsageError(
+            f"The class order must hold every label of 1..{num_classes} once, got {list(order)}. "
+            "Background (0) is never part of it."
+        )
+    ordered = (names[0], *[names[label] for label in order])
+    return _build(task, task_sizes(task, num_classes), setting, order, ordered)
+
+
+def _build(task, sizes, setting, order, names) -> Scenario:
+    steps, first = [], 1
+    last = len(order)
+    for index, size in enumerate(sizes):
+        steps.append(
+            Step(
+                index,
+                old=tuple(range(1, first)),
+                new=tuple(range(first, first + size)),
+                future=tuple(range(first + size, last + 1)),
+            )
+        )
+        first += size
+    return Scenario(task, setting, tuple(order), tuple(names), tuple(steps))
+
+
+def _valid_tasks(num_classes: int) -> list[str]:
+    def divides(task: str) -> bool:
+        base, increment = map(int, task.split("-"))
+        rest = num_classes - base
+        return base >= 1 and rest >= increment and rest % increment == 0
+
+    usual = [task for task in VOC_TASKS if num_classes == 20 and divides(task)]
+    half = (num_classes + 1) // 2
+    return usual or [f"{half}-{num_classes - half}", f"{half}-1"]

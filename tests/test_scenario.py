@@ -1,0 +1,170 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from satkit.choices import UsageError
+from satkit.scenario import OFFLINE, SETTINGS, scenario, task_sizes
+
+DATA = Path(os.environ.get("SATKIT_TEST_DATA", Path(__file__).parents[1] / "../shared/data"))
+PRESENCE = DATA / "voc2012_presence.npz"
+
+NAMES = ("background", *(f"class {label}" for label in range(1, 21)))
+SIX = ("background", "a", "b", "c", "d", "e", "f")
+
+
+@pytest.mark.parametrize(
+    ("task", "sizes"),
+    [
+        ("19-1", (19, 1)),
+        ("15-5", (15, 5)),
+        ("15-1", (15, 1, 1, 1, 1, 1)),
+        ("10-1", (10, *[1] * 10)),
+        ("5-3", (5, 3, 3, 3, 3, 3)),
+        (OFFLINE, (20,)),
+    ],
+)
+def test_a_task_divides_the_classes(task, sizes):
+    assert task_sizes(task, 20) == sizes
+    assert tuple(len(step.new) for step in scenario(NAMES, task).steps) == sizes
+
+
+@pytest.mark.parametrize("task", ["15-1", "10-10", "5-3", OFFLINE])
+def test_every_class_is_new_once_and_then_old(task):
+    steps = scenario(NAMES, task).steps
+    assert [index for step in steps for index in step.new] == list(range(1, 21))
+    for number, step in enumerate(steps):
+        assert step.index == number
+        assert step.old == tuple(index for earlier in steps[:number] for index in earlier.new)
+        assert sorted(step.old + step.new + step.future) == list(range(1, 21))
+        assert step.seen == step.old + step.new
+
+
+def test_outputs_count_background_and_everything_seen():
+    steps = scenario(NAMES, "15-1").steps
+    assert [step.num_outputs for step in steps] == [16, 17, 18, 19, 20, 21]
+    assert [step.num_old for step in steps] == [0, 16, 17, 18, 19, 20]
+
+
+def test_base_and_added_are_the_first_and_all_later_classes():
+    built = scenario(SIX, "2-2")
+    assert (built.base, built.added) == ((1, 2), (3, 4, 5, 6))
+
+
+def test_an_order_renames_indices_and_leads_back_to_labels():
+    built = scenario(SIX, "4-2", order=[6, 5, 4, 3, 2, 1])
+    assert built.names == ("background", "f", "e", "d", "c", "b", "a")
+    assert built.training_table(built.steps[0]) == {6: 1, 5: 2, 4: 3, 3: 4}
+    assert built.training_table(built.steps[1]) == {2: 5, 1: 6}
+    assert built.test_table(built.steps[1]) == {6: 1, 5: 2, 4: 3, 3: 4, 2: 5, 1: 6}
+
+
+def test_the_annotator_shows_old_classes_only_in_the_sequential_setting():
+    for setting in SETTINGS:
+        built = scenario(SIX, "2-2", setting)
+        shown = set(built.training_table(built.steps[1]))
+        assert shown == ({1, 2, 3, 4} if setting == "sequential" else {3, 4})
+
+
+@pytest.mark.parametrize(
+    ("present", "overlapped", "disjoint"),
+    [
+        ([0, 3], True, True),
+        ([0, 1, 3], True, True),  # an old class does not matter
+        ([0, 3, 5], True, False),  # a future class does, where steps are disjoint
+        ([0, 1], False, False),
+        ([0, 5], False, False),
+        ([0], False, False),
+        ([3, 255], True, True),
+    ],
+)
+def test_an_image_belongs_to_a_step_by_what_it_shows(present, overlapped, disjoint):
+    for setting, expected in (("overlapped", overlapped), ("disjoint", disjoint), ("sequential", disjoint)):
+        built = scenario(SIX, "2-2", setting)
+        assert built.contains_image(built.steps[1], present) is expected
+
+
+def test_images_are_filtered_by_labels_of_the_data_set_not_by_index():
+    built = scenario(SIX, "4-2", order=[6, 5, 4, 3, 2, 1])
+    assert built.contains_image(built.steps[1], [1])
+    assert not built.contains_image(built.steps[1], [6])
+    disjoint = scenario(SIX, "4-2", "disjoint", order=[6, 5, 4, 3, 2, 1])
+    assert not disjoint.contains_image(disjoint.steps[0], [6, 1]), "1 is learnt last"
+    assert disjoint.contains_image(disjoint.steps[0], [6, 5])
+
+
+def test_joint_training_sees_all_classes_in_one_step():
+    built = scenario(SIX, "2-2", "disjoint", order=[2, 1, 3, 4, 5, 6])
+    joint = built.joint()
+    assert (joint.task, joint.setting, joint.order, joint.names) == (
+        OFFLINE,
+        "disjoint",
+        built.order,
+        built.names,
+    )
+    assert [step.new for step in joint.steps] == [(1, 2, 3, 4, 5, 6)]
+
+
+def test_no_order_and_an_empty_order_are_the_order_of_the_data_set():
+    assert scenario(SIX, "2-2", order=()) == scenario(SIX, "2-2", order=[1, 2, 3, 4, 5, 6]) == scenario(SIX, "2-2")
+
+
+@pytest.mark.parametrize("order", [[1, 2, 3], [0, 1, 2, 3, 4, 5], [1, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 7]])
+def test_an_order_that_is_no_permutation_is_refused(order):
+    with pytest.raises(UsageError, match="every label of 1..6 once, got"):
+        scenario(SIX, "2-2", order=order)
+
+
+def test_an_unknown_setting_is_named_with_the_nearest():
+    with pytest.raises(UsageError, match="Unknown setting 'overlaped'. Did you mean 'overlapped'"):
+        scenario(SIX, "2-2", "overlaped")
+
+
+def test_a_task_that_is_no_task_is_named_with_the_nearest():
+    with pytest.raises(UsageError, match="Unknown task '15_5'. Did you mean '15-5'"):
+        scenario(NAMES, "15_5")
+
+
+@pytest.mark.parametrize("task", ["15-2", "0-1", "20-1", "15-0", "21-1"])
+def test_a_task_that_does_not_divide_the_classes_says_why_and_what_does(task):
+    with pytest.raises(UsageError, match="must divide the 20 classes: .* 19-1, 15-5"):
+        scenario(NAMES, task)
+
+
+# Images of each step on VOC 2012 with SBD, counted from its masks: overlapped, disjoint, test.
+VOC_COUNTS = {
+    "19-1": ((10410, 548), (10034, 548), (1421, 1449)),
+    "15-5": ((9568, 2145), (8437, 2145), (1240, 1449)),
+    "15-1": (
+        (9568, 487, 299, 491, 500, 548),
+        (8437, 378, 299, 420, 500, 548),
+        (1240, 1277, 1329, 1353, 1421, 1449),
+    ),
+    "10-1": (
+        (6139, 528, 1177, 444, 482, 3898, 487, 299, 491, 500, 548),
+        (3706, 188, 868, 227, 201, 3247, 378, 299, 420, 500, 548),
+        (869, 893, 1005, 1081, 1140, 1240, 1277, 1329, 1353, 1421, 1449),
+    ),
+    "5-3": (
+        (2836, 2331, 1542, 2095, 4484, 1468),
+        (1753, 1517, 624, 1296, 3924, 1468),
+        (433, 699, 893, 1140, 1329, 1449),
+    ),
+}
+
+
+@pytest.mark.skipif(not PRESENCE.is_file(), reason=f"needs {PRESENCE} (set SATKIT_TEST_DATA)")
+@pytest.mark.parametrize("task", VOC_COUNTS)
+def test_images_per_step_on_the_whole_of_voc(task):
+    stored = np.load(PRESENCE)
+    rows = {part: stored["present"][[str(s).startswith(part) for s in stored["split"]]] for part in ("train", "val")}
+    assert (len(rows["train"]), len(rows["val"])) == (10582, 1449)
+    present = [np.flatnonzero(row).tolist() for row in rows["train"]]
+    overlapped, disjoint, tested = VOC_COUNTS[task]
+    for setting, expected in (("overlapped", overlapped), ("disjoint", disjoint), ("sequential", disjoint)):
+        built = scenario(NAMES, task, setting)
+        counts = [sum(built.contains_image(step, labels) for labels in present) for step in built.steps]
+        assert tuple(counts) == expected
+    seen = [rows["val"][:, list(built.test_table(step))].any(axis=1).sum() for step in built.steps]
+    assert tuple(seen) == tested
