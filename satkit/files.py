@@ -1,0 +1,126 @@
+"""Files that are whole or not there: written beside their place, moved in one go, weights checked by a hash.
+
+Neither torch nor safetensors notices a flipped bit in a file of weights. So the header holds a sha256 over names,
+shapes and values, and reading compares.
+"""
+
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+
+class CheckpointError(RuntimeError):
+    """A file of weights that is damaged, missing, or not what it should be."""
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
+    """Write tensors and a plain header as safetensors, with a hash over both; returns the hash."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(header, sort_keys=True)
+    digest = _digest(tensors, text)
+    data = safetensors.torch.save(tensors, metadata={"header": text, "sha256": digest})
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return digest
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Tensors and header of a file that `save_tensors` wrote.
+
+    Raises:
+        CheckpointError: If the file is missing, not of this kind, or not what was written.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing. Train the step again.") from error
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}). Delete it and train the step again.") from error
+    if metadata.get("sha256") != _digest(tensors, metadata.get("header", "")):
+        raise CheckpointError(
+            f"{path} is damaged: its content does not match its hash. Delete it and train the step again."
+        )
+    return tensors, json.loads(metadata["header"])
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write plain values; NaN becomes null, so that any JSON reader can read it."""
+    text = json.dumps(_without_nan(value), indent=2, allow_nan=False) + "\n"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> dict:
+    """Read plain values."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place, all at once and durably, when the block ends well."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(3)}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(path.parent, os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _digest(tensors: dict[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def try_lock(file) -> bool:
+    """Lock an open file for this process until it is closed; False if another process holds it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
