@@ -1,0 +1,38 @@
+"""Label values with a meaning, and the one way in which label maps are changed: a table of 256 entries.
+
+A label map is uint8. `BACKGROUND` is everything that is not (yet) a class, `IGNORE` is no evidence at all: such
+pixels enter neither a loss nor a score. Re-indexing classes, hiding old and future classes and checking for
+values that should not occur are all the same operation, one look-up per pixel.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+BACKGROUND = 0
+IGNORE = 255
+
+
+def label_table(mapping: Mapping[int, int], default: int = BACKGROUND) -> np.ndarray:
+    """A uint8 table of 256 entries: `table[label_map]` re-labels a whole map at once.
+
+    Args:
+        mapping: New value of each old value. IGNORE stays IGNORE unless the mapping says otherwise.
+        default: What every value that the mapping does not name becomes.
+
+    Raises:
+        ValueError: If a value does not fit into a uint8 label map.
+    """
+    table = np.full(256, default, dtype=np.uint8)
+    table[IGNORE] = IGNORE
+    for old, new in mapping.items():
+        if not (0 <= old <= 255 and 0 <= new <= 255):
+            raise ValueError(f"Label values must be in 0..255, got the mapping {old} -> {new}.")
+        table[old] = new
+    return table
+
+
+def presence(label_maps: Iterable[np.ndarray], num_classes: int) -> np.ndarray:
+    """Which class occurs in which label map: bool of shape (image, num_classes + 1), background first."""
+    rows = [np.bincount(labels.ravel(), minlength=256)[: num_classes + 1] > 0 for labels in label_maps]
+    return np.array(rows, dtype=bool).reshape(-1, num_classes + 1)

@@ -1,0 +1,213 @@
+"""From a data set to batches: the images of a step, its labels as class indices, and batches by their number.
+
+A batch is a function of (seed, step, iteration). There is no loader with a state, so training goes on after
+an interruption exactly as it would have gone without. Labels stay uint8 until the loss. Images are kept in
+memory.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from satkit.choices import UsageError, choose
+from satkit.data.contract import SegmentationData, Split
+from satkit.data.labels import BACKGROUND, IGNORE, label_table
+from satkit.scenario import Scenario, Step
+from satkit.seeding import derive
+
+# Mean and deviation of ImageNet's red, green and blue in [0, 1], as pretrained backbones expect.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+FUTURE = {"background": BACKGROUND, "ignore": IGNORE}
+
+Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class StepImages:
+    """The images that belong to a step, and how their labels are read in it.
+
+    Attributes:
+        indices: Numbers of the images in the split, ascending.
+        table: Class index of each of the 256 values of the data set's labels.
+        split: Where images and whole annotations are.
+    """
+
+    indices: np.ndarray
+    table: np.ndarray
+    split: Split
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def image(self, position: int) -> np.ndarray:
+        """The image at a position of `indices`, uint8 (height, width, 3)."""
+        return self.split.images[self.indices[position]]
+
+    def labels(self, position: int) -> np.ndarray:
+        """The labels at a position of `indices`, uint8 (height, width), as class indices."""
+        return self.table[self.split.labels[self.indices[position]]]
+
+
+def training_images(data: SegmentationData, scenario: Scenario, step: Step) -> StepImages:
+    """The images to train a step on, with the labels that its annotator shows; all else is background.
+
+    Raises:
+        UsageError: If no image belongs to the step.
+    """
+    present = data.train.present
+    found = [scenario.contains_image(step, np.flatnonzero(row).tolist()) for row in present]
+    indices = np.flatnonzero(found)
+    if not len(indices):
+        raise UsageError(
+            f"Step {step.index} of task {scenario.task} ({scenario.setting}) must have images to learn "
+            f"{_class_names(scenario, step.new)} from, but none of the {len(present)} training images of "
+            f"{data.name} belongs to it. Take more images, another task, or the setting 'overlapped'."
+        )
+    return StepImages(indices, label_table(scenario.training_table(step)), data.train)
+
+
+def test_images(
+    data: SegmentationData,
+    scenario: Scenario,
+    step: Step,
+    future: str = "background",  # noqa: PT028 (not a test)
+) -> StepImages:
+    """The test images with at least one class seen so far, labelled with all of these.
+
+    Args:
+        future: What pixels of classes not yet learnt count as: "background" or "ignore".
+
+    Raises:
+        UsageError: For another `future`, or if no image has a seen class.
+    """
+    hidden = choose("treatment of future classes", future, FUTURE)
+    seen = scenario.test_table(step)
+    indices = np.flatnonzero(data.test.present[:, list(seen)].any(axis=1))
+    if not len(indices):
+        raise UsageError(
+            f"Step {step.index} of task {scenario.task} must have test images with one of "
+            f"{_class_names(scenario, step.seen)}, but none of the {len(data.test)} test images of "
+            f"{data.name} has. Take more images or another task."
+        )
+    later = {scenario.order[index - 1]: hidden for index in step.future}
+    return StepImages(indices, label_table(seen | later), data.test)
+
+
+def to_input(images: Tensor) -> Tensor:
+    """What a network takes: float32 (batch, 3, height, width), normalised by ImageNet's mean and deviation.
+
+    Args:
+        images: uint8, of shape (batch, height, width, 3) or (batch, 3, height, width).
+
+    Raises:
+        ValueError: For another shape or type.
+    """
+    if images.dtype != torch.uint8 or images.ndim != 4 or 3 not in (images.shape[1], images.shape[3]):
+        raise ValueError(
+            "Images must be uint8 of shape (batch, height, width, 3) or (batch, 3, height, width), "
+            f"got {images.dtype} of shape {tuple(images.shape)}."
+        )
+    if images.shape[3] == 3:
+        images = images.permute(0, 3, 1, 2)
+    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
+    deviation = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    return images.contiguous().float().sub_(255 * mean).div_(255 * deviation)
+
+
+def epoch_order(seed: int, step: int, epoch: int, count: int) -> np.ndarray:
+    """The order of `count` images in an epoch: a permutation of 0 .. count - 1."""
+    random = np.random.Generator(np.random.PCG64(derive(seed, "order", step, epoch)))
+    return np.argsort(random.random(count), kind="stable")
+
+
+def sample_generator(seed: int, step: int, epoch: int, index: int) -> np.random.Generator:
+    """What augments image `index` of the split in an epoch."""
+    return np.random.Generator(np.random.PCG64(derive(seed, "augment", step, epoch, index)))
+
+
+class BatchStream:
+    """The batches of a step, each found by its number.
+
+    An epoch takes every image at most once and leaves out what does not fill a batch. Where a batch is
+    larger than the step has images, batches run on from one epoch's order into the next.
+
+    Args:
+        images: The step's images.
+        batch_size: Images in a batch.
+        augment: Makes crops of one size, e.g. `SimpleAugment(64)`.
+        seed: The run's seed.
+        step_index: Number of the step; each step has its own order.
+
+    Raises:
+        UsageError: For a batch size below 1.
+    """
+
+    def __init__(self, images: StepImages, batch_size: int, augment: Augment, seed: int, step_index: int):
+        if batch_size < 1:
+            raise UsageError(f"The batch size must be at least 1, got {batch_size}.")
+        self.images = images
+        self.batch_size = batch_size
+        self.augment = augment
+        self.seed = seed
+        self.step_index = step_index
+        self._order = lru_cache(maxsize=2)(self._epoch_order)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """How many batches an epoch has, at least 1."""
+        return max(1, len(self.images) // self.batch_size)
+
+    def samples(self, iteration: int) -> list[tuple[int, int]]:
+        """Epoch and image number in the split of everything in a batch."""
+        count = len(self.images)
+        if count >= self.batch_size:
+            epoch, batch = divmod(iteration, self.batches_per_epoch)
+            first = epoch * count + batch * self.batch_size
+        else:
+            first = iteration * self.batch_size
+        places = (divmod(place, count) for place in range(first, first + self.batch_size))
+        return [(epoch, int(self.images.indices[self._order(epoch)[place]])) for epoch, place in places]
+
+    def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
+        """Images, float32 (batch, 3, height, width), and labels, uint8 (batch, height, width)."""
+        split = self.images.split
+        images, labels = [], []
+        for epoch, index in self.samples(iteration):
+            random = sample_generator(self.seed, self.step_index, epoch, index)
+            image, annotation = self.augment(split.images[index], split.labels[index], random)
+            images.append(image)
+            labels.append(annotation)
+        return _tensors(images, labels, self.images.table)
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        return epoch_order(self.seed, self.step_index, epoch, len(self.images))
+
+
+def evaluation_batches(images: StepImages, batch_size: int) -> Iterator[tuple[Tensor, Tensor, np.ndarray]]:
+    """Whole images, each once: images and labels as in a training batch, and their positions in `indices`.
+
+    Images of the same size share a batch, so nothing is resized or padded.
+    """
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for position, index in enumerate(images.indices):
+        by_size.setdefault(images.split.labels[index].shape, []).append(position)
+    for positions in by_size.values():
+        for first in range(0, len(positions), batch_size):
+            chosen = np.array(positions[first : first + batch_size])
+            numbers = images.indices[chosen]
+            shown = [images.split.images[index] for index in numbers]
+            labels = [images.split.labels[index] for index in numbers]
+            yield *_tensors(shown, labels, images.table), chosen
+
+
+def _tensors(images: list[np.ndarray], labels: list[np.ndarray], table: np.ndarray) -> tuple[Tensor, Tensor]:
+    return to_input(torch.from_numpy(np.stack(images))), torch.from_numpy(table[np.stack(labels)])
+
+
+def _class_names(scenario: Scenario, classes: tuple[int, ...]) -> str:
+    return ", ".join(scenario.names[index] for index in classes)

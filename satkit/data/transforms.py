@@ -1,0 +1,149 @@
+"""Augmentation of an image together with its labels.
+
+Both classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop
+of both. Everything random comes from the generator that is passed in, and only uniform numbers are drawn from
+it, so the result is a function of image, labels and generator. Images are resampled bilinearly with
+antialiasing, labels take the value at the centre of the new pixel: a label is never a mixture. Left out are
+changes of colour, which no method here uses.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from satkit.choices import UsageError
+from satkit.data.labels import IGNORE
+
+PADDING = (124, 116, 104)  # around images smaller than the crop: the ImageNet mean, 0 after normalisation
+
+
+@dataclass(frozen=True)
+class SimpleAugment:
+    """Random scale, random square crop, random horizontal flip.
+
+    Where the scaled image is smaller than the crop it lies at a random place in it; the rest is IGNORE.
+
+    Attributes:
+        size: Side of the crop in pixels.
+        scale: Lowest and highest factor on height and width; all in between are equally likely.
+        flip: Whether half of all crops, at random, are mirrored, left to right.
+    """
+
+    size: int
+    scale: tuple[float, float] = (1.0, 1.0)
+    flip: bool = True
+
+    def __post_init__(self):
+        _check_size(self.size)
+        object.__setattr__(self, "scale", _range("scale", self.scale))
+
+    def __call__(
+        self, image: np.ndarray, labels: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The augmented crop; where nothing had to change it is a view of what was passed in."""
+        zoom, down, along, mirror = random.random(4).tolist()
+        factor = self.scale[0] + (self.scale[1] - self.scale[0]) * zoom
+        height, width = (max(1, round(factor * side)) for side in labels.shape)
+        image, labels = resize(image, labels, height, width)
+        if (height, width) != (self.size, self.size):
+            image, labels = self._crop(image, labels, down, along)
+        return _flip(image, labels) if self.flip and mirror < 0.5 else (image, labels)
+
+    def _crop(self, image, labels, down: float, along: float) -> tuple[np.ndarray, np.ndarray]:
+        rows, rows_in_crop = _overlap(labels.shape[0], self.size, down)
+        columns, columns_in_crop = _overlap(labels.shape[1], self.size, along)
+        image, labels = image[rows, columns], labels[rows, columns]
+        if labels.shape == (self.size, self.size):
+            return image, labels
+        padded = np.full((self.size, self.size, 3), PADDING, dtype=np.uint8)
+        padded_labels = np.full((self.size, self.size), IGNORE, dtype=np.uint8)
+        padded[rows_in_crop, columns_in_crop] = image
+        padded_labels[rows_in_crop, columns_in_crop] = labels
+        return padded, padded_labels
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """A random box resized to a square: the augmentation of MiB, PLOP and SATS, as their code does it.
+
+    A box of random area and aspect ratio is tried up to ten times and taken if it fits into the image; with
+    areas up to twice the image's many do not, so this never zooms out. If no try fits, the box is the largest
+    one in the centre whose ratio is allowed. Squeezing the box into a square changes the aspect ratio.
+
+    Attributes:
+        size: Side of the crop in pixels.
+        area: Lowest and highest area of a box, relative to the image's.
+        ratio: Lowest and highest width / height of a box, drawn on a log scale.
+        flip: Whether half of all crops, at random, are mirrored, left to right.
+        tries: How many boxes are tried.
+    """
+
+    size: int
+    area: tuple[float, float] = (0.5, 2.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: bool = True
+    tries: int = 10
+
+    def __post_init__(self):
+        _check_size(self.size)
+        object.__setattr__(self, "area", _range("area", self.area))
+        object.__setattr__(self, "ratio", _range("ratio", self.ratio))
+
+    def __call__(
+        self, image: np.ndarray, labels: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The augmented crop; where nothing had to change it is a view of what was passed in."""
+        top, left, height, width = self.box(*labels.shape, random)
+        inside = slice(top, top + height), slice(left, left + width)
+        image, labels = resize(image[inside], labels[inside], self.size, self.size)
+        return _flip(image, labels) if self.flip and random.random() < 0.5 else (image, labels)
+
+    def box(self, height: int, width: int, random: np.random.Generator) -> tuple[int, int, int, int]:
+        """Top, left, height and width of the box to take from an image of this height and width."""
+        lowest, highest = (math.log(ratio) for ratio in self.ratio)
+        for _ in range(self.tries):
+            area = height * width * (self.area[0] + (self.area[1] - self.area[0]) * random.random())
+            ratio = math.exp(lowest + (highest - lowest) * random.random())
+            box_height, box_width = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
+            if 0 < box_height <= height and 0 < box_width <= width:
+                top = int((height - box_height + 1) * random.random())
+                return top, int((width - box_width + 1) * random.random()), box_height, box_width
+        box_height = min(height, round(width / self.ratio[0]))
+        box_width = min(width, round(height * self.ratio[1]))
+        return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
+
+
+def resize(image: np.ndarray, labels: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and labels at another height and width: antialiased, and by nearest pixel centre."""
+    if labels.shape == (height, width):
+        return image, labels
+    resized = Image.fromarray(np.ascontiguousarray(image)).resize((width, height), Image.Resampling.BILINEAR)
+    rows, columns = (
+        ((2 * np.arange(new) + 1) * old) // (2 * new) for new, old in zip((height, width), labels.shape, strict=True)
+    )
+    return np.asarray(resized), labels[rows[:, None], columns]
+
+
+def _overlap(side: int, size: int, position: float) -> tuple[slice, slice]:
+    """What a crop takes of one side of an image, and where that lies in the crop."""
+    offset = int((abs(side - size) + 1) * position)
+    if side >= size:
+        return slice(offset, offset + size), slice(0, size)
+    return slice(0, side), slice(offset, offset + side)
+
+
+def _flip(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return image[:, ::-1], labels[:, ::-1]
+
+
+def _check_size(size: int) -> None:
+    if not isinstance(size, int | np.integer) or size < 1:
+        raise UsageError(f"The size of a crop must be a whole number of pixels from 1, got {size!r}.")
+
+
+def _range(name: str, value) -> tuple[float, float]:
+    if np.shape(value) != (2,) or not 0 < value[0] <= value[1]:
+        raise UsageError(f"The {name} of an augmentation must be (lowest, highest), both above 0, got {value!r}.")
+    return float(value[0]), float(value[1])

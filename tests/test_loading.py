@@ -1,0 +1,259 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from satkit.choices import UsageError
+from satkit.data import BACKGROUND, IGNORE, SegmentationData, Split, loading
+from satkit.data.labels import presence
+from satkit.data.loading import (
+    MEAN,
+    STD,
+    BatchStream,
+    StepImages,
+    epoch_order,
+    evaluation_batches,
+    sample_generator,
+    to_input,
+    training_images,
+)
+from satkit.data.transforms import SimpleAugment
+from satkit.scenario import scenario
+
+NAMES = ("background", "a", "b", "c", "d")
+# What each image shows; pixel values of image i are 10 * i.
+SHOWN = ([0, 1], [1, 2], [0, 3], [1, 3, 4], [0, 2, IGNORE], [4, 0], [0])
+
+
+def split_of(shown, size=4):
+    labels = [np.resize(np.array(values, dtype=np.uint8), (size, size)) for values in shown]
+    images = np.stack([np.full((size, size, 3), 10 * number, dtype=np.uint8) for number in range(len(shown))])
+    return Split(images, np.stack(labels), presence(labels, len(NAMES) - 1), tuple(map(str, range(len(shown)))))
+
+
+@pytest.fixture
+def data():
+    return SegmentationData("hand-made", NAMES, split_of(SHOWN), split_of(SHOWN), "none")
+
+
+def everything(count, size=4):
+    split = split_of([[0, 1]] * count, size)
+    return StepImages(np.arange(count), np.arange(256, dtype=np.uint8), split)
+
+
+def numbers(images):
+    """Which image each of a batch is, read from its pixels."""
+    red = images[:, 0, 0, 0].double() * STD[0] + MEAN[0]
+    return (red * 25.5).round().int().tolist()
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("overlapped", [[0, 1, 3, 4], [2, 3], [3, 5]]),
+        ("disjoint", [[0, 1, 4], [2], [3, 5]]),
+        ("sequential", [[0, 1, 4], [2], [3, 5]]),
+    ],
+)
+def test_training_images_are_those_that_the_setting_allows(data, setting, expected):
+    built = scenario(NAMES, "2-1", setting)
+    found = [training_images(data, built, step).indices.tolist() for step in built.steps]
+    assert found == expected
+
+
+def test_training_labels_are_what_the_annotator_shows(data):
+    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
+    base = training_images(data, built, built.steps[0])
+    later = training_images(data, built, built.steps[1])
+    assert base.indices.tolist() == [0, 1, 3, 5]
+    assert later.indices.tolist() == [2, 3]
+    # Image 3 repeats the labels 1, 3, 4: index 2, 3 and 1 in this order of learning.
+    assert base.labels(2)[0].tolist() == [2, BACKGROUND, 1, 2]
+    assert later.labels(1)[0].tolist() == [BACKGROUND, 3, BACKGROUND, BACKGROUND]
+    assert (later.image(1) == 30).all()
+    assert len(later) == 2
+
+
+def test_sequential_labels_show_old_classes_too(data):
+    built = scenario(NAMES, "2-1", "sequential")
+    last = training_images(data, built, built.steps[2])
+    assert last.labels(0)[0].tolist() == [1, 3, 4, 1]
+
+
+def test_ignored_pixels_stay_ignored_in_every_step(data):
+    built = scenario(NAMES, "2-1")
+    assert training_images(data, built, built.steps[0]).labels(3)[0].tolist() == [0, 2, IGNORE, 0]
+
+
+def test_a_step_without_images_is_named_with_its_classes(data):
+    empty = SegmentationData("hand-made", NAMES, split_of([[0, 1], [0, 4]]), data.test, "none")
+    built = scenario(NAMES, "2-2")
+    training_images(empty, built, built.steps[1])
+    built = scenario(NAMES, "2-1")
+    with pytest.raises(UsageError, match=r"Step 1 of task 2-1 \(overlapped\) must have images to learn c from, .* 2 "):
+        training_images(empty, built, built.steps[1])
+
+
+def test_test_images_show_a_seen_class_and_all_seen_classes_are_labelled(data):
+    built = scenario(NAMES, "2-1")
+    found = [loading.test_images(data, built, step) for step in built.steps]
+    assert [images.indices.tolist() for images in found] == [
+        [0, 1, 3, 4],
+        [0, 1, 2, 3, 4],
+        [0, 1, 2, 3, 4, 5],
+    ]
+    assert [images.labels(images.indices.tolist().index(3))[0].tolist() for images in found] == [
+        [1, BACKGROUND, BACKGROUND, 1],
+        [1, 3, BACKGROUND, 1],
+        [1, 3, 4, 1],
+    ]
+
+
+def test_future_classes_can_be_ignored_where_scores_are_computed(data):
+    built = scenario(NAMES, "2-1")
+    base = loading.test_images(data, built, built.steps[0], future="ignore")
+    assert base.labels(2)[0].tolist() == [1, IGNORE, IGNORE, 1]
+    assert base.labels(0)[0].tolist() == [BACKGROUND, 1, BACKGROUND, 1]
+    with pytest.raises(UsageError, match="Unknown treatment of future classes 'ignored'. Did you mean 'ignore'"):
+        loading.test_images(data, built, built.steps[0], future="ignored")
+
+
+def test_a_test_split_without_a_seen_class_is_an_error(data):
+    empty = SegmentationData("hand-made", NAMES, data.train, split_of([[0, 4]]), "none")
+    built = scenario(NAMES, "2-1")
+    with pytest.raises(UsageError, match="must have test images with one of a, b, but none of the 1 test images"):
+        loading.test_images(empty, built, built.steps[0])
+
+
+def test_input_is_normalised_and_channels_come_first():
+    images = torch.randint(0, 256, (2, 5, 6, 3), dtype=torch.uint8)
+    expected = (images.double() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    found = to_input(images)
+    assert found.dtype == torch.float32
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.double(), expected.permute(0, 3, 1, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, to_input(images.permute(0, 3, 1, 2)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(2, 5, 6, 3), torch.zeros(2, 4, 5, 6).byte(), torch.zeros(5, 6, 3).byte()]
+)
+def test_input_of_another_type_or_shape_is_refused(wrong):
+    with pytest.raises(ValueError, match="Images must be uint8 of shape .* got torch"):
+        to_input(wrong)
+
+
+def test_an_order_is_a_permutation_that_depends_on_seed_step_and_epoch():
+    orders = {tuple(epoch_order(seed, step, epoch, 50)) for seed in range(2) for step in range(2) for epoch in range(2)}
+    assert len(orders) == 8
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    np.testing.assert_array_equal(epoch_order(1, 2, 3, 50), epoch_order(1, 2, 3, 50))
+
+
+def test_orders_are_shuffled_evenly():
+    first = Counter(int(epoch_order(0, 0, epoch, 5)[0]) for epoch in range(1000))
+    assert set(first) == set(range(5))
+    assert max(first.values()) - min(first.values()) < 100
+
+
+def test_every_sample_has_a_generator_of_its_own():
+    keys = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
+    assert len({sample_generator(*key).random() for key in keys}) == 5
+    assert sample_generator(1, 2, 3, 4).random() == sample_generator(1, 2, 3, 4).random()
+
+
+def test_an_epoch_takes_every_image_at_most_once_and_drops_what_fills_no_batch():
+    stream = BatchStream(everything(11), 4, SimpleAugment(4), seed=0, step_index=0)
+    assert stream.batches_per_epoch == 2
+    epochs = [sum((numbers(stream.batch(2 * epoch + batch)[0]) for batch in range(2)), []) for epoch in range(20)]
+    assert all(len(set(taken)) == 8 for taken in epochs)
+    assert set().union(*epochs) == set(range(11)), "another epoch drops others"
+    for epoch, taken in enumerate(epochs):
+        assert taken == epoch_order(0, 0, epoch, 11)[:8].tolist()
+
+
+def test_a_batch_depends_on_its_number_alone():
+    def stream():
+        return BatchStream(everything(10, size=8), 3, SimpleAugment(6, scale=(0.5, 2.0)), seed=4, step_index=1)
+
+    in_turn = stream()
+    batches = [in_turn.batch(number) for number in range(9)]
+    for number in (8, 2, 5, 0):
+        images, labels = stream().batch(number)
+        assert torch.equal(images, batches[number][0])
+        assert torch.equal(labels, batches[number][1])
+    assert not torch.equal(batches[0][0], batches[3][0])
+
+
+@pytest.mark.parametrize(("seed", "step"), [(5, 1), (4, 2)])
+def test_seed_and_step_change_the_batches(seed, step):
+    augment = SimpleAugment(6, scale=(0.5, 2.0))
+    one = BatchStream(everything(10, size=8), 5, augment, seed=4, step_index=1)
+    other = BatchStream(everything(10, size=8), 5, augment, seed=seed, step_index=step)
+    assert not torch.equal(one.batch(0)[0], other.batch(0)[0])
+
+
+def test_a_batch_larger_than_the_step_runs_on_into_later_epochs():
+    stream = BatchStream(everything(3), 8, SimpleAugment(4), seed=0, step_index=0)
+    assert stream.batches_per_epoch == 1
+    taken = sum((numbers(stream.batch(number)[0]) for number in range(3)), [])
+    expected = np.concatenate([epoch_order(0, 0, epoch, 3) for epoch in range(8)])
+    assert taken == expected.tolist()
+    assert len({epoch for number in range(3) for epoch, _ in stream.samples(number)}) == 8
+
+
+def test_a_single_image_is_enough():
+    images, labels = BatchStream(everything(1), 4, SimpleAugment(4), 0, 0).batch(7)
+    assert images.shape == (4, 3, 4, 4)
+    assert labels.shape == (4, 4, 4)
+
+
+def test_a_batch_holds_class_indices_as_bytes(data):
+    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
+    step_images = training_images(data, built, built.steps[0])
+    images, labels = BatchStream(step_images, 4, SimpleAugment(6, flip=False), 0, 0).batch(0)
+    assert (images.dtype, labels.dtype) == (torch.float32, torch.uint8)
+    for order, shown in zip(epoch_order(0, 0, 0, 4), labels, strict=True):
+        found = shown[shown != IGNORE].reshape(4, 4)  # the rest is padding
+        np.testing.assert_array_equal(found, step_images.labels(order))
+
+
+def test_images_and_labels_of_a_batch_belong_together():
+    split = split_of([[0]] * 20)
+    labels = split.images[..., 0] // 10  # label i in image i
+    images = StepImages(np.arange(20), np.arange(256, dtype=np.uint8), Split(split.images, labels, None, split.names))
+    shown, annotated = BatchStream(images, 16, SimpleAugment(4), 3, 0).batch(1)
+    assert numbers(shown) == annotated[:, 0, 0].tolist()
+
+
+def test_a_batch_size_below_one_is_refused():
+    with pytest.raises(UsageError, match="batch size must be at least 1, got 0"):
+        BatchStream(everything(3), 0, SimpleAugment(4), 0, 0)
+
+
+def test_evaluation_shows_every_image_once_at_its_own_size():
+    sizes = [(4, 6), (6, 4), (4, 6), (5, 5), (4, 6), (6, 4)]
+    images = [np.full((*size, 3), 10 * number, dtype=np.uint8) for number, size in enumerate(sizes)]
+    labels = [np.full(size, number, dtype=np.uint8) for number, size in enumerate(sizes)]
+    split = Split(images, labels, None, tuple("abcdef"))
+    table = np.arange(256, dtype=np.uint8)
+    table[4] = 9
+    chosen = StepImages(np.array([0, 1, 2, 4, 5]), table, split)
+    batches = list(evaluation_batches(chosen, 2))
+    assert [positions.tolist() for *_, positions in batches] == [[0, 2], [3], [1, 4]]
+    for shown, annotated, positions in batches:
+        expected = [int(number) for number in chosen.indices[positions]]
+        assert numbers(shown) == expected
+        assert annotated.dtype == torch.uint8
+        assert annotated[:, 0, 0].tolist() == [table[number] for number in expected]
+        assert shown.shape[2:] == annotated.shape[1:] == sizes[expected[0]]
+
+
+def test_evaluation_gives_labels_as_class_indices(data):
+    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
+    images = loading.test_images(data, built, built.steps[1])
+    shown, labels, positions = next(iter(evaluation_batches(images, 99)))
+    assert len(shown) == len(images)
+    for label_map, position in zip(labels, positions, strict=True):
+        np.testing.assert_array_equal(label_map, images.labels(position))
