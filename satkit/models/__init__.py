@@ -1,0 +1,17 @@
+"""Backbone, attention taps, decoder and growing classifier, wired into one segmenter."""
+
+from satkit.models.attention import AttentionTap, BackboneError, tapped
+from satkit.models.classifier import IncrementalClassifier
+from satkit.models.decoder import AllMLPDecoder
+from satkit.models.segmenter import Segmenter, SegmenterOutput, build_segmenter
+
+__all__ = [
+    "AllMLPDecoder",
+    "AttentionTap",
+    "BackboneError",
+    "IncrementalClassifier",
+    "Segmenter",
+    "SegmenterOutput",
+    "build_segmenter",
+    "tapped",
+]

@@ -1,0 +1,179 @@
+"""Mix Transformer (MiT-B0 .. B5), SegFormer's encoder, registered with timm.
+
+timm has PVTv2 but not MiT. The two differ in numbers only: MiT has an MLP ratio of 4 in every stage, and 5 instead of
+4 heads in the third (Xie et al., SegFormer, NeurIPS 2021, table 6). So a MiT is timm's PVTv2 class with MiT's numbers,
+and timm's own loading, `pretrained=True` included, works for it.
+
+Two small members serve the embedded scenes: `mit_quick` (64 x 64 pixels) and `mit_scenes` (96 x 96). They reduce keys
+less than a MiT does, so that an image of 64 pixels still leaves a map of 8 x 8 keys to look at.
+
+Released weights come in two spellings, the authors' own and the one of the transformers library; both are read.
+"""
+
+import re
+
+import torch
+
+from satkit import _torchvision
+from satkit.choices import UsageError
+
+_torchvision.ensure()
+
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model  # noqa: E402
+from timm.models.pvt_v2 import PyramidVisionTransformerV2, checkpoint_filter_fn  # noqa: E402
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_MIT = dict(num_heads=(1, 2, 5, 8), sr_ratios=(8, 4, 2, 1), mlp_ratios=(4.0,) * 4, drop_path_rate=0.1)
+_WIDE = dict(embed_dims=(64, 128, 320, 512), **_MIT)
+
+VARIANTS = {
+    "mit_b0": dict(embed_dims=(32, 64, 160, 256), depths=(2, 2, 2, 2), **_MIT),
+    "mit_b1": dict(depths=(2, 2, 2, 2), **_WIDE),
+    "mit_b2": dict(depths=(3, 4, 6, 3), **_WIDE),
+    "mit_b3": dict(depths=(3, 4, 18, 3), **_WIDE),
+    "mit_b4": dict(depths=(3, 8, 27, 3), **_WIDE),
+    "mit_b5": dict(depths=(3, 6, 40, 3), **_WIDE),
+    "mit_quick": dict(
+        embed_dims=(32, 48, 96, 128),
+        depths=(1, 1, 2, 1),
+        num_heads=(1, 2, 4, 4),
+        sr_ratios=(2, 1, 1, 1),
+        mlp_ratios=(4.0,) * 4,
+    ),
+    "mit_scenes": dict(
+        embed_dims=(32, 64, 128, 192),
+        depths=(2, 2, 2, 2),
+        num_heads=(1, 2, 4, 6),
+        sr_ratios=(2, 1, 1, 1),
+        mlp_ratios=(4.0,) * 4,
+    ),
+}
+
+
+def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights under timm's parameter names, from any of the spellings that MiT weights are released in.
+
+    Raises:
+        UsageError: If a layer of the encoder is missing; timm by itself would leave it random.
+    """
+    if any(key.startswith("segformer.encoder.") for key in state_dict):
+        state_dict = _from_transformers(state_dict)
+    renamed = checkpoint_filter_fn(state_dict, model)
+    missing = sorted(name for name in model.state_dict() if not name.startswith("head.") and name not in renamed)
+    if missing:
+        raise UsageError(
+            f"Pretrained weights must hold every layer of the encoder, but {len(missing)} are missing, the first is "
+            f"{missing[0]!r}. Use the weights of this very variant."
+        )
+    return renamed
+
+
+def _from_transformers(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    renamed = {}
+    for key, value in state_dict.items():
+        key = key.removeprefix("segformer.encoder.").replace("classifier.", "head.")
+        key = re.sub(r"^patch_embeddings\.0\.", "patch_embed.", key)
+        key = re.sub(r"^patch_embeddings\.(\d)\.", r"stages.\1.downsample.", key)
+        key = re.sub(r"^block\.(\d)\.(\d+)\.", r"stages.\1.blocks.\2.", key)
+        key = re.sub(r"^layer_norm\.(\d)\.", r"stages.\1.norm.", key)
+        for old, new in (
+            ("attention.self.query", "attn.q"),
+            ("attention.self.key", "attn.k"),
+            ("attention.self.value", "attn.v"),
+            ("attention.self.layer_norm", "attn.norm"),
+            ("attention.self.sr", "attn.sr"),
+            ("attention.output.dense", "attn.proj"),
+            ("layer_norm_1", "norm1"),
+            ("layer_norm_2", "norm2"),
+            ("layer_norm", "norm"),
+            ("mlp.dense1", "mlp.fc1"),
+            ("mlp.dense2", "mlp.fc2"),
+            ("dwconv.dwconv", "dwconv"),
+        ):
+            key = key.replace(old, new)
+        renamed[key] = value
+    for key in [key for key in renamed if re.search(r"attn\.k\.(weight|bias)$", key)]:
+        value_key = key.replace("attn.k.", "attn.v.")
+        renamed[key.replace("attn.k.", "attn.kv.")] = torch.cat([renamed.pop(key), renamed.pop(value_key)])
+    return renamed
+
+
+def _create(variant: str, pretrained: bool, **kwargs) -> PyramidVisionTransformerV2:
+    return build_model_with_cfg(
+        PyramidVisionTransformerV2,
+        variant,
+        pretrained,
+        pretrained_filter_fn=to_timm_names,
+        feature_cfg=dict(flatten_sequential=True, out_indices=kwargs.pop("out_indices", (0, 1, 2, 3))),
+        **{**VARIANTS[variant], **kwargs},
+    )
+
+
+def _pretrained_cfg(variant: str) -> dict:
+    size = variant.rsplit("_", 1)[1]
+    hub = {"hf_hub_id": f"nvidia/mit-{size}", "hf_hub_filename": "pytorch_model.bin"} if size[0] == "b" else {}
+    return {
+        "url": "",
+        "num_classes": 1000,
+        "input_size": (3, 224, 224),
+        "pool_size": (7, 7),
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "first_conv": "patch_embed.proj",
+        "classifier": "head",
+        "fixed_input_size": False,
+        **hub,
+    }
+
+
+default_cfgs = generate_default_cfgs({f"{variant}.in1k": _pretrained_cfg(variant) for variant in VARIANTS})
+
+
+@register_model
+def mit_b0(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """MiT-B0: 3.3 M parameters."""
+    return _create("mit_b0", pretrained, **kwargs)
+
+
+@register_model
+def mit_b1(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """MiT-B1: 13.2 M parameters."""
+    return _create("mit_b1", pretrained, **kwargs)
+
+
+@register_model
+def mit_b2(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """MiT-B2, the encoder of the SATS paper: 24.2 M parameters."""
+    return _create("mit_b2", pretrained, **kwargs)
+
+
+@register_model
+def mit_b3(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """MiT-B3: 44.1 M parameters."""
+    return _create("mit_b3", pretrained, **kwargs)
+
+
+@register_model
+def mit_b4(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """MiT-B4: 60.8 M parameters."""
+    return _create("mit_b4", pretrained, **kwargs)
+
+
+@register_model
+def mit_b5(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """MiT-B5: 81.4 M parameters."""
+    return _create("mit_b5", pretrained, **kwargs)
+
+
+@register_model
+def mit_quick(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """A MiT for scenes of 64 x 64 pixels, under a million parameters; there are no pretrained weights."""
+    return _create("mit_quick", pretrained, **kwargs)
+
+
+@register_model
+def mit_scenes(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+    """A MiT for scenes of 96 x 96 pixels, two million parameters; there are no pretrained weights."""
+    return _create("mit_scenes", pretrained, **kwargs)

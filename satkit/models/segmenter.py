@@ -1,0 +1,197 @@
+"""The segmenter: backbone, decoder and classifier in a row. Wiring only."""
+
+import socket
+import urllib.parse
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from satkit import _torchvision
+from satkit.choices import UsageError, unknown
+from satkit.models import mit
+from satkit.models.attention import AttentionTap, BackboneError, attention_blocks, spread, tapped
+from satkit.models.classifier import IncrementalClassifier
+from satkit.models.decoder import AllMLPDecoder
+
+_torchvision.ensure()
+
+import timm  # noqa: E402
+from huggingface_hub import constants as hub  # noqa: E402
+
+SUGGESTED_BACKBONES = (
+    *mit.VARIANTS,
+    "pvt_v2_b0",
+    "pvt_v2_b2",
+    "vit_tiny_patch16_224",
+    "vit_small_patch16_224",
+)
+
+
+@dataclass(frozen=True)
+class SegmenterOutput:
+    """What a forward pass returns.
+
+    Attributes:
+        logits: (batch, class, height, width), upsampled to the size of the images.
+        embedding: (batch, channel, height / 4, width / 4), what the classifier sees.
+        features: The backbone's feature maps, finest first.
+        attention: One tap per stage, if asked for; else empty.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    features: tuple[Tensor, ...]
+    attention: tuple[AttentionTap, ...] = ()
+
+
+@dataclass(frozen=True)
+class SegmenterSpec:
+    """What it takes to build a segmenter again: plain values, written beside its weights."""
+
+    backbone: str
+    decoder_width: int = 256
+    plain_decoder: bool = False
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    pretrained: bool = False
+    counts: tuple[int, ...] = ()
+
+
+class Segmenter(nn.Module):
+    """A Transformer segmenter whose classifier grows with every step."""
+
+    def __init__(self, spec: SegmenterSpec):
+        super().__init__()
+        self.build = spec
+        self.backbone, self.taken, channels = build_backbone(spec)
+        self.decoder = AllMLPDecoder(channels, spec.decoder_width, spec.plain_decoder, spec.dropout)
+        self.classifier = IncrementalClassifier(spec.decoder_width, spec.counts)
+
+    @property
+    def spec(self) -> dict:
+        """Plain values from which `build_segmenter(**spec)` makes a segmenter of this shape, without weights."""
+        return {**asdict(self.build), "pretrained": False, "counts": list(self.classifier.counts)}
+
+    def forward(self, images: Tensor, attention: bool = False) -> SegmenterOutput:
+        """Segment normalised images.
+
+        Args:
+            images: (batch, 3, height, width), normalised; any size of at least one patch of the coarsest stage.
+            attention: Whether to tap the attention; refused for a backbone that has none.
+        """
+        if attention:
+            with tapped(self.backbone) as capture:
+                features = self._features(images)
+            taps = capture.taps()
+            if torch.is_grad_enabled() and any(self._blind(tap) for tap in taps):
+                raise RuntimeError(
+                    "The tapped queries carry no gradient, so attention transfer would silently do nothing. "
+                    "Use non-reentrant gradient checkpointing (use_reentrant=False) in the backbone."
+                )
+        else:
+            features, taps = self._features(images), ()
+        embedding = self.decoder(features)
+        logits = self.classifier(embedding)
+        logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
+        return SegmenterOutput(logits, embedding, features, taps)
+
+    def _features(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(
+            self.backbone.forward_intermediates(images, indices=self.taken, norm=self._normed, intermediates_only=True)
+        )
+
+    @property
+    def _normed(self) -> bool:
+        return hasattr(self.backbone, "blocks")  # a plain ViT leaves its tokens unnormed inside
+
+    def _blind(self, tap: AttentionTap) -> bool:
+        trained = any(parameter.requires_grad for parameter in self.backbone.parameters())
+        return trained and self.training and not tap.queries.requires_grad
+
+
+def build_segmenter(backbone: str, counts=(), needs_attention: bool = False, **settings) -> Segmenter:
+    """A segmenter with a backbone chosen by its timm name.
+
+    Args:
+        backbone: A MiT of satkit, or any timm model that can return intermediate features.
+        counts: Output channels of each step, background in the first.
+        needs_attention: Refuse a backbone whose attention cannot be tapped.
+        **settings: Further fields of `SegmenterSpec`.
+
+    Raises:
+        UsageError: For an unknown backbone, or pretrained weights that cannot be had.
+        BackboneError: If attention is needed and the backbone has none that can be tapped.
+    """
+    segmenter = Segmenter(SegmenterSpec(backbone=backbone, counts=tuple(counts), **settings))
+    if needs_attention:
+        attention_blocks(segmenter.backbone)
+    return segmenter
+
+
+def build_backbone(spec: SegmenterSpec) -> tuple[nn.Module, tuple[int, ...], tuple[int, ...]]:
+    """A timm model, the numbers of its stages or blocks to take features from, and their channels."""
+    name = spec.backbone
+    if not timm.is_model(name.split(".")[0]) or ":" in name:
+        known = [
+            *SUGGESTED_BACKBONES,
+            *(model for model in timm.list_models() if model not in SUGGESTED_BACKBONES),
+        ]
+        error = unknown("backbone", name, known)
+        short = ", ".join(SUGGESTED_BACKBONES)
+        raise UsageError(str(error).split(" Choose one of")[0] + f" Choose one of: {short}, or another timm model.")
+    if spec.pretrained and not _has_weights(name):
+        raise UsageError(f"There are no pretrained weights of {name!r}. Train it from scratch with pretrained=False.")
+    try:
+        with _without_retries() if spec.pretrained else nullcontext():
+            backbone = _create(name, spec)
+    except UsageError:
+        raise
+    except TypeError as error:
+        raise BackboneError(f"Backbone {name!r} does not accept the settings satkit needs: {error}.") from error
+    except Exception as error:
+        if not spec.pretrained:
+            raise
+        raise UsageError(
+            f"The pretrained weights of {name!r} could not be loaded ({type(error).__name__}). Connect to the "
+            "network once so that timm can download them, or train from scratch with pretrained=False."
+        ) from error
+    if not hasattr(backbone, "forward_intermediates"):
+        raise BackboneError(f"Backbone {name!r} returns no intermediate features. Choose a MiT, a PVTv2 or a ViT.")
+    blocks = getattr(backbone, "blocks", None)
+    if blocks is not None and hasattr(backbone, "patch_embed"):
+        taken = spread(len(blocks))
+        return backbone, taken, (backbone.embed_dim,) * len(taken)
+    stages = len(backbone.feature_info)
+    taken = tuple(range(max(0, stages - 4), stages))
+    return backbone, taken, tuple(backbone.feature_info[i]["num_chs"] for i in taken)
+
+
+@contextmanager
+def _without_retries():
+    """Tell the download library at once when there is no network, so that it uses its cache or fails, once."""
+    address = urllib.parse.urlparse(hub.ENDPOINT)
+    before = hub.HF_HUB_OFFLINE
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=3).close()
+    except OSError:
+        hub.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        hub.HF_HUB_OFFLINE = before
+
+
+def _create(name: str, spec: SegmenterSpec) -> nn.Module:
+    options = dict(pretrained=spec.pretrained, num_classes=0, drop_path_rate=spec.drop_path)
+    try:
+        return timm.create_model(name, dynamic_img_size=True, dynamic_img_pad=True, **options)
+    except TypeError:  # only ViTs are bound to one image size, and only they can be freed from it
+        return timm.create_model(name, **options)
+
+
+def _has_weights(name: str) -> bool:
+    cfg = timm.get_pretrained_cfg(name)
+    return cfg is not None and cfg.has_weights
