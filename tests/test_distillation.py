@@ -1,0 +1,92 @@
+"""MiB's unbiased distillation."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from satkit.choices import UsageError
+from satkit.scenario import Step
+from satkit.strategies import LossInputs, UnbiasedDistillation
+from satkit.strategies.distillation import unbiased_distillation
+
+GOLDEN = np.load(Path(__file__).with_name("golden_losses.npz"))
+STEP = Step(1, old=(1, 2, 3), new=(4, 5), future=())
+
+
+def outputs(student_logits, teacher_logits) -> LossInputs:
+    student, teacher = SimpleNamespace(logits=student_logits), SimpleNamespace(logits=teacher_logits)
+    return LossInputs(STEP, labels=None, targets=None, student=student, teacher=teacher)
+
+
+def random_logits(channels: int, seed: int = 0, size=(3, 4)) -> torch.Tensor:
+    return 2 * torch.randn(2, channels, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def test_golden_value_and_map():
+    student, teacher = (torch.from_numpy(GOLDEN[f"logits_{who}"]) for who in ("student", "teacher"))
+    expected = torch.from_numpy(GOLDEN["expected_mib_unkd_map"])
+    found = unbiased_distillation(student, teacher)
+    assert_close(found, expected.view_as(found), rtol=1e-5, atol=1e-6)
+    value = UnbiasedDistillation(1)(outputs(student, teacher))
+    assert float(value) == pytest.approx(float(GOLDEN["expected_mib_unkd"]), rel=1e-5)
+
+
+def test_one_pixel_by_hand():
+    # teacher: background 0.75, class 1 0.25; student: background 0.4, class 1 0.5, new class 2 0.1
+    teacher = torch.tensor([0.75, 0.25]).log().view(1, 2, 1, 1)
+    student = torch.tensor([0.4, 0.5, 0.1]).log().view(1, 3, 1, 1)
+    expected = -(0.75 * np.log(0.4 + 0.1) + 0.25 * np.log(0.5)) / 2
+    assert float(unbiased_distillation(student, teacher)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_new_channels_it_is_plain_distillation():
+    student, teacher = random_logits(4, 0), random_logits(4, 1)
+    plain = F.cross_entropy(student, teacher.softmax(1), reduction="none") / 4
+    assert_close(unbiased_distillation(student, teacher), plain)
+
+
+def test_how_background_is_divided_among_new_classes_does_not_matter():
+    teacher, student = random_logits(4, 0), random_logits(6, 1)
+    shuffled = student[:, [5, 1, 2, 3, 0, 4]]  # background and the two new classes change places
+    assert_close(unbiased_distillation(student, teacher), unbiased_distillation(shuffled, teacher))
+    swapped = student[:, [0, 2, 1, 3, 4, 5]]  # two old classes change places
+    assert not torch.allclose(unbiased_distillation(student, teacher), unbiased_distillation(swapped, teacher))
+
+
+def test_a_student_that_agrees_has_no_gradient():
+    teacher = random_logits(4, 0)
+    share = teacher[:, :1] - np.log(3)
+    student = torch.cat([share, teacher[:, 1:], share, share], dim=1).requires_grad_()
+    UnbiasedDistillation(20)(outputs(student, teacher)).backward()
+    assert student.grad.abs().max() < 1e-6
+
+
+def test_extreme_logits_stay_finite():
+    student = (1e4 * random_logits(6, 0)).requires_grad_()
+    value = UnbiasedDistillation(20)(outputs(student, 1e4 * random_logits(4, 1)))
+    value.backward()
+    assert value.isfinite()
+    assert student.grad.isfinite().all()
+
+
+def test_bfloat16_logits_are_computed_in_float32():
+    student, teacher = random_logits(6, 0).bfloat16(), random_logits(4, 1).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = UnbiasedDistillation(1)(outputs(student, teacher))
+    assert value.dtype == torch.float32
+    assert_close(value, UnbiasedDistillation(1)(outputs(student.float(), teacher.float())), rtol=1e-6, atol=0)
+
+
+def test_the_weight_multiplies_and_defaults_to_twenty():
+    inputs = outputs(random_logits(6, 0), random_logits(4, 1))
+    assert_close(UnbiasedDistillation()(inputs), 20 * UnbiasedDistillation(1)(inputs))
+
+
+def test_a_negative_weight_is_refused():
+    with pytest.raises(UsageError, match="UnbiasedDistillation needs weight >= 0, got -2"):
+        UnbiasedDistillation(-2)
