@@ -1,0 +1,94 @@
+"""Scores, all computed from confusion matrices: IoU, old / new / all, forgetting, average over steps.
+
+`confusion[truth, predicted]` counts pixels; index 0 is background. A class without a pixel in the ground truth has no
+IoU (NaN) and is left out of every mean. In the tables, *old* means the classes of the base step and *new* those of all
+later steps, as in the published tables; `background_in_old` says whether background counts as an old class, and in
+"all" it always counts.
+"""
+
+import numpy as np
+
+from satkit.scenario import Scenario
+
+
+def iou(confusion: np.ndarray) -> np.ndarray:
+    """Intersection over union of every class, in [0, 1]; NaN for a class without ground truth."""
+    hits = np.diag(confusion).astype(float)
+    truth, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(truth > 0, hits / (truth + predicted - hits), np.nan)
+
+
+def mean_iou(confusion: np.ndarray, classes) -> float:
+    """Mean IoU over those of the classes that occur in the ground truth; NaN if none does."""
+    scores = iou(confusion)[list(classes)]
+    return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
+
+
+def pixel_accuracy(confusion: np.ndarray) -> float:
+    """Share of pixels that are labelled rightly."""
+    return float(np.diag(confusion).sum() / max(confusion.sum(), 1))
+
+
+def old_new_all(confusion: np.ndarray, scenario: Scenario, background_in_old: bool = True) -> dict[str, float]:
+    """Mean IoU of the base step's classes, of those learnt later so far, and of all seen so far."""
+    seen = range(1, len(confusion))
+    old = [index for index in scenario.base if index in seen]
+    new = [index for index in scenario.added if index in seen]
+    return {
+        "old": mean_iou(confusion, [0, *old] if background_in_old else old),
+        "new": mean_iou(confusion, new) if new else float("nan"),
+        "all": mean_iou(confusion, [0, *seen]),
+    }
+
+
+def iou_table(confusions: list[np.ndarray], num_outputs: int) -> np.ndarray:
+    """IoU of shape (step, class), NaN before a class is learnt."""
+    table = np.full((len(confusions), num_outputs), np.nan)
+    for step, confusion in enumerate(confusions):
+        table[step, : len(confusion)] = iou(confusion)
+    return table
+
+
+def forgetting(table: np.ndarray, scenario: Scenario) -> np.ndarray:
+    """Per class, the best IoU it had after any earlier step minus its IoU after the last; NaN for the last step's.
+
+    Background is never learnt nor forgotten as a class and is NaN. After Chaudhry et al., ECCV 2018, equation 3, with
+    IoU in place of accuracy.
+    """
+    drop = np.full(table.shape[1], np.nan)
+    last = len(table) - 1
+    for step in scenario.steps[:last]:
+        for index in step.new:
+            earlier = table[step.index : last, index]
+            if np.isfinite(earlier).any():
+                drop[index] = np.nanmax(earlier) - table[last, index]
+    return drop
+
+
+def summary(confusions: list[np.ndarray], scenario: Scenario, background_in_old: bool = True) -> dict:
+    """Everything a results table shows, of a run with these confusion matrices, one per step.
+
+    Returns:
+        old, new, all: Mean IoU after the last step. base: "old" after step 0. average: "all" averaged over steps.
+        kept: Mean IoU of the base step's classes after the last step, as a share of what it was after step 0,
+        background left out; NaN where nothing was learnt. forgetting: Mean over classes. per_class: IoU and
+        forgetting by class name. steps: old / new / all per step.
+    """
+    per_step = [old_new_all(confusion, scenario, background_in_old) for confusion in confusions]
+    table = iou_table(confusions, len(scenario.names))
+    drop = forgetting(table, scenario)
+    learnt, left = (mean_iou(confusion, scenario.base) for confusion in (confusions[0], confusions[-1]))
+    return {
+        **per_step[-1],
+        "base": per_step[0]["old"],
+        "kept": left / learnt if learnt > 0 else float("nan"),
+        "average": float(np.mean([scores["all"] for scores in per_step])),
+        "forgetting": float(np.nanmean(drop)) if np.isfinite(drop).any() else float("nan"),
+        "pixel_accuracy": pixel_accuracy(confusions[-1]),
+        "steps": per_step,
+        "per_class": {
+            name: {"iou": table[:, index].tolist(), "forgetting": float(drop[index])}
+            for index, name in enumerate(scenario.names)
+        },
+    }

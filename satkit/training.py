@@ -1,0 +1,271 @@
+"""The visible loop: one step of a scenario, from its first iteration or from any later one.
+
+The loop knows no data set and no run folder. It draws batches by number, sums the strategy's losses, and reports to
+whoever called it, through one callable. What it has learnt so far can be taken out at any iteration (`snapshot`) and
+put back in, bit for bit, because the order of the data is a function of the iteration's number and the state of the
+random generator travels along.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from satkit.choices import unknown
+from satkit.models import Segmenter
+from satkit.scenario import Step
+from satkit.seeding import derive, random_state, restore_random_state, seed_everything
+from satkit.strategies import LossInputs, Strategy
+
+OPTIMISERS = ("adamw", "sgd")
+SCHEDULES = ("one-cycle", "poly")
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss or gradient became infinite or undefined; the weights are those of the iteration before."""
+
+
+class Batches(Protocol):
+    """Batches by number."""
+
+    def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
+        """Normalised images (batch, 3, height, width) and labels uint8 (batch, height, width)."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a step is learnt.
+
+    Attributes:
+        iterations: Optimiser updates in the step.
+        lr: Highest learning rate.
+        optimiser: "adamw", or "sgd" with momentum 0.9 and Nesterov.
+        schedule: "one-cycle" rises over the first tenth of the iterations and falls as a cosine; "poly" is
+            lr * (1 - iteration / iterations) ** 0.9.
+        classifier_lr_factor: Factor of the learning rate for the classifier.
+        weight_decay: For all parameters.
+        clip: Largest norm of the gradient; 0 leaves it alone.
+        batch_size: Images in an iteration.
+    """
+
+    iterations: int
+    lr: float
+    optimiser: str = "adamw"
+    schedule: str = "one-cycle"
+    classifier_lr_factor: float = 1.0
+    weight_decay: float = 0.01
+    clip: float = 0.0
+    batch_size: int = 16
+
+    def __post_init__(self):
+        if self.optimiser not in OPTIMISERS:
+            raise unknown("optimiser", self.optimiser, OPTIMISERS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+
+    def factor(self, iteration: int) -> float:
+        """Share of the highest learning rate at an iteration."""
+        if self.schedule == "poly":
+            return (1 - iteration / self.iterations) ** 0.9
+        rise = max(1, self.iterations // 10)
+        if iteration < rise:
+            return (iteration + 1) / rise
+        progress = (iteration - rise) / max(1, self.iterations - rise)
+        return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What the loop reports after each iteration.
+
+    Attributes:
+        step: Index of the step.
+        number: Iterations done, 1 .. total.
+        total: Iterations in the step.
+        lr: Learning rate that was used.
+        losses: Every term by name, and "total".
+        snapshot: Call it for the state to resume from; only valid before the next iteration.
+    """
+
+    step: int
+    number: int
+    total: int
+    lr: float
+    losses: dict[str, float]
+    snapshot: Callable[[], dict[str, Tensor]]
+
+
+def begin_step(previous: Segmenter, step: Step, strategy: Strategy, seed: int) -> tuple[Segmenter, Segmenter | None]:
+    """Student and teacher of a step.
+
+    Args:
+        previous: At step 0 a segmenter without classes; later the model of the step before. It stays as it is.
+
+    Returns:
+        The student, grown by the step's classes and initialised; the teacher, frozen and in evaluation mode, or None
+        at step 0.
+    """
+    student = copy.deepcopy(previous)
+    seed_everything(derive(seed, "classifier", step.index))
+    student.classifier.grow(len(step.new) + (step.index == 0))
+    if step.index == 0:
+        return student, None
+    strategy.classifier(student.classifier)
+    teacher = copy.deepcopy(previous).eval().requires_grad_(False)
+    return student, teacher
+
+
+@torch.no_grad()
+def fit_targets(
+    strategy: Strategy, teacher: Segmenter | None, step: Step, batches: Callable[[], Iterable[tuple]]
+) -> dict[str, Tensor]:
+    """What the strategy's targets measure on the training images before the step begins.
+
+    Args:
+        batches: Makes an iterator over (images, labels, ...) of the step's training images, unaugmented.
+    """
+    if teacher is None:
+        return {}
+    device = next(teacher.parameters()).device
+
+    def seen():
+        for images, labels, *_ in batches():
+            yield labels.to(device), teacher(images.to(device)).logits
+
+    return strategy.targets.fit(seen, step)
+
+
+def train_step(
+    student: Segmenter,
+    teacher: Segmenter | None,
+    step: Step,
+    strategy: Strategy,
+    batches: Batches,
+    schedule: Schedule,
+    *,
+    seed: int,
+    fitted: dict[str, Tensor] | None = None,
+    report: Callable[[Iteration], None] = lambda iteration: None,
+    resume: dict[str, Tensor] | None = None,
+) -> Segmenter:
+    """Train the student, in place, through one step.
+
+    Args:
+        student: Already grown by the step's classes.
+        teacher: Frozen model of the step before; None at step 0.
+        batches: Training batches by number.
+        seed: Of the run; dropout and drop-path derive theirs from it.
+        fitted: What `fit_targets` returned.
+        report: Called after every iteration.
+        resume: A snapshot to go on from.
+
+    Raises:
+        NonFiniteLoss: In the iteration in which it happens, naming the term.
+    """
+    if teacher is not None and strategy.targets.needs_teacher and fitted is None:
+        raise ValueError("Targets that need a teacher are fitted before the step: pass fitted=fit_targets(...).")
+    device = next(student.parameters()).device
+    optimiser = make_optimiser(student, schedule)
+    seed_everything(derive(seed, "train", step.index))
+    first = _put_back(resume, student, optimiser) if resume else 0
+    student.train()
+
+    for number in range(first, schedule.iterations):
+        images, labels = (tensor.to(device, non_blocking=True) for tensor in batches.batch(number))
+        factor = schedule.factor(number)
+        for group in optimiser.param_groups:
+            group["lr"] = factor * group["highest_lr"]
+
+        seen_by_teacher, targets = None, labels
+        if teacher is not None and strategy.needs_teacher:
+            with torch.no_grad():
+                seen_by_teacher = teacher(images, attention=strategy.needs_attention)
+            targets = strategy.targets(labels, seen_by_teacher, step, fitted or {})
+        attention = strategy.needs_attention and seen_by_teacher is not None
+        seen_by_student = student(images, attention=attention)
+        losses = strategy.losses(LossInputs(step, labels, targets, seen_by_student, seen_by_teacher))
+        total = sum(losses.values())
+
+        values = dict(zip([*losses, "total"], torch.stack([*losses.values(), total]).tolist(), strict=True))
+        _check_finite(values, step, number)
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        _clip(student, schedule.clip, step, number)
+        optimiser.step()
+
+        done = number + 1
+        report(
+            Iteration(
+                step.index,
+                done,
+                schedule.iterations,
+                factor * schedule.lr,
+                values,
+                lambda done=done: _take_out(done, student, optimiser),
+            )
+        )
+    return student.eval()
+
+
+def make_optimiser(student: Segmenter, schedule: Schedule) -> torch.optim.Optimizer:
+    """An optimiser over everything that is not frozen; the classifier may learn faster."""
+    classifier = set(student.classifier.parameters())
+    groups = [
+        {
+            "params": [p for p in student.parameters() if p.requires_grad and (p in classifier) == belongs],
+            "highest_lr": schedule.lr * (schedule.classifier_lr_factor if belongs else 1.0),
+        }
+        for belongs in (False, True)
+    ]
+    groups = [group for group in groups if group["params"]]
+    if schedule.optimiser == "sgd":
+        options = dict(momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay)
+        return torch.optim.SGD(groups, lr=schedule.lr, **options)
+    return torch.optim.AdamW(groups, lr=schedule.lr, weight_decay=schedule.weight_decay)
+
+
+def _check_finite(values: dict[str, float], step: Step, number: int) -> None:
+    bad = [name for name, value in values.items() if not math.isfinite(value)]
+    if bad:
+        shown = ", ".join(f"{name} = {value:.4g}" for name, value in values.items())
+        raise NonFiniteLoss(
+            f"The loss must be finite, but {bad[0]!r} is {values[bad[0]]} at step {step.index}, iteration "
+            f"{number + 1} ({shown}). No parameter was updated. Try a lower learning rate or a gradient clip."
+        )
+
+
+def _clip(student: Segmenter, clip: float, step: Step, number: int) -> None:
+    norm = torch.nn.utils.clip_grad_norm_(student.parameters(), clip if clip > 0 else math.inf, foreach=True)
+    if not math.isfinite(float(norm)):
+        raise NonFiniteLoss(
+            f"The gradient must be finite, but its norm is {float(norm)} at step {step.index}, iteration "
+            f"{number + 1}, although every loss term was finite. No parameter was updated. Try a lower "
+            "learning rate."
+        )
+
+
+def _take_out(done: int, student: Segmenter, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = {f"student.{name}": tensor for name, tensor in student.state_dict().items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        for name, value in values.items():
+            state[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
+    state |= {f"random.{name}": tensor for name, tensor in random_state().items()}
+    return {**state, "iteration": torch.tensor(done)}
+
+
+def _put_back(state: dict[str, Tensor], student: Segmenter, optimiser: torch.optim.Optimizer) -> int:
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+    student.load_state_dict(part("student."))
+    values: dict[int, dict] = {}
+    for name, value in part("optimiser.").items():
+        index, _, key = name.partition(".")
+        values.setdefault(int(index), {})[key] = value.clone()  # the optimiser changes it in place
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": values})
+    restore_random_state(part("random."))
+    return int(state["iteration"])

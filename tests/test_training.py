@@ -1,0 +1,438 @@
+"""The loop learns, resumes bit for bit, leaves the teacher alone, and stops where a loss is not finite."""
+
+import copy
+import math
+from dataclasses import dataclass, field
+from dataclasses import replace as variant
+from typing import ClassVar
+
+import pytest
+import torch
+
+from satkit.choices import UsageError
+from satkit.data.labels import IGNORE
+from satkit.files import load_tensors, save_tensors
+from satkit.models import build_segmenter
+from satkit.scenario import scenario
+from satkit.strategies import FINE_TUNING, SATS, CrossEntropy, EntropyPseudoLabels, Strategy
+from satkit.training import NonFiniteLoss, Schedule, begin_step, fit_targets, make_optimiser, train_step
+
+SCENARIO = scenario(["background", "cat", "dog", "bus"], "2-1")
+ALL_PSEUDO = variant(SATS, targets=EntropyPseudoLabels(threshold="none"))
+ADAMW = Schedule(6, 1e-3, classifier_lr_factor=10.0, clip=1.0, batch_size=2)
+SGD = Schedule(6, 1e-2, "sgd", "poly", weight_decay=1e-4, batch_size=2)
+
+
+class RandomBatches:
+    """Images of noise, and labels that show the classes of a step; a function of the iteration's number."""
+
+    def __init__(self, step, size=32):
+        self.step, self.size = step, size
+
+    def batch(self, iteration):
+        generator = torch.Generator().manual_seed(1000 * self.step.index + iteration)
+        images = torch.randn(2, 3, self.size, self.size, generator=generator)
+        shown = torch.tensor([0, *self.step.new, IGNORE], dtype=torch.uint8)
+        coarse = shown[torch.randint(len(shown), (2, self.size // 8, self.size // 8), generator=generator)]
+        return images, coarse.repeat_interleave(8, dim=1).repeat_interleave(8, dim=2)
+
+
+class OneBatch:
+    """Two images, again and again: cats are bright, everything else is dark."""
+
+    def batch(self, iteration):
+        labels = torch.zeros(2, 32, 32, dtype=torch.uint8)
+        labels[0, :, 16:], labels[1, :16] = 1, 1
+        images = torch.where(labels == 1, 1.0, -1.0)[:, None].expand(2, 3, 32, 32)
+        return images.contiguous(), labels
+
+
+def blank(seed=0, **settings):
+    torch.manual_seed(seed)
+    settings = {"decoder_width": 16, "dropout": 0.1, "drop_path": 0.1, **settings}
+    return build_segmenter("mit_quick", **settings)
+
+
+def values_of(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def begun(step, strategy, seed=0):
+    """Student, teacher and fitted thresholds of a step, made anew each time."""
+    student, teacher = begin_step(blank(), SCENARIO.steps[0], strategy, seed)
+    if step.index == 0:
+        return student, teacher, {}
+    student, teacher = begin_step(student, step, strategy, seed)
+    fitted = fit_targets(strategy, teacher, step, lambda: [RandomBatches(step).batch(0)])
+    return student, teacher, fitted
+
+
+def train(step, strategy, schedule, *, resume=None, snapshot_at=(), seed=0, pieces=None):
+    student, teacher, fitted = pieces or begun(step, strategy, seed)
+    losses, snapshots = [], {}
+
+    def report(iteration):
+        losses.append((iteration.number, iteration.lr, iteration.losses))
+        if iteration.number in snapshot_at:
+            snapshots[iteration.number] = copy.deepcopy(iteration.snapshot())
+
+    train_step(
+        student,
+        teacher,
+        step,
+        strategy,
+        RandomBatches(step),
+        schedule,
+        seed=seed,
+        fitted=fitted,
+        report=report,
+        resume=resume,
+    )
+    return values_of(student), losses, snapshots
+
+
+@dataclass(frozen=True)
+class FailsAtSecondCall:
+    """Cross-entropy, until its second call."""
+
+    value: float
+    calls: list = field(default_factory=list)
+
+    name: ClassVar[str] = "fragile"
+    needs_teacher: ClassVar[bool] = False
+    needs_attention: ClassVar[bool] = False
+
+    def __call__(self, inputs):
+        self.calls.append(1)
+        return inputs.student.logits.mean() * (self.value if len(self.calls) == 2 else 1.0)
+
+
+@dataclass(frozen=True)
+class FiniteWithoutAFiniteGradient:
+    """The square root of zero: its value is fine, its slope is not."""
+
+    name: ClassVar[str] = "steep"
+    needs_teacher: ClassVar[bool] = False
+    needs_attention: ClassVar[bool] = False
+
+    def __call__(self, inputs):
+        return (0 * inputs.student.logits.square().sum()).sqrt()
+
+
+class TestSchedule:
+    def test_one_cycle_rises_over_the_first_tenth_and_falls_to_nearly_nothing(self):
+        schedule = Schedule(100, 1.0)
+        factors = [schedule.factor(iteration) for iteration in range(100)]
+        assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+        assert max(factors) == 1.0
+        assert all(later < earlier for earlier, later in zip(factors[10:], factors[11:], strict=False))
+        assert factors[55] == pytest.approx(0.5)  # the middle of the cosine
+        assert 0 < factors[-1] < 0.001
+
+    def test_poly_is_its_formula(self):
+        schedule = Schedule(50, 1.0, schedule="poly")
+        assert [schedule.factor(i) for i in range(50)] == pytest.approx([(1 - i / 50) ** 0.9 for i in range(50)])
+
+    @pytest.mark.parametrize("kind", ["one-cycle", "poly"])
+    @pytest.mark.parametrize("iterations", [1, 2, 3, 7])
+    def test_short_schedules_stay_between_nothing_and_the_highest(self, kind, iterations):
+        schedule = Schedule(iterations, 1.0, schedule=kind)
+        assert all(0 < schedule.factor(i) <= 1 for i in range(iterations))
+
+    def test_unknown_names_are_refused_with_the_nearest(self):
+        with pytest.raises(UsageError, match="Unknown optimiser 'adam'. Did you mean 'adamw'"):
+            Schedule(1, 1.0, "adam")
+        with pytest.raises(UsageError, match="Unknown schedule 'cosine'. Choose one of: one-cycle, poly"):
+            Schedule(1, 1.0, "sgd", "cosine")
+
+    def test_the_learning_rate_of_an_iteration_is_reported(self):
+        schedule = variant(ADAMW, iterations=3)
+        _, losses, _ = train(SCENARIO.steps[0], FINE_TUNING, schedule)
+        assert [lr for _, lr, _ in losses] == pytest.approx([1e-3 * schedule.factor(i) for i in range(3)])
+
+    def test_half_the_learning_rate_goes_half_as_far(self):
+        class Enough(Exception):
+            pass
+
+        def first_movement(schedule):
+            student, _, _ = begun(SCENARIO.steps[0], FINE_TUNING)
+            before = values_of(student)
+
+            def stop(iteration):
+                raise Enough
+
+            batches = RandomBatches(SCENARIO.steps[0])
+            with pytest.raises(Enough):
+                train_step(*(student, None, SCENARIO.steps[0], FINE_TUNING, batches, schedule), seed=0, report=stop)
+            name = "decoder.fuse.weight"
+            return student.state_dict()[name] - before[name]
+
+        at_once = Schedule(1, 1e-2, "sgd", weight_decay=0.0)
+        rising = variant(at_once, iterations=20)  # two iterations to rise: the first has half of the highest
+        torch.testing.assert_close(first_movement(rising), first_movement(at_once) / 2, rtol=1e-3, atol=1e-7)
+
+
+class TestOptimiser:
+    @pytest.mark.parametrize("schedule", [ADAMW, SGD])
+    def test_every_parameter_is_in_one_group(self, schedule):
+        student = blank(counts=(3,))
+        groups = make_optimiser(student, schedule).param_groups
+        inside = [parameter for group in groups for parameter in group["params"]]
+        assert len(inside) == len(set(inside))
+        assert set(inside) == set(student.parameters())
+
+    def test_the_factor_reaches_the_classifier_alone(self):
+        student = blank(counts=(3,))
+        groups = make_optimiser(student, variant(ADAMW, classifier_lr_factor=10.0)).param_groups
+        highest = {p: group["highest_lr"] for group in groups for p in group["params"]}
+        classifier = set(student.classifier.parameters())
+        assert all(highest[p] == pytest.approx(1e-2 if p in classifier else 1e-3) for p in student.parameters())
+
+    def test_a_tenfold_factor_moves_the_classifier_ten_times_as_far_and_nothing_else(self):
+        step = SCENARIO.steps[0]
+        plain = Schedule(1, 1e-2, "sgd", weight_decay=0.0, batch_size=2)
+        before = values_of(begun(step, FINE_TUNING)[0])
+        once, _, _ = train(step, FINE_TUNING, plain)
+        tenfold, _, _ = train(step, FINE_TUNING, variant(plain, classifier_lr_factor=10.0))
+        for name, value in before.items():
+            if name.startswith("classifier."):
+                torch.testing.assert_close(tenfold[name] - value, 10 * (once[name] - value), rtol=1e-3, atol=1e-6)
+                assert not torch.equal(once[name], value)
+            else:
+                assert torch.equal(tenfold[name], once[name])
+
+    def test_frozen_parameters_stay(self):
+        student = blank(counts=(3,))
+        student.backbone.requires_grad_(False)
+        before = values_of(student.backbone)
+        groups = make_optimiser(student, ADAMW).param_groups
+        assert all(parameter.requires_grad for group in groups for parameter in group["params"])
+        train(SCENARIO.steps[0], FINE_TUNING, ADAMW, pieces=(student, None, {}))
+        assert same(values_of(student.backbone), before)
+
+    @pytest.mark.parametrize("kind", ["adamw", "sgd"])
+    def test_clipping_bounds_the_gradient(self, kind):
+        step, norms = SCENARIO.steps[0], {}
+        for clip in (0.0, 1e-3):
+            student, _, _ = pieces = begun(step, FINE_TUNING)
+            train(step, FINE_TUNING, Schedule(1, 1e-6, kind, clip=clip, batch_size=2), pieces=pieces)
+            norms[clip] = math.sqrt(sum(float(p.grad.square().sum()) for p in student.parameters()))
+        assert norms[1e-3] == pytest.approx(1e-3, rel=1e-2)
+        assert norms[0.0] > 0.01
+
+
+class TestBeginning:
+    def test_the_base_step_adds_background_and_its_classes(self):
+        previous = blank()
+        student, teacher = begin_step(previous, SCENARIO.steps[0], SATS, seed=0)
+        assert student.classifier.counts == (3,)
+        assert previous.classifier.counts == ()
+        assert teacher is None
+
+    def test_a_later_step_grows_and_keeps_what_was_learnt(self):
+        previous, _ = begin_step(blank(), SCENARIO.steps[0], FINE_TUNING, seed=0)
+        before = values_of(previous)
+        student, teacher = begin_step(previous, SCENARIO.steps[1], FINE_TUNING, seed=0)
+        assert student.classifier.counts == (3, 1)
+        assert teacher.classifier.counts == previous.classifier.counts == (3,)
+        assert all(torch.equal(student.state_dict()[name], value) for name, value in before.items())
+        assert same(values_of(teacher), before)
+        images = torch.randn(2, 3, 32, 32)
+        old = student.eval()(images).logits[:, :3]
+        torch.testing.assert_close(old, teacher(images).logits)
+
+    def test_student_and_teacher_share_no_memory(self):
+        previous, _ = begin_step(blank(), SCENARIO.steps[0], FINE_TUNING, seed=0)
+        student, teacher = begin_step(previous, SCENARIO.steps[1], FINE_TUNING, seed=0)
+        mine = {tensor.data_ptr() for tensor in student.state_dict().values()}
+        assert not mine & {tensor.data_ptr() for tensor in teacher.state_dict().values()}
+
+    def test_the_teacher_is_frozen_and_evaluates_and_the_student_learns(self):
+        previous, _ = begin_step(blank(), SCENARIO.steps[0], FINE_TUNING, seed=0)
+        student, teacher = begin_step(previous.train(), SCENARIO.steps[1], FINE_TUNING, seed=0)
+        assert not any(module.training for module in teacher.modules())
+        assert not any(parameter.requires_grad for parameter in teacher.parameters())
+        assert all(parameter.requires_grad for parameter in student.parameters())
+
+    def test_two_strategies_may_begin_from_the_same_model(self):
+        previous, _ = begin_step(blank(), SCENARIO.steps[0], FINE_TUNING, seed=0)
+        for strategy in (FINE_TUNING, SATS):
+            student, _ = begin_step(previous, SCENARIO.steps[1], strategy, seed=0)
+            assert all(parameter.requires_grad for parameter in student.parameters())
+
+    def test_the_strategy_initialises_the_new_channels(self):
+        previous, _ = begin_step(blank(), SCENARIO.steps[0], SATS, seed=0)
+        student, teacher = begin_step(previous, SCENARIO.steps[1], SATS, seed=0)
+        background, new = student.classifier.steps[0].weight[0], student.classifier.steps[1].weight[0]
+        assert torch.equal(background, new)
+        plain, _ = begin_step(previous, SCENARIO.steps[1], FINE_TUNING, seed=0)
+        assert not torch.equal(plain.classifier.steps[1].weight[0], new)
+
+    def test_new_channels_depend_on_the_seed_and_on_nothing_drawn_before(self):
+        previous, _ = begin_step(blank(), SCENARIO.steps[0], FINE_TUNING, seed=0)
+
+        def new_weights(seed):
+            torch.rand(seed + 3)
+            return begin_step(previous, SCENARIO.steps[1], FINE_TUNING, seed)[0].classifier.steps[1].weight
+
+        assert torch.equal(new_weights(1), new_weights(1))
+        assert not torch.equal(new_weights(1), new_weights(2))
+
+
+class TestLearning:
+    def test_the_loss_falls_on_a_trivial_problem(self):
+        student, _ = begin_step(blank(dropout=0.0, drop_path=0.0), SCENARIO.steps[0], FINE_TUNING, seed=0)
+        losses = []
+        train_step(
+            student,
+            None,
+            SCENARIO.steps[0],
+            FINE_TUNING,
+            OneBatch(),
+            Schedule(60, 3e-3, batch_size=2),
+            seed=0,
+            report=lambda iteration: losses.append(iteration.losses["total"]),
+        )
+        assert losses[-1] < 0.3 * losses[0]
+        images, labels = OneBatch().batch(0)
+        with torch.no_grad():
+            found = student(images).logits.argmax(dim=1)
+        assert (found == labels).float().mean() > 0.9
+
+    def test_every_iteration_is_reported_with_every_term_and_their_sum(self):
+        step = SCENARIO.steps[1]
+        _, losses, _ = train(step, ALL_PSEUDO, variant(ADAMW, iterations=3))
+        assert [number for number, _, _ in losses] == [1, 2, 3]
+        for _, _, values in losses:
+            assert list(values) == [*(term.name for term in SATS.terms), "total"]
+            assert values["total"] == pytest.approx(sum(values.values()) - values["total"], rel=1e-5)
+
+    def test_a_student_that_was_evaluated_before_learns_in_training_mode(self):
+        step = SCENARIO.steps[0]
+        expected, _, _ = train(step, FINE_TUNING, ADAMW)
+        student, teacher, fitted = begun(step, FINE_TUNING)
+        found, _, _ = train(step, FINE_TUNING, ADAMW, pieces=(student.eval(), teacher, fitted))
+        assert same(found, expected)  # dropout, drop path and batch norm at work
+
+    def test_the_student_comes_back_in_evaluation_mode(self):
+        pieces = begun(SCENARIO.steps[0], FINE_TUNING)
+        train(SCENARIO.steps[0], FINE_TUNING, variant(ADAMW, iterations=1), pieces=pieces)
+        assert not pieces[0].training
+
+    @pytest.mark.parametrize("strategy", [SATS, ALL_PSEUDO])
+    def test_the_teacher_stays_as_it_is_and_gets_no_gradient(self, strategy):
+        student, teacher, fitted = begun(SCENARIO.steps[1], strategy)
+        before, student_before = values_of(teacher), values_of(student)
+        train(SCENARIO.steps[1], strategy, ADAMW, pieces=(student, teacher, fitted))
+        assert same(values_of(teacher), before)
+        assert all(parameter.grad is None for parameter in teacher.parameters())
+        assert not any(module.training for module in teacher.modules())
+        assert not same(values_of(student), student_before)
+
+    def test_the_base_step_has_nothing_to_fit(self):
+        assert fit_targets(SATS, None, SCENARIO.steps[0], lambda: pytest.fail("no pass over the data")) == {}
+
+    def test_thresholds_are_fitted_for_every_channel_of_the_teacher(self):
+        _, _, fitted = begun(SCENARIO.steps[1], SATS)
+        assert fitted["thresholds"].shape == (SCENARIO.steps[1].num_old,)
+
+
+class TestResuming:
+    @pytest.mark.parametrize("schedule", [ADAMW, SGD], ids=["adamw", "sgd"])
+    @pytest.mark.parametrize("index", [0, 1])
+    def test_three_and_three_iterations_are_bit_for_bit_six(self, schedule, index, tmp_path):
+        step = SCENARIO.steps[index]
+        expected, losses, snapshots = train(step, ALL_PSEUDO, schedule, snapshot_at=(3,))
+        save_tensors(tmp_path / "checkpoint.safetensors", snapshots[3], {})
+        state, _ = load_tensors(tmp_path / "checkpoint.safetensors")
+        torch.manual_seed(12345)  # what happens between must not matter
+        found, rest, _ = train(step, ALL_PSEUDO, schedule, resume=state)
+        assert same(found, expected)
+        assert rest == losses[3:]
+
+    def test_resuming_needs_nothing_of_the_student_but_its_shape(self):
+        step = SCENARIO.steps[0]
+        expected, _, snapshots = train(step, FINE_TUNING, ADAMW, snapshot_at=(3,))
+        other, _ = begin_step(blank(seed=99), step, FINE_TUNING, seed=99)
+        found, _, _ = train(step, FINE_TUNING, ADAMW, resume=snapshots[3], pieces=(other, None, {}))
+        assert same(found, expected)
+
+    def test_dropout_and_drop_path_really_draw(self):
+        step = SCENARIO.steps[0]
+        one, _, _ = train(step, FINE_TUNING, ADAMW)
+        pieces = begun(step, FINE_TUNING, seed=0)
+        other, _, _ = train(step, FINE_TUNING, ADAMW, seed=1, pieces=pieces)
+        assert not same(one, other)
+
+    def test_training_twice_gives_the_same_bits(self):
+        one, losses, _ = train(SCENARIO.steps[1], ALL_PSEUDO, ADAMW)
+        torch.rand(5)
+        other, again, _ = train(SCENARIO.steps[1], ALL_PSEUDO, ADAMW)
+        assert same(one, other)
+        assert losses == again
+
+    def test_taking_snapshots_changes_nothing(self):
+        step = SCENARIO.steps[0]
+        expected, _, _ = train(step, FINE_TUNING, ADAMW)
+        found, _, _ = train(step, FINE_TUNING, ADAMW, snapshot_at=range(1, 7))
+        assert same(found, expected)
+
+    @pytest.mark.parametrize("schedule", [ADAMW, SGD], ids=["adamw", "sgd"])
+    def test_a_snapshot_can_be_resumed_from_more_than_once(self, schedule):
+        step = SCENARIO.steps[0]
+        expected, _, snapshots = train(step, FINE_TUNING, schedule, snapshot_at=(3,))
+        before = copy.deepcopy(snapshots[3])
+        first, _, _ = train(step, FINE_TUNING, schedule, resume=snapshots[3])
+        assert same(snapshots[3], before)
+        second, _, _ = train(step, FINE_TUNING, schedule, resume=snapshots[3])
+        assert same(first, expected)
+        assert same(second, expected)
+
+    def test_a_snapshot_of_the_last_iteration_has_nothing_left_to_do(self):
+        step = SCENARIO.steps[0]
+        expected, _, snapshots = train(step, FINE_TUNING, ADAMW, snapshot_at=(6,))
+        found, rest, _ = train(step, FINE_TUNING, ADAMW, resume=snapshots[6])
+        assert same(found, expected)
+        assert rest == []
+
+
+class TestNonFiniteLosses:
+    def fail(self, term):
+        strategy = Strategy("fragile", terms=(CrossEntropy(), term), base_terms=(CrossEntropy(), term))
+        student, _ = begin_step(blank(), SCENARIO.steps[0], strategy, seed=0)
+        before = {0: {name: p.detach().clone() for name, p in student.named_parameters()}}
+        reported = []
+
+        def report(iteration):
+            reported.append(iteration.number)
+            before[iteration.number] = {name: p.detach().clone() for name, p in student.named_parameters()}
+
+        with pytest.raises(NonFiniteLoss) as caught:
+            train_step(
+                *(student, None, SCENARIO.steps[0], strategy, RandomBatches(SCENARIO.steps[0]), ADAMW),
+                seed=0,
+                report=report,
+            )
+        after = {name: p.detach() for name, p in student.named_parameters()}
+        return str(caught.value), reported, before, after
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_training_stops_in_the_iteration_where_it_happens_and_names_the_term(self, value):
+        message, reported, before, after = self.fail(FailsAtSecondCall(value))
+        assert "'fragile' is" in message
+        assert "at step 0, iteration 2 " in message
+        assert CrossEntropy.name in message  # the other terms are shown too
+        assert reported == [1]
+        assert same(after, before[1])
+        assert not same(after, before[0])
+
+    def test_a_gradient_that_is_not_finite_stops_training_too(self):
+        message, reported, before, after = self.fail(FiniteWithoutAFiniteGradient())
+        assert "The gradient must be finite" in message
+        assert "at step 0, iteration 1" in message
+        assert reported == []
+        assert same(after, before[0])
