@@ -1,0 +1,395 @@
+"""From settings to a finished run: which data, scenario, model and strategy, learnt step by step into a folder.
+
+An `Experiment` is what the notebooks, the study and the command line share. It turns plain settings, the parameters of
+a notebook, into objects, and carries out one step at a time: `begin`, `train`, `evaluate`, `save`, or all of them with
+`learn`. A step that is finished is loaded; one that was interrupted goes on where it stopped.
+
+A study is a folder of runs that share their base step: `base`, and one run per strategy.
+"""
+
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import satkit
+from satkit import metrics
+from satkit.choices import UsageError
+from satkit.data import SegmentationData, label_table, load_data
+from satkit.data.loading import BatchStream, StepImages, evaluation_batches, test_images, training_images
+from satkit.data.transforms import ResizedCrop, SimpleAugment
+from satkit.evaluation import evaluate
+from satkit.files import CheckpointError
+from satkit.interrupts import remembered
+from satkit.models import Segmenter, build_segmenter
+from satkit.models.attention import attention_blocks
+from satkit.presets import Preset, preset
+from satkit.runs import Run, differences, run_folder
+from satkit.scenario import Scenario, Step, scenario
+from satkit.seeding import best_device, derive, seed_everything
+from satkit.strategies import Strategy, strategy
+from satkit.strategies.recipes import BASE
+from satkit.training import Iteration, begin_step, fit_targets, train_step
+
+CHECKPOINT_SECONDS = 15.0
+LOGGED_ITERATIONS = 100
+CONVENTIONS = {
+    "background_in_old": True,
+    "void_in_training": "ignored",
+    "future_classes_at_test": "background",
+    "evaluation": "whole images at full size",
+    "evaluated_checkpoint": "last",
+    "test_images": "those with a class seen so far",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user chooses; empty texts take the preset's choice.
+
+    Attributes:
+        data: Name of the data set.
+        root: Its folder, where it is on disk.
+        task: E.g. "15-5".
+        setting: "overlapped", "disjoint" or "sequential".
+        order: Data set labels in the order of learning; empty for the data set's own.
+        backbone: A timm name.
+        preset: "smoke", "quick", "full" or "published".
+        seed: Of everything random.
+    """
+
+    data: str = "scenes"
+    root: str = ""
+    task: str = ""
+    setting: str = "overlapped"
+    order: tuple[int, ...] = ()
+    backbone: str = ""
+    preset: str = "quick"
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "order", tuple(self.order))
+
+
+@dataclass
+class Begun:
+    """A step that has begun: what its cells pass along."""
+
+    step: Step
+    student: Segmenter
+    teacher: Segmenter | None
+    images: StepImages
+    fitted: dict[str, torch.Tensor]
+    finished: bool
+
+
+class Experiment:
+    """One strategy on one scenario.
+
+    Args:
+        settings: What the user chose.
+        learning: A strategy, or the name of one.
+    """
+
+    def __init__(self, settings: Settings, learning: str | Strategy = "fine-tuning"):
+        self.settings = settings
+        self.preset: Preset = preset(settings.data, settings.preset)
+        chosen = strategy(learning) if isinstance(learning, str) else learning
+        self.strategy = self.preset.adapt(chosen)
+        self.backbone = settings.backbone or self.preset.backbone
+        self.task = settings.task or self.preset.task
+        self.device = best_device()
+
+    @cached_property
+    def data(self) -> SegmentationData:
+        """The data set, loaded once."""
+        return load_data(self.settings.data, self.settings.root, **self.preset.data)
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """Which classes are old and new, also where they are learnt jointly."""
+        names = self.data.class_names
+        return scenario(names, self.task, self.settings.setting, self.settings.order)
+
+    @property
+    def learnt(self) -> Scenario:
+        """The scenario as it is learnt: all at once for joint training."""
+        return self.scenario.joint() if self.strategy.joint else self.scenario
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps to learn."""
+        return self.learnt.steps
+
+    @cached_property
+    def config(self) -> dict:
+        """Everything that decides the result, and the machine it is made on."""
+        settings = {**asdict(self.settings), "task": self.task, "backbone": self.backbone}
+        settings["order"] = list(self.scenario.order)
+        settings.pop("root")
+        augment = {k: list(v) if isinstance(v, tuple) else v for k, v in self.preset.augment.items()}
+        return {
+            **settings,
+            "data_fingerprint": self.data.fingerprint,
+            "strategy": self.strategy.describe(),
+            "model": self.preset.model,
+            "data_options": self.preset.data,
+            "augment": augment,
+            "schedules": [asdict(self.schedule(step)) for step in self.steps],
+            "conventions": CONVENTIONS,
+            "machine": machine(self.device),
+        }
+
+    def schedule(self, step: Step):
+        """The schedule of a step."""
+        first = self.preset.base if step.index == 0 else self.preset.later
+        images = len(training_images(self.data, self.learnt, step).indices)
+        return self.preset.schedule(step.index, max(1, images // first.batch_size))
+
+    def check(self) -> None:
+        """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
+        _ = self.config
+        segmenter = self.blank()
+        if self.strategy.needs_attention:
+            attention_blocks(segmenter.backbone)
+
+    def blank(self) -> Segmenter:
+        """A segmenter without classes, initialised from the seed."""
+        seed_everything(derive(self.settings.seed, "network"))
+        return build_segmenter(self.backbone, **self.preset.model).to(self.device)
+
+    def open(self, folder: Path) -> Run:
+        """The run in this folder, new or continued.
+
+        Raises:
+            UsageError: If the folder holds a run of another configuration.
+        """
+        return Run.create(folder, self.config)
+
+    def begin(self, run: Run, index: int) -> Begun:
+        """Student, teacher and images of a step; a finished step brings its trained student along.
+
+        Raises:
+            UsageError: If the scenario has no such step, or the step before is not finished.
+        """
+        if not 0 <= index < len(self.steps):
+            raise UsageError(f"Task {self.task} has the steps 0..{len(self.steps) - 1}, got step {index}.")
+        step = self.steps[index]
+        images = training_images(self.data, self.learnt, step)
+        previous = self.blank() if index == 0 else run.load_model(index - 1).to(self.device)
+        student, teacher = begin_step(previous, step, self.strategy, self.settings.seed)
+        if run.is_done(index):
+            student = run.load_model(index).to(self.device)
+            return Begun(step, student, teacher, images, run.load_fitted(index), finished=True)
+        fitted = {}
+        if teacher is not None and self.strategy.targets.needs_teacher:
+            batches = lambda: evaluation_batches(images, self.preset.later.batch_size)  # noqa: E731
+            fitted = fit_targets(self.strategy, teacher, step, batches)
+        return Begun(step, student, teacher, images, fitted, finished=False)
+
+    def train(self, run: Run, begun: Begun, report: Callable[[Iteration], None] = lambda _: None) -> Segmenter:
+        """Train a step that has begun, from its last checkpoint if it has one.
+
+        Args:
+            report: Called after every iteration, for progress.
+        """
+        if begun.finished:
+            return begun.student
+        index, schedule = begun.step.index, self.schedule(begun.step)
+        resume = _checkpoint(run, index)
+        with remembered() as interrupts:
+            recorder = Recorder(run, index, resume, interrupts, report)
+            train_step(
+                begun.student,
+                begun.teacher,
+                begun.step,
+                self.strategy,
+                self.batches(begun.step),
+                schedule,
+                seed=self.settings.seed,
+                fitted=begun.fitted,
+                report=recorder,
+                resume=resume,
+            )
+        recorder.write()
+        return begun.student
+
+    def batches(self, step: Step) -> BatchStream:
+        """The training batches of a step, by number."""
+        images = training_images(self.data, self.learnt, step)
+        crop = dict(self.preset.augment)
+        augment = (ResizedCrop if crop.pop("kind", "simple") == "resized" else SimpleAugment)(**crop)
+        return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index)
+
+    def complete(self, images: StepImages) -> StepImages:
+        """The same images with their whole annotation, as class indices; nobody trains on it."""
+        return replace(images, table=label_table(self.scenario.test_table(self.scenario.steps[-1])))
+
+    def tests(self, step: Step) -> StepImages:
+        """The test images of a step, labelled with every class seen so far."""
+        return test_images(self.data, self.learnt, step, CONVENTIONS["future_classes_at_test"])
+
+    def evaluate(self, student: Segmenter, step: Step) -> np.ndarray:
+        """Confusion matrix on the test images, after a step."""
+        return evaluate(student, evaluation_batches(self.tests(step), 16), step.num_outputs)
+
+    def save(self, run: Run, begun: Begun, confusion: np.ndarray) -> dict:
+        """Write a finished step, and the run's result once every step is finished. Returns the step's scores."""
+        index = begun.step.index
+        if not run.is_done(index):
+            scores = metrics.old_new_all(confusion, self.scenario, CONVENTIONS["background_in_old"])
+            run.save_step(index, begun.student, confusion, scores, begun.fitted)
+        if run.steps_done() == len(self.steps) and run.result() is None:
+            run.finish(self.result(run))
+        return metrics.old_new_all(run.load_confusion(index), self.scenario, CONVENTIONS["background_in_old"])
+
+    def learn(self, run: Run, index: int, report: Callable[[Iteration], None] = lambda _: None) -> Segmenter:
+        """Carry out one whole step, or load it if it is finished."""
+        with run.writing():
+            begun = self.begin(run, index)
+            student = self.train(run, begun, report)
+            self.save(
+                run,
+                begun,
+                run.load_confusion(index) if begun.finished else self.evaluate(student, begun.step),
+            )
+        return student
+
+    def result(self, run: Run) -> dict:
+        """What result.json says: scores with everything that a number needs beside it."""
+        return {
+            "strategy": self.strategy.name,
+            "data": self.settings.data,
+            "task": self.task,
+            "setting": self.settings.setting,
+            "preset": self.preset.name,
+            "backbone": self.backbone,
+            "seed": self.settings.seed,
+            "conventions": CONVENTIONS,
+            "machine": machine(self.device),
+            **metrics.summary(run.confusions(), self.scenario, CONVENTIONS["background_in_old"]),
+        }
+
+
+class Recorder:
+    """Keeps a step's history and checkpoints while it is trained, and stops it when a signal has arrived."""
+
+    def __init__(self, run: Run, step: int, resume, interrupts, report: Callable[[Iteration], None]):
+        done = int(resume["iteration"]) if resume else 0
+        self.run, self.step = run, step
+        self.interrupts, self.report = interrupts, report
+        self.rows = [row for row in run.history(step) if row["iteration"] <= done]
+        self.saved_at = time.monotonic()
+
+    def __call__(self, iteration: Iteration) -> None:
+        every = max(1, iteration.total // LOGGED_ITERATIONS)
+        if iteration.number % every == 0 or iteration.number in (1, iteration.total):
+            row = {"step": self.step, "iteration": iteration.number, "lr": iteration.lr}
+            self.rows.append({**row, **iteration.losses})
+        stop = self.interrupts.requested()
+        if stop or time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
+            self.write()
+            self.run.save_checkpoint(self.step, iteration.snapshot())
+            self.saved_at = time.monotonic()
+        self.report(iteration)
+        if stop:
+            self.interrupts.act()
+
+    def write(self) -> None:
+        """Write the history so far."""
+        self.run.write_history(self.step, self.rows)
+
+
+def open_study(name: str | Path, settings: Settings, learning: str | Strategy = "") -> tuple[Experiment, Run]:
+    """The experiment and run of a strategy in a study, its base step taken over from the study's `base` run.
+
+    Args:
+        name: Name or folder of the study.
+        settings: The same for every run of the study.
+        learning: The strategy; empty for the base step itself.
+    """
+    folder = run_folder(name)
+    if not learning:
+        base = Experiment(settings, BASE)
+        return base, base.open(folder / "base")
+    experiment = Experiment(settings, learning)
+    if slug(experiment.strategy.name) in ("", "base", "figures", "notebooks"):
+        raise UsageError(f"A strategy needs a name that no folder of a study has, got {experiment.strategy.name!r}.")
+    run = experiment.open(folder / slug(experiment.strategy.name))
+    if not experiment.strategy.joint and not run.is_done(0):
+        base = Run.open(folder / "base")
+        changed = [entry for entry in differences(base.config, run.config) if not entry[0].startswith("strategy.")]
+        if changed:
+            key, there, asked = changed[0]
+            raise UsageError(
+                f"The base step in {base.folder} has another configuration ({key}: {there!r} there, {asked!r} asked "
+                "for). Choose another name for the study."
+            )
+        with run.writing():
+            run.adopt_base(base)
+    return experiment, run
+
+
+def ready(name: str | Path, settings: Settings, learning: str | Strategy, step: int, report=None) -> tuple:
+    """The experiment and run of a strategy with everything finished that must come before a step.
+
+    What is missing, the base step first, is trained now.
+
+    Args:
+        name: Name or folder of the study.
+        step: The step that the caller wants to begin; pass one more than the last to have all finished.
+        report: Makes a callable for the loop's reports, from the number of iterations and a label.
+    """
+    report = report or (lambda total, label: lambda iteration: None)
+    if not (strategy(learning) if isinstance(learning, str) else learning).joint:
+        base, run = open_study(name, settings)
+        if not run.is_done(0):
+            base.learn(run, 0, report(base.schedule(base.steps[0]).iterations, "base step"))
+    experiment, run = open_study(name, settings, learning)
+    for earlier in range(min(step, len(experiment.steps))):
+        if not run.is_done(earlier) or (earlier == len(experiment.steps) - 1 and run.result() is None):
+            total = experiment.schedule(experiment.steps[earlier]).iterations
+            experiment.learn(run, earlier, report(total, f"{experiment.strategy.name}, step {earlier}"))
+    return experiment, run
+
+
+def following(progress) -> Callable[[Iteration], None]:
+    """What a training loop reports to so that a `Progress` follows it."""
+    return lambda iteration: progress.update(iteration.number, loss=iteration.losses["total"])
+
+
+def slug(name: str) -> str:
+    """A strategy's name as the name of a folder."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+
+
+def machine(device: torch.device) -> dict:
+    """Where a result was made: versions, threads and device."""
+    import timm
+
+    return {
+        "satkit": satkit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _checkpoint(run: Run, step: int) -> dict[str, torch.Tensor] | None:
+    try:
+        return run.load_checkpoint(step)
+    except CheckpointError as error:
+        warnings.warn(f"{error} The step starts again from its beginning.", stacklevel=2)
+        return None
