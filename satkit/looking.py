@@ -1,0 +1,184 @@
+"""What the pictures show, as arrays: attention of a query, relations of regions, predictions.
+
+Everything here runs a model without gradients on one image and returns NumPy arrays. The relations come from the very
+function that the loss calls, `region_pool`: the picture is the loss.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from satkit.choices import UsageError
+from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.data.loading import StepImages, to_input
+from satkit.models import AttentionTap, Segmenter
+from satkit.strategies import Strategy, region_pool, resize_labels
+
+
+@dataclass(frozen=True)
+class Look:
+    """A model's view of one image.
+
+    Attributes:
+        taps: Attention of each stage, one image.
+        prediction: Most likely class of every pixel, uint8 (height, width).
+    """
+
+    taps: tuple[AttentionTap, ...]
+    prediction: np.ndarray
+
+
+@torch.no_grad()
+def look(model: Segmenter, image: np.ndarray) -> Look:
+    """Run a model on an image, uint8 (height, width, 3), with its attention tapped."""
+    device = next(model.parameters()).device
+    output = model.eval()(to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device), attention=True)
+    return Look(output.attention, output.logits[0].max(dim=0)[1].to(torch.uint8).cpu().numpy())
+
+
+@torch.no_grad()
+def targets_of(strategy: Strategy, begun, index: int) -> np.ndarray:
+    """What the loss sees of an image of a step that has begun, uint8 (height, width), without augmentation.
+
+    Args:
+        strategy: The strategy of the step.
+        begun: What `Experiment.begin` returned.
+        index: Number of the image among the step's images.
+    """
+    image, labels = image_and_labels(begun.images, index)
+    if begun.teacher is None or not strategy.targets.needs_teacher:
+        return labels
+    device = next(begun.teacher.parameters()).device
+    output = begun.teacher(to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device))
+    labels = torch.from_numpy(np.ascontiguousarray(labels))[None].to(device)
+    return strategy.targets(labels, output, begun.step, begun.fitted)[0].cpu().numpy()
+
+
+def image_and_labels(images: StepImages, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image of a step and its label map, in class indices.
+
+    Raises:
+        UsageError: If the step has no such image.
+    """
+    if not 0 <= index < len(images):
+        raise UsageError(f"There are the images 0..{len(images) - 1}, got {index}.")
+    return images.image(index), images.labels(index)
+
+
+def telling_images(images: StepImages, classes, count: int = 1, among: int = 200) -> list[int]:
+    """Images that show most of the given classes: numbers of images, one for each class before any comes again.
+
+    Args:
+        images: Images of a step, labels in class indices.
+        classes: Class indices to look for.
+        among: How many images to look through.
+    """
+    shares = []
+    for index in range(min(among, len(images))):
+        counts = np.bincount(images.labels(index).ravel(), minlength=256)
+        shares.append([counts[each] for each in classes])
+    shares = np.array(shares)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(shares)):
+        best_class = int(shares.max(axis=0).argmax())
+        image = int(shares[:, best_class].argmax())
+        chosen.append(image)
+        shares[image] = -1
+        shares[:, best_class] = np.where(shares[:, best_class] >= 0, shares[:, best_class] // 4, -1)
+    return chosen
+
+
+def query_at(tap: AttentionTap, pixel: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """Row and column of the query whose patch holds a pixel.
+
+    Raises:
+        UsageError: If the pixel is outside the image.
+    """
+    (row, column), (height, width) = pixel, size
+    if not (0 <= row < height and 0 <= column < width):
+        raise UsageError(f"The pixel must be inside the image of {height} x {width}, got row {row}, column {column}.")
+    rows, columns = tap.query_grid
+    return row * rows // height, column * columns // width
+
+
+def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = None) -> np.ndarray:
+    """What one query attends to, (key height, key width); mean over heads unless one is named.
+
+    Raises:
+        UsageError: If there is no such head.
+    """
+    row = tap.weights()[0, :, query[0] * tap.query_grid[1] + query[1]]  # (head, key)
+    if head is not None and not 0 <= head < len(row):
+        raise UsageError(f"{tap.name} has the heads 0..{len(row) - 1}, got {head}.")
+    row = row.mean(dim=0) if head is None else row[head]
+    return row.reshape(tap.key_grid).cpu().numpy()
+
+
+def relations_of(tap: AttentionTap, labels: np.ndarray, classes) -> tuple[np.ndarray, list[int]]:
+    """Relations of the regions in one image, mean over heads: (region, key height, key width), and their classes."""
+    classes = tuple(classes)
+    relations, present = region_pool(tap, _one(labels, tap), classes)
+    kept = [each for each, there in zip(classes, present[0].tolist(), strict=True) if there]
+    chosen = relations[0].mean(dim=1)[present[0]]  # (region, key)
+    return chosen.reshape(-1, *tap.key_grid).cpu().numpy(), kept
+
+
+def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes) -> np.ndarray:
+    """How much of each region's attention falls on each region, (region, region + 1); background's is the first column.
+
+    Rows are the regions present among the queries, as `relations_of` lists them. Columns are background and the same
+    classes, at the keys' resolution; pixels of none of them (IGNORE) are left out.
+    """
+    relations, kept = relations_of(tap, labels, classes)
+    at_key = resize_labels(_one(labels, tap), tap.key_grid)[0].cpu().numpy()
+    columns = [relations[:, at_key == each].sum(axis=1) for each in (BACKGROUND, *kept)]
+    return np.stack(columns, axis=1)
+
+
+def attention_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> np.ndarray:
+    """Distance between the relations of teacher and student, mean over heads and regions, one number per stage."""
+    drift = []
+    for taught, learnt in zip(teacher.taps, student.taps, strict=True):
+        ours, present = region_pool(learnt, _one(labels, learnt), tuple(classes))
+        theirs, _ = region_pool(taught, _one(labels, taught), tuple(classes))
+        distance = torch.linalg.vector_norm(ours - theirs, dim=-1).mean(dim=-1)
+        drift.append(float((distance * present).sum() / present.sum().clamp(min=1)))
+    return np.array(drift)
+
+
+def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:
+    """A pixel of a class deep inside its region: one of those that are left last when the region is peeled.
+
+    Raises:
+        UsageError: If no pixel has this label.
+    """
+    core = labels == label
+    if not core.any():
+        raise UsageError(f"No pixel of this image has label {label}.")
+    peeled = core
+    while peeled.any():
+        core, padded = peeled, np.pad(peeled, 1)
+        peeled = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(core)
+    middle = len(rows) // 2
+    return int(rows[middle]), int(columns[middle])
+
+
+def largest_class(labels: np.ndarray, classes) -> int:
+    """The one of the classes with most pixels in a label map.
+
+    Raises:
+        UsageError: If none of them occurs.
+    """
+    counts = np.bincount(labels[labels != IGNORE].ravel(), minlength=256)
+    classes = list(classes)
+    best = max(classes, key=lambda each: counts[each])
+    if counts[best] == 0:
+        raise UsageError("None of these classes occurs in the image. Choose another image.")
+    return best
+
+
+def _one(labels: np.ndarray, tap: AttentionTap) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(labels))[None].to(tap.queries.device)

@@ -1,0 +1,48 @@
+"""Figures: arrays in, Axes out; grids of panels give back the Figure. Nothing here trains, loads or shows."""
+
+from satkit.plots.attention import (
+    attention_stages,
+    draw_attention,
+    draw_difference,
+    draw_image,
+    patch_centre,
+    teacher_and_student,
+)
+from satkit.plots.forgetting import (
+    compare_strategies,
+    confusion_blocks,
+    forgetting_per_class,
+    iou_heatmap,
+    iou_over_steps,
+    old_class_flow,
+)
+from satkit.plots.predictions import film_strip, overlay
+from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
+from satkit.plots.style import class_palette, strategy_style, use_style
+from satkit.plots.training_curves import loss_terms, stability_gap
+
+__all__ = [
+    "attention_stages",
+    "class_palette",
+    "compare_strategies",
+    "confusion_blocks",
+    "draw_attention",
+    "draw_difference",
+    "draw_image",
+    "draw_region",
+    "film_strip",
+    "forgetting_per_class",
+    "iou_heatmap",
+    "iou_over_steps",
+    "loss_terms",
+    "old_class_flow",
+    "overlay",
+    "patch_centre",
+    "relation_maps",
+    "relation_matrices",
+    "relation_matrix",
+    "stability_gap",
+    "strategy_style",
+    "teacher_and_student",
+    "use_style",
+]

@@ -1,0 +1,228 @@
+"""Label maps over images, and the film strip in which old classes vanish step by step.
+
+Classes are coloured by index, and as 21 colours cannot be told apart by everyone, every region also carries
+the number that the legend gives to its class. The image beneath is grey, so that its own colours do not mix
+with those of the classes. Background stays transparent; IGNORE is white and hatched.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.plots import style
+
+SMALLEST_NUMBERED = 0.004  # of the image's area
+MOST_NUMBERS = 8  # of one class in one image
+PANEL = 1.75  # inches
+SEARCH_SIZE = 64  # pixels a side at which the inside of a region is looked for
+
+
+def overlay(
+    image: np.ndarray,
+    labels: np.ndarray,
+    *,
+    names: Sequence[str] | None = None,
+    numbers: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """A label map in colour over its image, each region with the number of its class.
+
+    Look at where the coloured regions end beside where the things in the grey image end.
+
+    Args:
+        image: uint8 of shape (height, width, 3).
+        labels: uint8 of shape (height, width).
+        names: Name of each label value; adds a legend of the classes that occur.
+        numbers: Whether regions carry their number; those under 0.4 % of the image never do.
+
+    Raises:
+        ValueError: If image and labels do not have these shapes.
+    """
+    check_image(image)
+    labels = np.asarray(labels)
+    if labels.shape != image.shape[:2]:
+        raise ValueError(
+            f"labels must have the height and width of their image, {image.shape[:2]}, got shape "
+            f"{labels.shape}. Resize them with nearest neighbours."
+        )
+    ax = style.axes_or_new(ax, (4, 4))
+    ax.imshow(grey(image))
+    ax.imshow(style.class_image(labels), interpolation="nearest")
+    style.hatch_ignore(labels, ax)
+    if numbers:
+        for index in occurring([labels]):
+            _number(labels == index, index, ax)
+    if names is not None:
+        handles = class_handles([labels], names)
+        if handles:
+            ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), fontsize=style.SMALL)
+    return style.bare(ax)
+
+
+def film_strip(
+    images: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    predictions: Sequence[Sequence[np.ndarray]],
+    names: Sequence[str],
+    *,
+    step_titles: Sequence[str],
+    old: Sequence[int] = (),
+) -> Figure:
+    """Image, ground truth and the prediction after each step, one row an image: watch it forget.
+
+    Follow one old class from left to right. Where it turns transparent it has become background; where its
+    number changes, another class has taken its pixels.
+
+    Args:
+        images: uint8 of shape (height, width, 3) each.
+        truths: Label map of each image.
+        predictions: `predictions[step][image]` is a label map.
+        names: Name of each label value; the legend lists the classes that occur anywhere in the strip.
+        step_titles: Title of each step's column.
+        old: Label values to be marked "old" in the legend, the others "new"; empty marks none.
+
+    Raises:
+        ValueError: If there is not one truth per image, one title per step and one prediction per step and
+            image.
+    """
+    if not (len(images) == len(truths) and len(images) > 0):
+        raise ValueError(f"There must be one truth per image, got {len(truths)} truths and {len(images)} images.")
+    if len(predictions) != len(step_titles) or any(len(step) != len(images) for step in predictions):
+        raise ValueError(
+            f"predictions[step][image] must have one entry per step title ({len(step_titles)}), each with "
+            f"one label map per image ({len(images)}), got {len(predictions)} entries with "
+            f"{sorted({len(step) for step in predictions})} label maps. Swap steps and images if needed."
+        )
+    for image in images:
+        check_image(image)
+    columns = 2 + len(predictions)
+    everything = [*truths, *(labels for step in predictions for labels in step)]
+    handles = class_handles(everything, names, old=old)
+    widest = max((len(handle.get_label()) for handle in handles), default=0)
+    ncols = max(1, min(len(handles), int(PANEL * columns / (0.55 + 0.075 * widest))))
+    height = PANEL * np.mean([image.shape[0] / image.shape[1] for image in images]) + 0.08
+    below = 0.22 * np.ceil(len(handles) / ncols)
+    figure, axes = plt.subplots(
+        len(images),
+        columns,
+        figsize=(PANEL * columns, height * len(images) + 0.4 + below),
+        layout="constrained",
+        squeeze=False,
+    )
+    for row, (image, truth) in enumerate(zip(images, truths, strict=True)):
+        style.bare(axes[row, 0]).imshow(image)
+        for ax, labels in zip(axes[row, 1:], [truth, *(step[row] for step in predictions)], strict=True):
+            overlay(image, labels, ax=ax)
+    for ax, title in zip(axes[0], ["image", "ground truth", *step_titles], strict=True):
+        ax.set_title(title, fontsize=10)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=style.SMALL)
+    return figure
+
+
+def class_handles(label_maps: Sequence[np.ndarray], names: Sequence[str], *, old: Sequence[int] = ()) -> list[Patch]:
+    """Legend entries "number name" of the classes that occur, ascending, and of IGNORE if it occurs."""
+    old = set(old)
+    handles = []
+    for index in occurring(label_maps):
+        if index >= len(names):
+            raise ValueError(
+                f"Every label must have a name, got label {index} and {len(names)} names. "
+                f"Give the names of all label values, background first."
+            )
+        mark = "" if not old else " (old)" if index in old else " (new)"
+        colour = style.class_colour(index)
+        handles.append(Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=f"{index} {names[index]}{mark}"))
+    if any((np.asarray(labels) == IGNORE).any() for labels in label_maps):
+        handles.append(
+            Patch(
+                facecolor="white",
+                edgecolor=style.HATCH_GREY,
+                linewidth=0.5,
+                hatch=style.HATCH,
+                label="ignored",
+            )
+        )
+    return handles
+
+
+def occurring(label_maps: Sequence[np.ndarray]) -> list[int]:
+    """Label values that occur, ascending, without BACKGROUND and IGNORE."""
+    values = set()
+    for labels in label_maps:
+        values.update(np.unique(labels).tolist())
+    return sorted(values - {BACKGROUND, IGNORE})
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """The image without its colours and slightly faded, uint8 of the same shape."""
+    brightness = image @ np.array([0.299, 0.587, 0.114])
+    return np.repeat((50 + 0.75 * brightness)[..., None], 3, axis=2).astype(np.uint8)
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raise ValueError unless it is uint8 of shape (height, width, 3)."""
+    shape, kind = np.shape(image), getattr(image, "dtype", type(image).__name__)
+    if len(shape) != 3 or shape[2] != 3 or kind != np.uint8:
+        raise ValueError(
+            f"image must be uint8 of shape (height, width, 3), got {kind} of shape {shape}. "
+            f"Undo the normalisation and put channels last."
+        )
+
+
+def inside(mask: np.ndarray) -> tuple[int, int]:
+    """Row and column of a pixel well inside the regions of a mask with at least one True."""
+    core = mask
+    while True:  # peel until nothing would be left
+        padded = np.pad(core, 1)
+        peeled = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+        if not peeled.any():
+            break
+        core = peeled
+    pixels = np.argwhere(core)
+    nearest = pixels[np.abs(pixels - pixels.mean(axis=0)).sum(axis=1).argmin()]
+    return int(nearest[0]), int(nearest[1])
+
+
+def connected(mask: np.ndarray, pixel: tuple[int, int]) -> np.ndarray:
+    """The part of a mask that is connected to one of its pixels through edges."""
+    part = np.zeros_like(mask)
+    part[pixel] = True
+    while True:
+        padded = np.pad(part, 1)
+        grown = part | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+        grown &= mask
+        if (grown == part).all():
+            return part
+        part = grown
+
+
+def _number(mask: np.ndarray, index: int, ax: Axes) -> None:
+    """Write the number of a class into its regions, which are looked for at a coarse resolution."""
+    stride = max(1, max(mask.shape) // SEARCH_SIZE)
+    rest = mask[::stride, ::stride].copy()
+    smallest = SMALLEST_NUMBERED * rest.size
+    for _ in range(MOST_NUMBERS):
+        if rest.sum() < max(smallest, 1):
+            return
+        row, column = inside(rest)
+        region = connected(rest, (row, column))
+        rest &= ~region
+        if region.sum() >= smallest:
+            ax.text(
+                column * stride,
+                row * stride,
+                str(index),
+                ha="center",
+                va="center",
+                fontsize=style.SMALL,
+                fontweight="bold",
+                color="white",
+                path_effects=style.outlined(),
+                clip_on=True,
+            )

@@ -1,0 +1,52 @@
+"""A figure is kept with its words, and comes back with them, in order."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+from PIL import Image
+
+from satkit.figures import KeptFigure, keep_figure, kept_figures
+
+WORDS = {"title": "Losses <of> a step", "see": "They fall: “steeply”.", "alt": "Loss, 3.1 to 0.2."}
+
+
+@pytest.fixture
+def figure():
+    made, axes = plt.subplots(figsize=(2, 1))
+    axes.plot([3, 1, 0])
+    yield made
+    plt.close(made)
+
+
+def test_a_kept_figure_comes_back_with_its_words(tmp_path, figure):
+    path = keep_figure(figure, tmp_path / "new" / "figures", "30-loss", **WORDS)
+    assert kept_figures(path.parent) == [(KeptFigure("30-loss", **WORDS), path)]
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 50
+
+
+def test_figures_come_in_the_order_of_their_names(tmp_path, figure):
+    for name in ("31-b", "10-z", "30-c"):
+        keep_figure(figure, tmp_path, name, **WORDS)
+    assert [entry.name for entry, _ in kept_figures(tmp_path)] == ["10-z", "30-c", "31-b"]
+
+
+def test_a_figure_kept_again_replaces_the_earlier_one(tmp_path, figure):
+    keep_figure(figure, tmp_path, "30-loss", **WORDS)
+    keep_figure(figure, tmp_path, "30-loss", **{**WORDS, "title": "Another"})
+    assert [entry.title for entry, _ in kept_figures(tmp_path)] == ["Another"]
+    assert {path.name for path in tmp_path.iterdir()} == {"30-loss.png", "30-loss.json"}
+
+
+def test_a_picture_without_words_and_words_without_a_picture_are_not_listed(tmp_path, figure):
+    for name in ("10-whole", "11-wordless", "12-blank"):
+        keep_figure(figure, tmp_path, name, **WORDS)
+    (tmp_path / "11-wordless.json").unlink()
+    (tmp_path / "12-blank.png").unlink()
+    assert [entry.name for entry, _ in kept_figures(tmp_path)] == ["10-whole"]
+
+
+def test_a_folder_that_is_not_there_has_no_figures(tmp_path):
+    assert kept_figures(Path(tmp_path / "nothing")) == []
