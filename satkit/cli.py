@@ -1,0 +1,216 @@
+"""The satkit command. Each subcommand checks its words here and hands over to the library.
+
+Exit codes: 0 done, 1 a run failed, 2 wrong usage or input, 130 or 143 interrupted with a checkpoint.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+
+import satkit
+from satkit.choices import UsageError, nearest
+
+EXAMPLES = """examples:
+  satkit study                                    the main job: scenes 15-5, fine-tuning against SATS
+  satkit study --preset smoke                     the same in a minute, to see that everything runs
+  satkit study --data camvid --root FOLDER --task 6-5
+  satkit run 09 -p study=scenes-15-5-quick-seed0  one notebook with a parameter
+  satkit doctor                                   what is installed, what is missing and how to get it
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the project's wording for unknown names."""
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Refuse what is left over here, where the subcommand and its options are known."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
+    def error(self, message: str):
+        """One sentence and exit code 2."""
+        sys.exit(_complain(self, message))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = Parser(
+        prog="satkit",
+        description="A study kit for continual semantic segmentation with self-attention transfer.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"satkit {satkit.__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    study = commands.add_parser("study", help="train, compare and report: the main job; run again, it continues")
+    study.add_argument("--data", default="scenes", help="scenes (embedded, default) or camvid")
+    study.add_argument("--root", default="", help="folder of a data set on disk")
+    study.add_argument("--task", default="", help="A-B: A base classes, then B a step; e.g. 15-5, 15-1")
+    study.add_argument("--setting", default="overlapped", help="overlapped (default), disjoint or sequential")
+    study.add_argument("--order", default="", help="class order as labels, e.g. 3,1,2,...; default: the data's own")
+    study.add_argument("--strategies", default="fine-tuning,sats", help="short names, separated by commas")
+    study.add_argument("--backbone", default="", help="a timm name; default: the preset's")
+    study.add_argument("--preset", default="quick", help="smoke, quick (default), full or published")
+    study.add_argument("--seed", default="0", help="a whole number; default 0")
+    study.add_argument("--out", default="", help="name or folder of the study; default: made of the settings")
+    study.set_defaults(run=run_study)
+
+    run = commands.add_parser("run", help="run one notebook headlessly")
+    run.add_argument("notebook", nargs="?", default="", help="number, name or path")
+    run.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    run.add_argument("--out", default="", help="the executed notebook; default: runs/notebooks/NAME.ipynb")
+    run.add_argument("--list", action="store_true", help="list the notebooks")
+    run.add_argument("--parameters", action="store_true", help="list the notebook's parameters")
+    run.add_argument("--timeout", default="", help="seconds a cell may take; default: no limit")
+    run.set_defaults(run=run_notebook_command)
+
+    report = commands.add_parser("report", help="write the report of a finished study again")
+    report.add_argument("study", help="name or folder of the study")
+    report.set_defaults(run=run_report)
+
+    runs = commands.add_parser("runs", help="list studies and their scores")
+    runs.add_argument("folder", nargs="?", default="", help="folder of runs; default: runs")
+    runs.set_defaults(run=run_runs)
+
+    doctor = commands.add_parser("doctor", help="versions, device, what is missing and how to get it")
+    doctor.set_defaults(run=run_doctor)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line; returns its exit code."""
+    top = parser()
+    options = top.parse_args(arguments)
+    if not options.command:
+        top.print_help()
+        return 2
+    return guarded(lambda: options.run(options))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run an action and turn what it raises into an exit code and one clear message."""
+    from satkit.data.check import DataError
+    from satkit.files import CheckpointError
+    from satkit.interrupts import Terminated
+    from satkit.notebooks import NotebookError, NotebookFailed
+    from satkit.runs import RunBusy
+
+    def terminate(number, frame):
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        return action()
+    except (UsageError, DataError, NotebookError) as error:
+        return _say(error, 2)
+    except (NotebookFailed, CheckpointError, RunBusy) as error:
+        return _say(error, 1)
+    except KeyboardInterrupt:
+        return _say("Interrupted. What was finished is kept; run the same command again to go on.", 130)
+    except Terminated:
+        return _say("Terminated. What was finished is kept; run the same command again to go on.", 143)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_study(options) -> int:
+    """satkit study."""
+    from satkit.experiment import Settings
+    from satkit.study import study
+
+    settings = Settings(
+        data=options.data,
+        root=options.root,
+        task=options.task,
+        setting=options.setting,
+        order=whole_numbers("--order", options.order),
+        backbone=options.backbone,
+        preset=options.preset,
+        seed=whole_number("--seed", options.seed),
+    )
+    study(settings, tuple(name for name in options.strategies.split(",") if name), options.out)
+    return 0
+
+
+def run_notebook_command(options) -> int:
+    """satkit run."""
+    from satkit import notebooks
+    from satkit.progress import format_seconds
+    from satkit.runs import runs_root
+
+    if options.list or not options.notebook:
+        for path in notebooks.list_notebooks():
+            print(path.stem)
+        return 0
+    path = notebooks.find_notebook(options.notebook)
+    if options.parameters:
+        for parameter in notebooks.parameters(path).values():
+            print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
+        return 0
+    values = notebooks.parse_assignments(path, options.parameter)
+    output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
+    timeout = whole_number("--timeout", options.timeout) if options.timeout else None
+    result = notebooks.run_notebook(path, output, values, timeout=timeout)
+    print(f"{result.output} (took {format_seconds(result.seconds)})")
+    return 0
+
+
+def run_report(options) -> int:
+    """satkit report."""
+    from satkit.report import write_report
+    from satkit.runs import run_folder
+
+    print(write_report(run_folder(options.study)))
+    return 0
+
+
+def run_runs(options) -> int:
+    """satkit runs."""
+    from satkit.runs import runs_root
+    from satkit.study import overview
+
+    print(overview(options.folder or runs_root()))
+    return 0
+
+
+def run_doctor(options) -> int:
+    """satkit doctor."""
+    from satkit import doctor
+
+    return doctor.main()
+
+
+def whole_number(option: str, text: str) -> int:
+    """A whole number from the command line.
+
+    Raises:
+        UsageError: Naming the option and what came.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{option} takes a whole number, got {text!r}.") from None
+
+
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas."""
+    return tuple(whole_number(option, part) for part in text.split(",") if part.strip())
+
+
+def _complain(command: argparse.ArgumentParser, message: str) -> int:
+    bad = message.split("unrecognized arguments: ")[-1].split()[0] if "unrecognized" in message else ""
+    if "invalid choice" in message:
+        bad = message.split("'")[1]
+    known = [text for action in command._actions for text in (*action.option_strings, *(action.choices or ()))]
+    match = nearest(bad, known) if bad else None
+    hint = f" Did you mean {match}?" if match else ""
+    return _say(f"{message}.{hint} See {command.prog} --help.", 2)
+
+
+def _say(message: object, code: int) -> int:
+    print(f"satkit: {message}", file=sys.stderr, flush=True)
+    return code

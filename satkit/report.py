@@ -1,0 +1,219 @@
+"""The report of a study: one HTML page that opens offline, pictures included.
+
+Everything in it is read from files that the study wrote: the table from result.json, the pictures and their words from
+the folder of figures, the configuration from every run's config.json.
+"""
+
+import base64
+import html
+import json
+import shlex
+import string
+import textwrap
+from pathlib import Path
+
+from satkit.choices import UsageError
+from satkit.figures import KeptFigure, kept_figures
+from satkit.files import read_json, replacing
+from satkit.progress import format_seconds
+
+TEMPLATE = Path(__file__).with_name("report.html")
+COLUMNS = {
+    "old": "after the last step",
+    "new": "learnt later",
+    "all": "seen classes",
+    "forgetting": "mean drop",
+    "kept": "of the base",
+    "average": "over steps",
+}
+SECTIONS = {
+    "1": "Watch it forget",
+    "2": "Where teacher and student look",
+    "3": "Training",
+}
+
+
+def write_report(folder: Path) -> Path:
+    """Write `report.html` of a study and return its path.
+
+    Raises:
+        UsageError: If the folder holds no finished study.
+    """
+    folder = Path(folder)
+    if not (folder / "result.json").exists():
+        raise UsageError(f"{folder} holds no finished study: result.json is missing. Run satkit study first.")
+    result = read_json(folder / "result.json")
+    settings = result["settings"]
+    scores = next(iter(result["strategies"].values()))
+    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title=html.escape(f"What was learnt, what was forgotten: {settings['data']} {settings['task']}"),
+        lead=html.escape(lead(result)),
+        findings="".join(f"<p>{html.escape(finding)}</p>" for finding in findings(result)),
+        table=score_table(result),
+        sections=figure_sections(kept_figures(folder / "figures")),
+        conventions=html.escape(conventions(scores)),
+        configurations=configurations(folder),
+        command=html.escape(command(settings)),
+        made=html.escape(made(result, scores)),
+    )
+    path = folder / "report.html"
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def lead(result: dict) -> str:
+    """What was done, in two sentences."""
+    classes, base, added = result["classes"], result["base_classes"], result["added_classes"]
+    learnt = f"A segmentation model first learnt {len(base)} classes ({classes[base[0]]} to {classes[base[-1]]})"
+    if not added:
+        return learnt + "."
+    return (
+        f"{learnt}, and then {len(added)} more ({classes[added[0]]} to {classes[added[-1]]}), from images in which "
+        "only the new ones are annotated. Each strategy below started from the same base model."
+    )
+
+
+def findings(result: dict) -> list[str]:
+    """What came of it, one sentence per strategy, best keeper last."""
+    said = []
+    for name, scores in sorted(result["strategies"].items(), key=lambda item: item[1]["kept"] or 0):
+        if not result["added_classes"] or scores["new"] is None:
+            continue
+        if len(scores["steps"]) == 1:
+            said.append(
+                f"{name}: {percent(scores['old'])} on the base classes, {percent(scores['new'])} on the others."
+            )
+            continue
+        said.append(
+            f"{name} kept {percent(scores['kept'])} of what the base classes' mean IoU had been, and reached "
+            f"{percent(scores['new'])} mean IoU on the new classes."
+        )
+    return said
+
+
+def score_table(result: dict) -> str:
+    """The table of strategies as HTML."""
+    base, added = result["base_classes"], result["added_classes"]
+    ranges = {
+        "old": f"0-{base[-1]}",
+        "new": f"{added[0]}-{added[-1]}" if added else "",
+        "all": f"0-{(added or base)[-1]}",
+    }
+    heads = "".join(
+        f'<th scope="col">{key} {ranges.get(key, "")}<small>{words}</small></th>' for key, words in COLUMNS.items()
+    )
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th>'
+        + "".join(f"<td>{number(scores[key])}</td>" for key in COLUMNS)
+        + "</tr>"
+        for name, scores in result["strategies"].items()
+    )
+    base_scores = [scores["base"] for scores in result["strategies"].values() if len(scores["steps"]) > 1]
+    began = f" After the base step the old classes had {percent(base_scores[0])}." if base_scores else ""
+    return (
+        f'<table><thead><tr><th scope="col">strategy</th>{heads}</tr></thead><tbody>{rows}</tbody>'
+        f"<caption>Mean IoU in %. Old: classes of the base step, background (0) included; new: classes learnt later; "
+        "forgetting: mean drop of a class from its best earlier step; kept: share of the base classes' mean IoU "
+        f"that is left, background excluded; average: all, averaged over steps.{began}</caption></table>"
+    )
+
+
+def markdown_table(result: dict) -> str:
+    """The table of strategies as Markdown, with what a reader must know beside it."""
+    base, added = result["base_classes"], result["added_classes"]
+    heads = ["strategy", f"old 0-{base[-1]}", f"new {added[0]}-{added[-1]}", "all", "forgetting", "kept", "average"]
+    rows = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * (len(heads) - 1)]
+    for name, scores in result["strategies"].items():
+        rows.append(f"| {name} | " + " | ".join(number(scores[key]) for key in COLUMNS) + " |")
+    scores = next(iter(result["strategies"].values()))
+    settings, machine = result["settings"], scores["machine"]
+    note = (
+        f"`satkit study`: {settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}, "
+        f"seed {settings['seed']} (one seed), {threads(machine)} on {machine['device']}, torch {machine['torch']}, "
+        f"{format_seconds(result['seconds'])}. Mean IoU in % after the last step. Old: classes of the base step, "
+        f"background included ({number(scores['base'])} after the base step); new: classes learnt later; forgetting: "
+        "mean drop of a class from its best earlier step; kept: share of the base classes' mean IoU that is left, "
+        "background excluded; average: all, averaged over steps."
+    )
+    return "\n".join(rows) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
+
+
+def figure_sections(figures: list[tuple[KeptFigure, Path]]) -> str:
+    """The figures with their words, in sections by the first digit of their names."""
+    parts = []
+    for digit, heading in SECTIONS.items():
+        inside = [entry for entry in figures if entry[0].name.startswith(digit)]
+        if inside:
+            parts.append(f"<h2>{heading}</h2>" + "".join(_figure(*entry) for entry in inside))
+    return "\n".join(parts)
+
+
+def conventions(scores: dict) -> str:
+    """The conventions that a number follows, as a sentence."""
+    rules = scores["conventions"]
+    return (
+        f"Background counts {'as an old class' if rules['background_in_old'] else 'only in all'}; void pixels are "
+        f"{rules['void_in_training']} in training; classes not yet learnt count as {rules['future_classes_at_test']} "
+        f"at test time; evaluated are {rules['evaluation']}, {rules['test_images']}, with the "
+        f"{rules['evaluated_checkpoint']} weights of each step. Setting: {scores['setting']}; backbone: "
+        f"{scores['backbone']}; preset: {scores['preset']}; seed: {scores['seed']} (one seed, so differences of a few "
+        "points between strategies mean little)."
+    )
+
+
+def configurations(folder: Path) -> str:
+    """Every run's config.json."""
+    parts = []
+    for path in sorted(folder.glob("*/config.json")):
+        text = json.dumps(read_json(path), indent=1)
+        parts.append(f"<h3>{html.escape(path.parent.name)}</h3><pre>{html.escape(text)}</pre>")
+    return "".join(parts)
+
+
+def command(settings: dict) -> str:
+    """The command line that makes this study."""
+    words = ["satkit", "study", "--data", settings["data"], "--task", settings["task"]]
+    if settings["data"] != "scenes":
+        words += ["--root", "FOLDER"]
+    words += ["--setting", settings["setting"], "--strategies", ",".join(settings["strategies"])]
+    words += ["--preset", settings["preset"], "--seed", str(settings["seed"])]
+    if settings["backbone"]:
+        words += ["--backbone", settings["backbone"]]
+    if settings["order"] != sorted(settings["order"]):
+        words += ["--order", ",".join(map(str, settings["order"]))]
+    return shlex.join(words)
+
+
+def made(result: dict, scores: dict) -> str:
+    """On what the study ran, and how long it took."""
+    machine = scores["machine"]
+    return (
+        f"Made by satkit {machine['satkit']} with torch {machine['torch']}, Python {machine['python']}, "
+        f"{threads(machine)} of {machine['cores']} cores, {machine['device']}, {machine['system']}, in "
+        f"{format_seconds(result['seconds'])}."
+    )
+
+
+def number(value: float | None) -> str:
+    """A share as percent with one decimal; a dash where there is none."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def threads(machine: dict) -> str:
+    """How many threads torch used, in words."""
+    return f"{machine['threads']} thread" + ("" if machine["threads"] == 1 else "s")
+
+
+def percent(value: float | None) -> str:
+    """A share as percent with its unit."""
+    return "no score" if value is None else f"{100 * value:.1f} %"
+
+
+def _figure(figure: KeptFigure, picture: Path) -> str:
+    data = base64.b64encode(picture.read_bytes()).decode()
+    return (
+        f"<h3>{html.escape(figure.title)}</h3><figure>"
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(figure.alt, quote=True)}">'
+        f"<figcaption>{html.escape(figure.see)}</figcaption></figure>"
+    )
