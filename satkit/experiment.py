@@ -28,8 +28,7 @@ from satkit.data.transforms import ResizedCrop, SimpleAugment
 from satkit.evaluation import evaluate
 from satkit.files import CheckpointError
 from satkit.interrupts import remembered
-from satkit.models import Segmenter, build_segmenter
-from satkit.models.attention import attention_blocks
+from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.presets import Preset, preset
 from satkit.runs import Run, differences, run_folder
 from satkit.scenario import Scenario, Step, scenario
@@ -156,9 +155,25 @@ class Experiment:
     def check(self) -> None:
         """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
         _ = self.config
-        segmenter = self.blank()
-        if self.strategy.needs_attention:
-            attention_blocks(segmenter.backbone)
+        self.try_backbone(attention=self.strategy.needs_attention)
+
+    @torch.no_grad()
+    def try_backbone(self, attention: bool) -> None:
+        """Run the untrained network once, at the size of a training crop.
+
+        Raises:
+            BackboneError: If the backbone cannot take images of this size, or has no attention to tap.
+        """
+        segmenter = self.blank().eval()
+        segmenter.classifier.grow(1)
+        size = self.preset.augment["size"]
+        try:
+            segmenter(torch.zeros(1, 3, size, size, device=self.device), attention=attention)
+        except (AssertionError, RuntimeError) as error:
+            raise BackboneError(
+                f"Backbone {self.backbone!r} cannot take images of {size} x {size} pixels ({str(error).rstrip('.')}). "
+                "Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+            ) from error
 
     def blank(self) -> Segmenter:
         """A segmenter without classes, initialised from the seed."""

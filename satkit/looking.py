@@ -13,6 +13,7 @@ from torch import Tensor
 from satkit.choices import UsageError
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.data.loading import StepImages, to_input
+from satkit.evaluation import predict
 from satkit.models import AttentionTap, Segmenter
 from satkit.strategies import Strategy, region_pool, resize_labels
 
@@ -32,10 +33,25 @@ class Look:
 
 @torch.no_grad()
 def look(model: Segmenter, image: np.ndarray) -> Look:
-    """Run a model on an image, uint8 (height, width, 3), with its attention tapped."""
+    """Run a model on an image, uint8 (height, width, 3), with its attention tapped.
+
+    Raises:
+        BackboneError: If the backbone has no attention to tap; `prediction` works for any.
+    """
     device = next(model.parameters()).device
     output = model.eval()(to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device), attention=True)
     return Look(output.attention, output.logits[0].max(dim=0)[1].to(torch.uint8).cpu().numpy())
+
+
+@torch.no_grad()
+def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
+    """Most likely class of every pixel, uint8 (height, width); works for every backbone.
+
+    Args:
+        image: uint8 of shape (height, width, 3).
+    """
+    device = next(model.parameters()).device
+    return predict(model, to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device))[0].cpu().numpy()
 
 
 @torch.no_grad()

@@ -74,7 +74,7 @@ _CAMVID = replace(
     _SCENES,
     task="6-5",
     base=Schedule(900, 2e-3, clip=1.0),
-    later=replace(_LATER, iterations=200),
+    later=replace(_LATER, iterations=300, lr=1e-3),
     data={},
     augment={"size": 96, "scale": (0.5, 1.0)},
 )

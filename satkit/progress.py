@@ -86,8 +86,9 @@ class Progress:
         self._show(last=self.done == self.total)
 
     def close(self) -> None:
-        """Show the last state; says so if the work has stopped before its end."""
-        self._show(last=True)
+        """Show the last state; says so if the work has stopped before its end. Work that never began shows nothing."""
+        if self._measured is not None or self.total == 0:
+            self._show(last=True)
 
     @property
     def seconds(self) -> float:

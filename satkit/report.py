@@ -142,8 +142,8 @@ def markdown_table(result: dict) -> str:
 def figure_sections(figures: list[tuple[KeptFigure, Path]]) -> str:
     """The figures with their words, in sections by the first digit of their names."""
     parts = []
-    for digit, heading in SECTIONS.items():
-        inside = [entry for entry in figures if entry[0].name.startswith(digit)]
+    for digit, heading in {**SECTIONS, "": "More figures"}.items():
+        inside = [entry for entry in figures if (entry[0].name[0] if entry[0].name[0] in SECTIONS else "") == digit]
         if inside:
             parts.append(f"<h2>{heading}</h2>" + "".join(_figure(*entry) for entry in inside))
     return "\n".join(parts)

@@ -16,6 +16,7 @@ from pathlib import Path
 from satkit.choices import UsageError
 from satkit.experiment import Experiment, Settings, slug
 from satkit.files import read_json, write_json
+from satkit.models import BackboneError
 from satkit.notebooks import run_notebook
 from satkit.progress import format_seconds, read_progress
 from satkit.report import threads, write_report
@@ -111,13 +112,23 @@ def plan(folder: Path, settings: Settings, experiments: list[Experiment], names:
                     effort,
                 )
             )
-    for name, experiment in stepwise:
+    for name, experiment in stepwise if can_look(first) else []:
         tag, learning = slug(experiment.strategy.name), experiment.strategy
         values = {**shared, "strategy": name, "step": len(experiment.steps) - 1}
         jobs.append(Job("08_teacher_and_student", f"{learning.name}, attention", values, f"08_{tag}"))
     values = {**shared, "strategies": list(names)}
     jobs.append(Job("09_visualising_forgetting", "forgetting", values, "09_" + "_".join(map(slug, names))[:60]))
     return jobs
+
+
+def can_look(experiment: Experiment) -> bool:
+    """Whether the backbone has attention to look at; says so if it has none."""
+    try:
+        experiment.try_backbone(attention=True)
+    except BackboneError as error:
+        show(f"Without notebook 08, because there is no attention to show. {error}")
+        return False
+    return True
 
 
 def study(settings: Settings, strategies: tuple[str, ...] = DEFAULT_STRATEGIES, out: str = "") -> Path:
@@ -177,9 +188,10 @@ def collect(folder: Path, settings: Settings, experiments, strategies) -> dict:
         results[experiment.strategy.name] = result
     earlier = read_json(path)["strategies"] if path.exists() else {}
     scenario = experiments[0].scenario
+    before = read_json(path)["settings"]["strategies"] if path.exists() else []
     chosen = {**asdict(settings), "task": experiments[0].task, "order": list(scenario.order)}
     value = {
-        "settings": {**chosen, "root": "", "strategies": list(strategies)},
+        "settings": {**chosen, "root": "", "strategies": list(dict.fromkeys([*before, *strategies]))},
         "classes": list(scenario.names),
         "base_classes": list(scenario.base),
         "added_classes": list(scenario.added),
@@ -312,7 +324,8 @@ def overview(root: str | Path) -> str:
         lines.append(f"{folder.name}  ({'finished' if (folder / 'result.json').exists() else 'not finished'})")
         for config in sorted(folder.glob("*/config.json")):
             run = Run.open(config.parent)
-            steps, done = len(run.config["schedules"]), run.steps_done()
+            steps = 1 if run.name == "base" else len(run.config["schedules"])
+            done = run.steps_done()
             result = run.result()
             if result is None:
                 lines.append(f"    {run.name:32s} {done} of {steps} steps")

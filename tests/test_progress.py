@@ -355,3 +355,10 @@ def test_progress_needs_neither_torch_nor_ipython():
     environment = {**os.environ, "PYTHONPATH": root}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_work_that_never_began_shows_nothing(clock):
+    stream = io.StringIO()
+    with Progress(10, "loaded", stream=stream, clock=clock):
+        pass
+    assert stream.getvalue() == ""

@@ -1,0 +1,100 @@
+"""What README says is so: its numbers are those of the stored study, its links lead somewhere, its commands exist."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from satkit import cli, report
+from satkit.notebooks import find_notebook, list_notebooks, parse_assignments
+from satkit.presets import PRESETS
+from satkit.strategies import STRATEGIES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+STORED = ROOT / "assets" / "quick_study.json"
+
+
+@pytest.fixture(scope="module")
+def stored():
+    """The result of the study whose table README shows."""
+    return json.loads(STORED.read_text(encoding="utf-8"))
+
+
+def section(heading):
+    """The text below a heading of README."""
+    return README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def subcommands():
+    actions = [action for action in cli.parser()._actions if action.choices]
+    return dict(actions[0].choices)
+
+
+def test_the_table_is_the_one_of_the_stored_study(stored):
+    between = re.search(r"<!-- table -->\n(.*)\n<!-- /table -->", README, re.DOTALL)
+    assert between[1].strip() == report.markdown_table(stored).strip()
+
+
+def test_the_stored_study_shows_what_readme_claims(stored):
+    kept = {name: scores["kept"] for name, scores in stored["strategies"].items()}
+    assert kept["fine-tuning"] < 0.25
+    assert kept["SATS"] > 0.75
+    settings = stored["settings"]
+    assert (settings["data"], settings["task"], settings["preset"]) == ("scenes", "15-5", "quick")
+
+
+def test_the_stored_study_names_nobody_and_no_folder(stored):
+    assert stored["settings"]["root"] == ""
+    assert not re.search(r'"/|\\\\|/home/|/root/', STORED.read_text(encoding="utf-8"))
+
+
+def test_every_link_and_picture_is_there():
+    links = re.findall(r"\]\(([^)\s]+)\)", README)
+    relative = [link for link in links if not re.match(r"https?://|#|mailto:", link)]
+    assert len(relative) >= 4
+    missing = [link for link in relative if not (ROOT / link.partition("#")[0]).exists()]
+    assert not missing
+    assert all((ROOT / link).resolve().is_relative_to(ROOT) for link in relative)
+
+
+def test_every_picture_has_words_that_state_the_finding():
+    pictures = re.findall(r"!\[([^\]]*)\]", README)
+    assert pictures
+    assert all(len(words.split()) >= 8 for words in pictures)
+
+
+def test_every_command_in_the_table_is_one_and_every_command_is_in_the_table():
+    named = set(re.findall(r"^\| `satkit (\w+)", section("Commands"), re.MULTILINE))
+    assert named == set(subcommands())
+
+
+def test_every_option_in_the_table_is_one_of_its_command():
+    for line in section("Commands").splitlines():
+        named = re.match(r"\| `satkit (\w+)", line)
+        if named:
+            known = {text for action in subcommands()[named[1]]._actions for text in action.option_strings}
+            options = re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", line)
+            assert set(options) <= known, named[1]
+
+
+def test_every_command_line_can_be_read():
+    lines = re.findall(r"satkit run (\d\d)((?: -p [\w+=-]+)+)", README)
+    assert lines
+    for number, values in lines:
+        parse_assignments(find_notebook(number), re.findall(r"-p (\S+)", values))
+
+
+def test_presets_and_strategies_that_readme_names_are_there_and_all_strategies_are_named():
+    named = re.findall(r"^\| `([a-z+-]+)` \| ", section("A strategy is a sentence"), re.MULTILINE)
+    assert sorted(named) == sorted(STRATEGIES)
+    for words in re.findall(r"--strategies ([\w,+-]+)", README):
+        assert set(words.split(",")) <= set(STRATEGIES)
+    for name in re.findall(r"--preset (\w+)", README):
+        assert name in PRESETS["scenes"]
+
+
+def test_every_notebook_is_in_its_table():
+    named = re.findall(r"^\| `(\d\d_\w+)` \| ", section("Notebooks"), re.MULTILINE)
+    assert named == [path.stem for path in list_notebooks()]
