@@ -9,7 +9,6 @@ A study is a folder of runs that share their base step: `base`, and one run per 
 
 import os
 import platform
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +29,7 @@ from satkit.files import CheckpointError
 from satkit.interrupts import remembered
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.presets import Preset, preset
+from satkit.recorder import Recorder
 from satkit.runs import Run, differences, run_folder
 from satkit.scenario import Scenario, Step, scenario
 from satkit.seeding import best_device, derive, seed_everything
@@ -37,8 +37,6 @@ from satkit.strategies import Strategy, strategy
 from satkit.strategies.recipes import BASE
 from satkit.training import Iteration, begin_step, fit_targets, train_step
 
-CHECKPOINT_SECONDS = 15.0
-LOGGED_ITERATIONS = 100
 CONVENTIONS = {
     "background_in_old": True,
     "void_in_training": "ignored",
@@ -291,35 +289,6 @@ class Experiment:
             "machine": machine(self.device),
             **metrics.summary(run.confusions(), self.scenario, CONVENTIONS["background_in_old"]),
         }
-
-
-class Recorder:
-    """Keeps a step's history and checkpoints while it is trained, and stops it when a signal has arrived."""
-
-    def __init__(self, run: Run, step: int, resume, interrupts, report: Callable[[Iteration], None]):
-        done = int(resume["iteration"]) if resume else 0
-        self.run, self.step = run, step
-        self.interrupts, self.report = interrupts, report
-        self.rows = [row for row in run.history(step) if row["iteration"] <= done]
-        self.saved_at = time.monotonic()
-
-    def __call__(self, iteration: Iteration) -> None:
-        every = max(1, iteration.total // LOGGED_ITERATIONS)
-        if iteration.number % every == 0 or iteration.number in (1, iteration.total):
-            row = {"step": self.step, "iteration": iteration.number, "lr": iteration.lr}
-            self.rows.append({**row, **iteration.losses})
-        stop = self.interrupts.requested()
-        if stop or time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
-            self.write()
-            self.run.save_checkpoint(self.step, iteration.snapshot())
-            self.saved_at = time.monotonic()
-        self.report(iteration)
-        if stop:
-            self.interrupts.act()
-
-    def write(self) -> None:
-        """Write the history so far."""
-        self.run.write_history(self.step, self.rows)
 
 
 def open_study(name: str | Path, settings: Settings, learning: str | Strategy = "") -> tuple[Experiment, Run]:

@@ -1,11 +1,13 @@
 """Figures that a run keeps: a PNG, and beside it its title, what to see in it, and alt text.
 
-The report is made of these; a notebook keeps what it shows.
+The report is made of these; a notebook keeps what it shows. The words stand here, side by side, so that the cells of a
+lesson stay short and the report reads in one voice.
 """
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from satkit.choices import choose
 from satkit.files import read_json, replacing, write_json
 
 DPI = 100
@@ -26,6 +28,103 @@ class KeptFigure:
     title: str
     see: str
     alt: str
+
+
+@dataclass(frozen=True)
+class Caption:
+    """The words of one kind of figure, with names in braces for what differs.
+
+    Attributes:
+        order: Place in the report; its first digit is the section.
+        title, see, alt: As in `KeptFigure`.
+    """
+
+    order: str
+    title: str
+    see: str
+    alt: str
+
+
+CAPTIONS = {
+    "scores": Caption(
+        "10",
+        "Old classes, new classes, all",
+        "Tall bars for old classes mean that little was forgotten, tall bars for new ones that something was learnt.",
+        "Mean IoU of old, new and all classes for {strategies}.",
+    ),
+    "strip": Caption(
+        "11",
+        "The same images before and after the new classes",
+        "Compare the old objects after the base step with each strategy's last step: grey means background.",
+        "Predictions for three test images after the base step and at the end of {strategies}.",
+    ),
+    "film": Caption(
+        "12",
+        "{strategy}: the same images after every step",
+        "Follow an old object from left to right. {kept} of the base classes' mean IoU is left at the end.",
+        "Predictions of {strategy} after each step for three test images.",
+    ),
+    "iou": Caption(
+        "13",
+        "{strategy}: IoU of every class over the steps",
+        "Blue lines are classes of the base step, orange ones were learnt later; where a blue line falls, a class is "
+        "forgotten.",
+        "IoU of every class after each step under {strategy}.",
+    ),
+    "forgetting": Caption(
+        "14",
+        "Forgetting of every class",
+        "How far each class has fallen from its best earlier step. Zero is perfect memory.",
+        "Drop in IoU of each old class under {strategies}.",
+    ),
+    "flow": Caption(
+        "15",
+        "Where the pixels of the old classes went",
+        "For each strategy, the upper bar is the model after the base step, the lower one after the last step.",
+        "Shares of old-class pixels that are right, another old class, background or a new class, for {strategies}.",
+    ),
+    "attention": Caption(
+        "20",
+        "{strategy}: what one pixel of the {name} looks at",
+        "Teacher and student share a scale in each row. The last column shows what attention the student has gained "
+        "and lost against its teacher.",
+        "Attention maps of teacher and student of {strategy} for one query on the {name}, by stage.",
+    ),
+    "relations": Caption(
+        "21",
+        "{strategy}: relations of the regions in one image",
+        "One row per region: what it attends to as a whole, in the teacher, in the student, and the difference.",
+        "Relations of teacher and student of {strategy} for the regions {names}.",
+    ),
+    "base loss": Caption(
+        "30",
+        "Loss of the base step",
+        "The thin line is what was logged, the thick one smooths it.",
+        "Cross-entropy of the base step over its iterations.",
+    ),
+    "loss": Caption(
+        "31",
+        "{strategy}, step {step}: loss terms",
+        "Every term as it enters the sum, weight included.",
+        "Loss terms of {strategy} over the iterations of step {step}.",
+    ),
+}
+
+
+def keep(figure, folder: Path, kind: str, tag: str = "", **words: object) -> Path:
+    """Save a figure of a kind that has a caption; returns the picture's path.
+
+    Args:
+        figure: A matplotlib figure, or axes, whose figure is meant.
+        folder: Where the study's figures are.
+        kind: One of `CAPTIONS`.
+        tag: Tells several figures of one kind apart.
+        **words: What the caption leaves open.
+    """
+    caption = choose("figure", kind, CAPTIONS)
+    name = f"{caption.order}-{tag}" if tag else f"{caption.order}-{kind.replace(' ', '-')}"
+    filled = {part: getattr(caption, part).format(**words) for part in ("title", "see", "alt")}
+    return keep_figure(getattr(figure, "figure", None) or figure, folder, name, **filled)
 
 
 def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: str) -> Path:

@@ -80,7 +80,13 @@ def prepare(settings: Settings, strategies: tuple[str, ...], out: str) -> tuple[
         experiment.data = base.data
         experiment.check()
         experiments.append(experiment)
-    if not all(experiment.strategy.joint for experiment in experiments):
+    stepwise = [experiment.strategy.name for experiment in experiments if not experiment.strategy.joint]
+    if stepwise and len(base.steps) == 1:
+        raise UsageError(
+            f"Task {base.task!r} has one step only, in which {stepwise[0]!r} has nothing to remember. "
+            "Choose a task with more steps, such as 15-5, or only the strategy joint."
+        )
+    if stepwise:
         base.open(folder / "base")
     for experiment in experiments:
         experiment.open(folder / slug(experiment.strategy.name))
@@ -116,8 +122,9 @@ def plan(folder: Path, settings: Settings, experiments: list[Experiment], names:
         tag, learning = slug(experiment.strategy.name), experiment.strategy
         values = {**shared, "strategy": name, "step": len(experiment.steps) - 1}
         jobs.append(Job("08_teacher_and_student", f"{learning.name}, attention", values, f"08_{tag}"))
-    values = {**shared, "strategies": list(names)}
-    jobs.append(Job("09_visualising_forgetting", "forgetting", values, "09_" + "_".join(map(slug, names))[:60]))
+    if stepwise:
+        values = {**shared, "strategies": list(names)}
+        jobs.append(Job("09_visualising_forgetting", "forgetting", values, "09_" + "_".join(map(slug, names))[:60]))
     return jobs
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from satkit import experiment as experiments
+from satkit import recorder
 from satkit.choices import UsageError
 from satkit.experiment import Experiment, Settings, open_study, ready, slug
 from satkit.interrupts import Terminated
@@ -202,7 +203,7 @@ class TestAWholeStudy:
 class TestInterruptions:
     @pytest.fixture(autouse=True)
     def _checkpoint_at_every_iteration(self, monkeypatch):
-        monkeypatch.setattr(experiments, "CHECKPOINT_SECONDS", -1.0)
+        monkeypatch.setattr(recorder, "CHECKPOINT_SECONDS", -1.0)
 
     def interrupt(self, study, learning, step, at, act):
         experiment, run = open_study(study, SETTINGS, learning)
@@ -240,14 +241,14 @@ class TestInterruptions:
         assert numbers == [4]
 
     def test_an_interruption_before_the_first_checkpoint_starts_again(self, tmp_path, undisturbed, monkeypatch):
-        monkeypatch.setattr(experiments, "CHECKPOINT_SECONDS", 3600.0)
+        monkeypatch.setattr(recorder, "CHECKPOINT_SECONDS", 3600.0)
         with pytest.raises(Interrupted):
             self.interrupt(tmp_path, "", 0, 2, self.stop)
         assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
 
     @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
     def test_a_signal_saves_a_checkpoint_first(self, tmp_path, undisturbed, monkeypatch, number, error):
-        monkeypatch.setattr(experiments, "CHECKPOINT_SECONDS", 3600.0)
+        monkeypatch.setattr(recorder, "CHECKPOINT_SECONDS", 3600.0)
         with pytest.raises(error):
             self.interrupt(tmp_path, "", 0, 2, lambda: signal.raise_signal(number))
         _, run = open_study(tmp_path, SETTINGS)

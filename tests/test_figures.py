@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import pytest
 from PIL import Image
 
-from satkit.figures import KeptFigure, keep_figure, kept_figures
+from satkit.choices import UsageError
+from satkit.figures import CAPTIONS, KeptFigure, keep, keep_figure, kept_figures
 
 WORDS = {"title": "Losses <of> a step", "see": "They fall: “steeply”.", "alt": "Loss, 3.1 to 0.2."}
 
@@ -50,3 +51,34 @@ def test_a_picture_without_words_and_words_without_a_picture_are_not_listed(tmp_
 
 def test_a_folder_that_is_not_there_has_no_figures(tmp_path):
     assert kept_figures(Path(tmp_path / "nothing")) == []
+
+
+OPEN = {
+    "strategy": "SATS",
+    "strategies": "fine-tuning, SATS",
+    "name": "disc",
+    "names": "disc, ring",
+    "step": 1,
+    "kept": "9 %",
+}
+
+
+@pytest.mark.parametrize("kind", CAPTIONS)
+def test_every_caption_is_filled_and_has_a_place_in_the_report(kind, tmp_path):
+    figure, axes = plt.subplots()
+    path = keep(axes, tmp_path, kind, "sats", **OPEN)
+    plt.close(figure)
+    ((kept, picture),) = kept_figures(tmp_path)
+    assert picture == path
+    assert kept.name == f"{CAPTIONS[kind].order}-sats"
+    assert not any(brace in text for text in (kept.title, kept.see, kept.alt) for brace in "{}")
+
+
+def test_captions_have_an_order_of_their_own():
+    orders = [caption.order for caption in CAPTIONS.values()]
+    assert len(set(orders)) == len(orders)
+
+
+def test_an_unknown_kind_of_figure_names_the_nearest(tmp_path):
+    with pytest.raises(UsageError, match="Unknown figure 'flim'. Did you mean 'film'"):
+        keep(None, tmp_path, "flim")

@@ -16,6 +16,7 @@ LAYERS = (
     ("metrics", "evaluation", "looking"),
     ("training", "presets"),
     ("runs",),
+    ("recorder",),
     ("experiment",),
     ("plots", "figures"),
     ("widgets",),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -87,8 +88,14 @@ class TestThePlan:
         ]
         assert (jobs[1].label, jobs[1].values["step"], jobs[1].iterations) == ("joint, all classes at once", 0, 4)
 
+    def test_a_task_of_one_step_is_refused_for_strategies_that_learn_step_by_step(self, tmp_path):
+        offline = replace(SETTINGS, task="offline")
+        with pytest.raises(UsageError, match="'offline' has one step only, in which 'SATS' has nothing to remember"):
+            prepare(offline, ("joint", "sats"), str(tmp_path / "s"))
+        assert not (tmp_path / "s").exists()
+
     def test_joint_training_alone_needs_no_base_step(self, tmp_path):
-        assert [job.output for job in jobs_of(tmp_path / "s", "joint")] == ["07_joint_step0", "09_joint"]
+        assert [job.output for job in jobs_of(tmp_path / "s", "joint")] == ["07_joint_step0"]
         assert not (tmp_path / "s" / "base").exists()
 
     def test_a_long_scenario_has_a_job_for_every_step(self, tmp_path):
