@@ -29,6 +29,7 @@ from satkit.models.pooling import attention_rows, pool_rows
 _torchvision.ensure()
 
 from timm.layers.attention import Attention  # noqa: E402
+from timm.models.pvt_v2 import Attention as SpatialReductionAttention  # noqa: E402
 from timm.models.pvt_v2 import PyramidVisionTransformerV2  # noqa: E402
 
 METHODS = ("auto", "hooks", "interception")
@@ -188,7 +189,7 @@ def _attach_grids(backbone, blocks, capture: Capture, stack: ExitStack) -> None:
 
 
 def _has_hooks(blocks) -> bool:
-    return all(type(block) is Attention or hasattr(block, "kv") for block in blocks)
+    return all(type(block) in (Attention, SpatialReductionAttention) for block in blocks)
 
 
 def _attach_hooks(blocks, capture: Capture, stack: ExitStack) -> None:
@@ -201,7 +202,7 @@ def _attach_hooks(blocks, capture: Capture, stack: ExitStack) -> None:
         def keep_key(module, args, output, index=index, heads=block.num_heads):
             capture.keys[index] = output.unflatten(-1, (2, heads, -1))[:, :, 0].transpose(1, 2)
 
-        if hasattr(block, "kv"):  # PVTv2 and MiT project queries and keys apart
+        if type(block) is SpatialReductionAttention:  # PVTv2 and MiT project queries and keys apart
             stack.callback(block.q.register_forward_hook(keep_query).remove)
             stack.callback(block.kv.register_forward_hook(keep_key).remove)
         else:  # a ViT norms queries and keys (or passes them through) right before attention
