@@ -7,6 +7,7 @@ its last checkpoint.
 """
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -104,7 +105,7 @@ def plan(folder: Path, settings: Settings, experiments: list[Experiment], names:
         jobs.append(Job("06_train_base_step", "base step", shared, "06_base", iterations))
     for name, experiment in zip(names, experiments, strict=True):
         learning, tag = experiment.strategy, slug(experiment.strategy.name)
-        effort = 1.0 + 0.4 * learning.needs_teacher + 0.1 * learning.needs_attention
+        effort = 1.0 + 0.6 * learning.needs_teacher + 0.4 * learning.needs_attention
         for step in experiment.steps if learning.joint else experiment.steps[1:]:
             jobs.append(
                 Job(
@@ -151,12 +152,14 @@ def study(settings: Settings, strategies: tuple[str, ...] = DEFAULT_STRATEGIES, 
     jobs = plan(folder, settings, experiments, strategies)
     show(f"Study in {folder}")
     progress = StudyProgress(jobs, [_output(folder, job).exists() for job in jobs])
-    for number, job in enumerate(jobs):
-        if not _output(folder, job).exists():
-            began = time.monotonic()
-            run_job(folder, job, progress, number)
-            remember_seconds(folder, job, time.monotonic() - began)
-    progress.close()
+    try:
+        for number, job in enumerate(jobs):
+            if not _output(folder, job).exists():
+                began = time.monotonic()
+                run_job(folder, job, progress, number)
+                remember_seconds(folder, job, time.monotonic() - began)
+    finally:
+        progress.close()
     result = collect(folder, settings, experiments, strategies)
     report = write_report(folder)
     show(table(result))
@@ -238,6 +241,30 @@ def table(result: dict) -> str:
     return "\n" + "\n".join(lines) + "\n\n" + notes + "\n"
 
 
+def overview(root: str | Path) -> str:
+    """All studies in a folder with their scores, or how far they have come, as text."""
+    lines = []
+    for path in sorted(Path(root).glob("*/base/config.json")) + sorted(Path(root).glob("*/joint/config.json")):
+        folder = path.parent.parent
+        if folder.name in {line.split()[0] for line in lines if line and not line.startswith(" ")}:
+            continue
+        lines.append(f"{folder.name}  ({'finished' if (folder / 'result.json').exists() else 'not finished'})")
+        for config in sorted(folder.glob("*/config.json")):
+            run = Run.open(config.parent)
+            steps = 1 if run.name == "base" else len(run.config["schedules"])
+            done = run.steps_done()
+            result = run.result()
+            if result is None:
+                lines.append(f"    {run.name:32s} {done} of {steps} steps")
+            else:
+                scores = "  ".join(
+                    f"{key} {'-' if result[key] is None else format(100 * result[key], '.1f')}"
+                    for key in ("old", "new", "all", "forgetting", "kept")
+                )
+                lines.append(f"    {run.name:32s} {scores}")
+    return "\n".join(lines) or f"No runs in {root}. Start with: satkit study --preset smoke"
+
+
 class StudyProgress:
     """One line that says what is running and how long the whole study still takes.
 
@@ -305,6 +332,7 @@ class StudyProgress:
 
     def _write(self, line: str) -> None:
         if self.live:
+            line = line[: max(20, shutil.get_terminal_size().columns - 1)]
             self.stream.write("\r" + line.ljust(self.width))
             self.width = len(line)
         else:
@@ -319,27 +347,3 @@ def show(text: str) -> None:
 
 def _output(folder: Path, job: Job) -> Path:
     return folder / "notebooks" / f"{job.output}.ipynb"
-
-
-def overview(root: str | Path) -> str:
-    """All studies in a folder with their scores, or how far they have come, as text."""
-    lines = []
-    for path in sorted(Path(root).glob("*/base/config.json")) + sorted(Path(root).glob("*/joint/config.json")):
-        folder = path.parent.parent
-        if folder.name in {line.split()[0] for line in lines if line and not line.startswith(" ")}:
-            continue
-        lines.append(f"{folder.name}  ({'finished' if (folder / 'result.json').exists() else 'not finished'})")
-        for config in sorted(folder.glob("*/config.json")):
-            run = Run.open(config.parent)
-            steps = 1 if run.name == "base" else len(run.config["schedules"])
-            done = run.steps_done()
-            result = run.result()
-            if result is None:
-                lines.append(f"    {run.name:32s} {done} of {steps} steps")
-            else:
-                scores = "  ".join(
-                    f"{key} {'-' if result[key] is None else format(100 * result[key], '.1f')}"
-                    for key in ("old", "new", "all", "forgetting", "kept")
-                )
-                lines.append(f"    {run.name:32s} {scores}")
-    return "\n".join(lines) or f"No runs in {root}. Start with: satkit study --preset smoke"
