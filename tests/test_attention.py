@@ -301,11 +301,3 @@ def test_blocks_are_spread_evenly_and_end_with_the_last():
     assert spread(24) == (5, 11, 17, 23)
     assert spread(4) == (0, 1, 2, 3)
     assert spread(3) == (0, 1, 2)
-
-
-def test_a_detached_tap_has_the_same_weights_and_no_graph():
-    queries, keys = torch.randn(1, 2, 6, 4, requires_grad=True), torch.randn(1, 2, 6, 4, requires_grad=True)
-    tap = AttentionTap("block 1", queries, keys, 0.5, (2, 3), (3, 2))
-    assert torch.equal(tap.detach().weights(), tap.weights())
-    assert not tap.detach().weights().requires_grad
-    assert (tap.detach().query_grid, tap.detach().key_grid) == ((2, 3), (3, 2))

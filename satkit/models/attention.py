@@ -68,12 +68,6 @@ class AttentionTap:
         """Weighted sums of attention rows (batch, region, head, key), see `pool_rows`."""
         return pool_rows(self.queries, self.keys, self.scale, membership)
 
-    def detach(self) -> "AttentionTap":
-        """The same tap without its graph."""
-        return AttentionTap(
-            self.name, self.queries.detach(), self.keys.detach(), self.scale, self.query_grid, self.key_grid
-        )
-
 
 @dataclass
 class Capture:

@@ -26,7 +26,7 @@ class AllMLPDecoder(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
-        """The embedding, (batch, width, height, width of the finest stage)."""
+        """The embedding, (batch, channel, height, width), on the grid of the finest stage."""
         size = features[0].shape[-2:]
         mode = dict(mode="nearest") if self.plain else dict(mode="bilinear", align_corners=False)
         projected = [project(each) for project, each in zip(self.project, features, strict=True)]
