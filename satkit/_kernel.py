@@ -29,6 +29,7 @@ COMMAND = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
 ADDRESS_LENGTH = 92  # a socket's path may have about 100 characters; Jupyter appends a dash and a number
 POLL_SECONDS = 0.2
 STOP_SECONDS = 30.0  # for an interrupted training to save its checkpoint
+STOP_TRIES = 3  # interrupts within that time
 KILL_SECONDS = 10.0
 SHUTDOWN_SECONDS = 20.0
 ONLY_LIVE = (
@@ -295,8 +296,11 @@ def _deliver(work: Callable[[], Result], future: Future) -> None:
 
 def _stop(kernel: Kernel, future: Future) -> None:
     try:
-        kernel.stop()
-        wait([future], timeout=STOP_SECONDS)
+        for _ in range(STOP_TRIES):  # a signal that arrives between two cells is lost
+            kernel.stop()
+            wait([future], timeout=STOP_SECONDS / STOP_TRIES)
+            if future.done():
+                break
     finally:  # also when a second Ctrl-C ends the waiting
         if not future.done():
             kernel.kill()
