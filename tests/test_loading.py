@@ -11,13 +11,17 @@ from satkit.data.loading import (
     MEAN,
     STD,
     BatchStream,
+    Exemplars,
     StepImages,
     epoch_order,
     evaluation_batches,
+    exemplar_presence,
+    exemplars,
     sample_generator,
     to_input,
     training_images,
 )
+from satkit.data.shift import Shift
 from satkit.data.transforms import SimpleAugment
 from satkit.scenario import scenario
 
@@ -257,3 +261,73 @@ def test_evaluation_gives_labels_as_class_indices(data):
     assert len(shown) == len(images)
     for label_map, position in zip(labels, positions, strict=True):
         np.testing.assert_array_equal(label_map, images.labels(position))
+
+
+SEEN = np.array([[1, 0], [1, 1], [3, 0], [3, 1]])  # images 1 and 3, each kept in step 0 and in step 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("step", {(1, 0): {1, 2}, (1, 1): {0}, (3, 0): {0, 1}, (3, 1): {0, 3}}),
+        ("complete", {(1, 0): {1, 2}, (1, 1): {1, 2}, (3, 0): {1, 3, 4}, (3, 1): {1, 3, 4}}),
+    ],
+)
+def test_labels_of_exemplars_are_those_of_their_own_step_or_complete(data, labels, expected):
+    built = scenario(NAMES, "2-1")
+    kept = exemplars(data, built, SEEN, labels, built.steps[2], share=0.5)
+    for (index, step), shown in expected.items():
+        source = kept.sources[step]
+        assert set(np.unique(source.table[source.split.labels[index]]).tolist()) == shown
+
+
+def test_presence_of_exemplars_follows_the_labels_they_are_read_with(data):
+    built = scenario(NAMES, "2-1")
+    own = exemplar_presence(data.train, built, SEEN, "step", built.steps[1])
+    complete = exemplar_presence(data.train, built, SEEN, "complete", built.steps[1])
+    assert [np.flatnonzero(row).tolist() for row in own] == [[1, 2], [], [1], [3]]
+    assert [np.flatnonzero(row).tolist() for row in complete] == [[1, 2], [1, 2], [1, 3], [1, 3]]
+
+
+def many(count, share, batch_size=8, memory=range(100, 120), seed=0, shift=None):
+    """A stream over images 0 .. count - 1 in step 2, with a memory of images of step 1."""
+    pixels = np.arange(120, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    split = Split(pixels, np.zeros((120, 4, 4), np.uint8), np.ones((120, 5), bool), tuple(map(str, range(120))))
+    images = StepImages(np.arange(count), np.full(256, 1, dtype=np.uint8), split)
+    entries = np.array([[index, 1] for index in memory])
+    kept = Exemplars(entries, {1: StepImages(entries[:, 0], np.full(256, 2, dtype=np.uint8), split, shift)}, share)
+    return BatchStream(images, batch_size, lambda image, labels, random: (image, labels), seed, 2, kept)
+
+
+def ids(images):
+    return (images[:, 0, 0, 0].double() * STD[0] + MEAN[0]).mul(255).round().int().tolist()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 4), (0.25, 2), (0.01, 1), (0.99, 7)])
+def test_a_share_of_every_batch_comes_from_the_memory_with_its_own_labels(share, expected):
+    stream = many(40, share)
+    for iteration in range(6):
+        images, labels = stream.batch(iteration)
+        remembered = [number >= 100 for number in ids(images)]
+        assert sum(remembered) == expected
+        assert len(set(ids(images))) == 8  # nothing twice
+        assert [int(label.max()) == 2 for label in labels] == remembered
+
+
+def test_exemplars_are_a_function_of_seed_step_and_iteration_and_all_get_their_turn():
+    one, same, other = many(40, 0.5), many(40, 0.5), many(40, 0.5, seed=1)
+    assert ids(one.batch(3)[0]) == ids(same.batch(3)[0])
+    assert ids(one.batch(3)[0]) != ids(other.batch(3)[0])
+    seen = {number for iteration in range(60) for number in ids(one.batch(iteration)[0]) if number >= 100}
+    assert seen == set(range(100, 120))
+
+
+def test_a_memory_smaller_than_its_share_repeats_images():
+    images, _ = many(40, 0.5, memory=(100, 101)).batch(0)
+    assert sum(number >= 100 for number in ids(images)) == 4
+
+
+def test_exemplars_look_as_they_did_in_their_own_step():
+    plain, shifted = many(40, 0.5).batch(2)[0], many(40, 0.5, shift=Shift(1.0, 1)).batch(2)[0]
+    changed = (plain != shifted).flatten(1).any(dim=1)
+    assert changed.tolist() == [number >= 100 for number in ids(plain)]

@@ -1,8 +1,9 @@
 """Label values with a meaning, and the one way in which label maps are changed: a table of 256 entries.
 
 A label map is uint8. `BACKGROUND` is everything that is not (yet) a class, `IGNORE` is no evidence at all: such
-pixels enter neither a loss nor a score. Re-indexing classes, hiding old and future classes and checking for
-values that should not occur are all the same operation, one look-up per pixel.
+pixels enter neither a loss nor a score. `UNKNOWN` occurs in targets only: an object, but of no class learnt so far.
+Re-indexing classes, hiding old and future classes and checking for values that should not occur are all the same
+operation, one look-up per pixel.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 BACKGROUND = 0
+UNKNOWN = 254
 IGNORE = 255
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from satkit.choices import UsageError, choose
 from satkit.data.contract import SegmentationData, Split
 from satkit.data.labels import BACKGROUND, IGNORE, label_table
+from satkit.data.shift import Shift
 from satkit.scenario import Scenario, Step
 from satkit.seeding import derive
 
@@ -35,26 +36,39 @@ class StepImages:
         indices: Numbers of the images in the split, ascending.
         table: Class index of each of the 256 values of the data set's labels.
         split: Where images and whole annotations are.
+        shift: What the step's images look like, where they differ from what is stored.
     """
 
     indices: np.ndarray
     table: np.ndarray
     split: Split
+    shift: Shift | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def image(self, position: int) -> np.ndarray:
         """The image at a position of `indices`, uint8 (height, width, 3)."""
-        return self.split.images[self.indices[position]]
+        return self.shown(self.indices[position])
+
+    def shown(self, index: int) -> np.ndarray:
+        """Image number `index` of the split as the step shows it, uint8 (height, width, 3)."""
+        image = self.split.images[index]
+        return self.shift(image) if self.shift else image
 
     def labels(self, position: int) -> np.ndarray:
         """The labels at a position of `indices`, uint8 (height, width), as class indices."""
         return self.table[self.split.labels[self.indices[position]]]
 
 
-def training_images(data: SegmentationData, scenario: Scenario, step: Step) -> StepImages:
+def training_images(
+    data: SegmentationData, scenario: Scenario, step: Step, shift: float = 0.0, seed: int = 0
+) -> StepImages:
     """The images to train a step on, with the labels that its annotator shows; all else is background.
+
+    Args:
+        shift: How much images of later steps differ from those of the base step, 0 to 1; see `Shift`.
+        seed: Decides how they differ.
 
     Raises:
         UsageError: If no image belongs to the step.
@@ -68,7 +82,8 @@ def training_images(data: SegmentationData, scenario: Scenario, step: Step) -> S
             f"{_class_names(scenario, step.new)} from, but none of the {len(present)} training images of "
             f"{data.name} belongs to it. Take more images, another task, or the setting 'overlapped'."
         )
-    return StepImages(indices, label_table(scenario.training_table(step)), data.train)
+    look = Shift(shift, step.index, seed) if shift and step.index else None
+    return StepImages(indices, label_table(scenario.training_table(step)), data.train, look)
 
 
 def test_images(
@@ -130,6 +145,60 @@ def sample_generator(seed: int, step: int, epoch: int, index: int) -> np.random.
     return np.random.Generator(np.random.PCG64(derive(seed, "augment", step, epoch, index)))
 
 
+@dataclass(frozen=True, eq=False)
+class Exemplars:
+    """Images of earlier steps to train on again.
+
+    Attributes:
+        entries: Number of an image in the training split, and the step that annotated it: int64 (image, 2).
+        sources: By step, how its images look and how their labels are read.
+        share: Part of every batch.
+    """
+
+    entries: np.ndarray
+    sources: dict[int, StepImages]
+    share: float
+
+
+def exemplars(
+    data: SegmentationData,
+    scenario: Scenario,
+    entries: np.ndarray,
+    labels: str,
+    step: Step,
+    share: float,
+    shift: float = 0.0,
+    seed: int = 0,
+) -> Exemplars:
+    """The exemplars that a step trains on.
+
+    Args:
+        entries: What `ExemplarMemory.choose` returned.
+        labels: "step": as each image was annotated in its own step; "complete": every class seen up to this step.
+        step: The step that trains on them.
+        share: Part of every batch.
+        shift: Images look as they did in their own step, see `Shift`.
+    """
+    sources = {}
+    for index in np.unique(entries[:, 1]).tolist():
+        then = scenario.steps[index]
+        shown = scenario.test_table(step) if labels == "complete" else scenario.training_table(then)
+        look = Shift(shift, index, seed) if shift and index else None
+        indices = entries[entries[:, 1] == index, 0]
+        sources[index] = StepImages(indices, label_table(shown), data.train, look)
+    return Exemplars(entries, sources, share)
+
+
+def exemplar_presence(split: Split, scenario: Scenario, entries: np.ndarray, labels: str, last: Step) -> np.ndarray:
+    """Which class each exemplar shows under its labels: bool (image, background and classes up to step `last`)."""
+    shows = np.zeros((len(entries), last.num_outputs), dtype=bool)
+    for row, (index, step) in enumerate(entries.tolist()):
+        table = scenario.test_table(last) if labels == "complete" else scenario.training_table(scenario.steps[step])
+        for label, number in table.items():
+            shows[row, number] = split.present[index, label]
+    return shows
+
+
 class BatchStream:
     """The batches of a step, each found by its number.
 
@@ -142,12 +211,21 @@ class BatchStream:
         augment: Makes crops of one size, e.g. `SimpleAugment(64)`.
         seed: The run's seed.
         step_index: Number of the step; each step has its own order.
+        exemplars: Images that take the place of a part of every batch.
 
     Raises:
         UsageError: For a batch size below 1.
     """
 
-    def __init__(self, images: StepImages, batch_size: int, augment: Augment, seed: int, step_index: int):
+    def __init__(
+        self,
+        images: StepImages,
+        batch_size: int,
+        augment: Augment,
+        seed: int,
+        step_index: int,
+        exemplars: Exemplars | None = None,
+    ):
         if batch_size < 1:
             raise UsageError(f"The batch size must be at least 1, got {batch_size}.")
         self.images = images
@@ -155,6 +233,7 @@ class BatchStream:
         self.augment = augment
         self.seed = seed
         self.step_index = step_index
+        self.exemplars = exemplars
         self._order = lru_cache(maxsize=2)(self._epoch_order)
 
     @property
@@ -175,14 +254,29 @@ class BatchStream:
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
         """Images, float32 (batch, 3, height, width), and labels, uint8 (batch, height, width)."""
-        split = self.images.split
         images, labels = [], []
         for epoch, index in self.samples(iteration):
             random = sample_generator(self.seed, self.step_index, epoch, index)
-            image, annotation = self.augment(split.images[index], split.labels[index], random)
+            image, annotation = self.augment(self.images.shown(index), self.images.split.labels[index], random)
             images.append(image)
-            labels.append(annotation)
-        return _tensors(images, labels, self.images.table)
+            labels.append(self.images.table[annotation])
+        for place, image, annotation in self.remembered(iteration):
+            images[place], labels[place] = image, annotation
+        return _tensors(images, labels)
+
+    def remembered(self, iteration: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """The exemplars of a batch: place in the batch, augmented image, and labels as class indices."""
+        if self.exemplars is None:
+            return
+        random = np.random.Generator(np.random.PCG64(derive(self.seed, "memory", self.step_index, iteration)))
+        count = min(max(1, round(self.exemplars.share * self.batch_size)), self.batch_size - 1)
+        entries = self.exemplars.entries
+        chosen = random.choice(len(entries), count, replace=len(entries) < count)
+        for place, entry in zip(random.choice(self.batch_size, count, replace=False), chosen, strict=True):
+            index, step = entries[entry].tolist()
+            source = self.exemplars.sources[step]
+            image, annotation = self.augment(source.shown(index), source.split.labels[index], random)
+            yield int(place), image, source.table[annotation]
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         return epoch_order(self.seed, self.step_index, epoch, len(self.images))
@@ -200,13 +294,13 @@ def evaluation_batches(images: StepImages, batch_size: int) -> Iterator[tuple[Te
         for first in range(0, len(positions), batch_size):
             chosen = np.array(positions[first : first + batch_size])
             numbers = images.indices[chosen]
-            shown = [images.split.images[index] for index in numbers]
-            labels = [images.split.labels[index] for index in numbers]
-            yield *_tensors(shown, labels, images.table), chosen
+            shown = [images.shown(index) for index in numbers]
+            labels = [images.table[images.split.labels[index]] for index in numbers]
+            yield *_tensors(shown, labels), chosen
 
 
-def _tensors(images: list[np.ndarray], labels: list[np.ndarray], table: np.ndarray) -> tuple[Tensor, Tensor]:
-    return to_input(torch.from_numpy(np.stack(images))), torch.from_numpy(table[np.stack(labels)])
+def _tensors(images: list[np.ndarray], labels: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+    return to_input(torch.from_numpy(np.stack(images))), torch.from_numpy(np.stack(labels))
 
 
 def _class_names(scenario: Scenario, classes: tuple[int, ...]) -> str:

@@ -1,0 +1,57 @@
+"""A world that drifts: every later step is photographed in another light.
+
+The training images of step t > 0 lose contrast and carry a pattern of waves whose frequencies, directions and phases
+are the step's own. Test images and those of the base step are left alone, so what changes is not the classes but how
+the network has to see them: the representation drifts, which is what relations between regions hold still.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from satkit.choices import UsageError
+from satkit.seeding import derive
+
+CONTRAST = 0.5  # of the contrast is lost at amount 1
+AMPLITUDE = 0.4  # of the waves at amount 1, in parts of white
+CYCLES = (1.5, 5.0)  # of a wave along an image's longer side
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What a step's images look like; called with an image, uint8 (height, width, 3), it returns the shifted one.
+
+    Attributes:
+        amount: 0 leaves images alone, 1 is the strongest.
+        step: Each step has a look of its own; the base step, 0, has none.
+        seed: Of the run; another seed draws other looks.
+    """
+
+    amount: float
+    step: int
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.amount <= 1:
+            raise UsageError(f"The shift must be between 0 (none) and 1, got {self.amount}.")
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        if self.amount == 0 or self.step == 0:
+            return image
+        light = waves(self.seed, self.step, *image.shape[:2])
+        shifted = 127.5 + (1 - CONTRAST * self.amount) * (image - 127.5) + (255 * AMPLITUDE * self.amount) * light
+        return np.clip(np.rint(shifted), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def waves(seed: int, step: int, height: int, width: int) -> np.ndarray:
+    """A sine wave for each colour, float64 (height, width, 3) in [-1, 1]; a function of seed and step alone."""
+    random = np.random.Generator(np.random.PCG64(derive(seed, "shift", step)))
+    side = max(height, width)
+    down, along = (np.arange(count)[:, None, None] / side for count in (height, width))
+    cycles = CYCLES[0] + (CYCLES[1] - CYCLES[0]) * random.random(3)
+    angle, phase = 2 * math.pi * random.random((2, 3))
+    position = down * np.sin(angle) + along.transpose(1, 0, 2) * np.cos(angle)
+    return np.sin(2 * math.pi * cycles * position + phase)
