@@ -32,9 +32,9 @@ def predict(student: Segmenter, images: Tensor) -> Tensor:
     """Most likely class of every pixel, uint8 (batch, height, width), in evaluation mode."""
     was_training = student.training
     student.eval()
-    logits = student(images).logits
+    predicted = student(images).classes()
     student.train(was_training)
-    return logits.max(dim=1)[1].to(torch.uint8)
+    return predicted.to(torch.uint8)
 
 
 def evaluate(student: Segmenter, batches: Iterable[tuple], num_outputs: int) -> np.ndarray:

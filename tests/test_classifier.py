@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from satkit.models import IncrementalClassifier
+from satkit.choices import UsageError
+from satkit.models import Head, IncrementalClassifier
+from satkit.models.classifier import last, read
 
 
 def test_grow_keeps_old_logits():
@@ -54,3 +56,61 @@ def test_weights_of_a_grown_classifier_load_into_one_built_at_once():
 def test_a_step_without_channels_is_refused(count):
     with pytest.raises(ValueError, match=f"at least one output channel, got {count}"):
         IncrementalClassifier(4, (3,)).grow(count)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_reserved_channels_are_no_part_of_the_logits(deep):
+    classifier = IncrementalClassifier(8, (3, 2), reserved=4, deep=deep).eval()
+    embedding = torch.randn(2, 8, 3, 5)
+    assert classifier(embedding).shape == (2, 5, 3, 5)
+    assert classifier.reserved(embedding).shape == (2, 4, 3, 5)
+    assert classifier.counts == (3, 2)
+    assert classifier.num_reserved == 4
+    classifier.reserve(0)
+    assert classifier.reserved is None
+    assert classifier.num_reserved == 0
+
+
+def test_the_matrix_gives_the_logits_and_carries_their_gradient():
+    classifier = IncrementalClassifier(8, (3, 2))
+    embedding = torch.randn(2, 8, 3, 5)
+    weight, bias = classifier.matrix()
+    by_hand = torch.einsum("kc,bchw->bkhw", weight, embedding) + bias[:, None, None]
+    torch.testing.assert_close(by_hand, classifier(embedding))
+    weight.sum().backward()
+    assert all(step.weight.grad.eq(1).all() for step in classifier.steps)
+    assert IncrementalClassifier(8, (3,), deep=True).matrix() == (None, None)
+
+
+def test_a_deep_head_convolves_before_it_scores():
+    head = IncrementalClassifier(8, (3,), deep=True).steps[0]
+    assert [type(layer).__name__ for layer in head] == ["Conv2d", "BatchNorm2d", "ReLU", "Conv2d"]
+    assert head[0].kernel_size == (3, 3)
+    assert head[0].bias is None
+    assert last(head).out_channels == 3
+
+
+def pixel(*logits) -> torch.Tensor:
+    return torch.tensor(logits, dtype=torch.float32).view(1, -1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("readout", "logits", "reserved", "expected"),
+    [
+        ("argmax", (1.0, 3.0, 2.0), None, 1),
+        ("argmax", (1.0, 3.0, 2.0), (9.0,), 1),
+        ("unknown", (0.0, 0.5, -9.0), (-9.0,), 1),
+        ("unknown", (0.0, 0.5, -9.0), (-1.0,), 0),  # 0.50 + 0.27 against 0.62
+        ("foreground", (9.0, 0.1, 0.2), None, 2),
+        ("foreground", (-9.0, -0.1, -0.2), None, 0),
+    ],
+)
+def test_logits_are_read_as_the_head_says(readout, logits, reserved, expected):
+    assert int(read(pixel(*logits), pixel(*reserved) if reserved else None, readout)) == expected
+
+
+def test_a_head_refuses_what_it_does_not_know():
+    with pytest.raises(UsageError, match="Unknown reserve of the classifier 'futures'. Did you mean 'future'"):
+        Head("futures")
+    with pytest.raises(UsageError, match="Unknown readout 'softmax'"):
+        Head(readout="softmax")

@@ -1,7 +1,7 @@
 """Backbone, attention taps, decoder and growing classifier, wired into one segmenter."""
 
 from satkit.models.attention import AttentionTap, BackboneError, tapped
-from satkit.models.classifier import IncrementalClassifier
+from satkit.models.classifier import Head, IncrementalClassifier
 from satkit.models.decoder import AllMLPDecoder
 from satkit.models.segmenter import Segmenter, SegmenterOutput, build_segmenter
 
@@ -9,6 +9,7 @@ __all__ = [
     "AllMLPDecoder",
     "AttentionTap",
     "BackboneError",
+    "Head",
     "IncrementalClassifier",
     "Segmenter",
     "SegmenterOutput",

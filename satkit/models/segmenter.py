@@ -13,7 +13,7 @@ from satkit import _torchvision
 from satkit.choices import UsageError, unknown
 from satkit.models import mit
 from satkit.models.attention import AttentionTap, BackboneError, attention_blocks, spread, tapped
-from satkit.models.classifier import IncrementalClassifier
+from satkit.models.classifier import IncrementalClassifier, read
 from satkit.models.decoder import AllMLPDecoder
 
 _torchvision.ensure()
@@ -39,12 +39,26 @@ class SegmenterOutput:
         embedding: (batch, channel, height / 4, width / 4), what the classifier sees.
         features: The backbone's feature maps, finest first.
         attention: One tap per stage, if asked for; else empty.
+        coarse: The logits before upsampling, on the grid of the embedding.
+        reserved: Upsampled logits of the classifier's reserved channels, (batch, channel, height, width), or None.
+        weight: Weights of the classifier (class, channel), with their gradient; None for deep heads.
+        bias: Biases of the classifier (class), with their gradient; None for deep heads.
+        readout: How the logits are read, see `Head`.
     """
 
     logits: Tensor
     embedding: Tensor
     features: tuple[Tensor, ...]
     attention: tuple[AttentionTap, ...] = ()
+    coarse: Tensor | None = None
+    reserved: Tensor | None = None
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    readout: str = "argmax"
+
+    def classes(self) -> Tensor:
+        """Class index of every pixel, int64 (batch, height, width), as the strategy's head is read."""
+        return read(self.logits, self.reserved, self.readout)
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,9 @@ class SegmenterSpec:
     drop_path: float = 0.0
     pretrained: bool = False
     counts: tuple[int, ...] = ()
+    reserved: int = 0
+    deep_heads: bool = False
+    readout: str = "argmax"
 
 
 class Segmenter(nn.Module):
@@ -68,12 +85,13 @@ class Segmenter(nn.Module):
         self.build = spec
         self.backbone, self.taken, channels = build_backbone(spec)
         self.decoder = AllMLPDecoder(channels, spec.decoder_width, spec.plain_decoder, spec.dropout)
-        self.classifier = IncrementalClassifier(spec.decoder_width, spec.counts)
+        self.classifier = IncrementalClassifier(spec.decoder_width, spec.counts, spec.reserved, spec.deep_heads)
 
     @property
     def spec(self) -> dict:
         """Plain values from which `build_segmenter(**spec)` makes a segmenter of this shape, without weights."""
-        return {**asdict(self.build), "pretrained": False, "counts": list(self.classifier.counts)}
+        grown = {"counts": list(self.classifier.counts), "reserved": self.classifier.num_reserved}
+        return {**asdict(self.build), "pretrained": False, **grown}
 
     def forward(self, images: Tensor, attention: bool = False) -> SegmenterOutput:
         """Segment normalised images.
@@ -94,9 +112,24 @@ class Segmenter(nn.Module):
         else:
             features, taps = self._features(images), ()
         embedding = self.decoder(features)
-        logits = self.classifier(embedding)
-        logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
-        return SegmenterOutput(logits, embedding, features, taps)
+        coarse = self.classifier(embedding)
+        logits, reserved = self._upsample(coarse, images), None
+        if self.classifier.reserved is not None:
+            reserved = self._upsample(self.classifier.reserved(embedding), images)
+        matrix = self.classifier.matrix()
+        return SegmenterOutput(logits, embedding, features, taps, coarse, reserved, *matrix, self.build.readout)
+
+    def train(self, mode: bool = True) -> "Segmenter":
+        """Training or evaluation mode; parts of which every parameter is frozen stay in evaluation mode."""
+        super().train(mode)
+        for module in self.modules() if mode else ():
+            parameters = list(module.parameters())
+            if parameters and not any(parameter.requires_grad for parameter in parameters):
+                module.eval()
+        return self
+
+    def _upsample(self, logits: Tensor, images: Tensor) -> Tensor:
+        return F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
 
     def _features(self, images: Tensor) -> tuple[Tensor, ...]:
         return tuple(
