@@ -40,7 +40,7 @@ def look(model: Segmenter, image: np.ndarray) -> Look:
     """
     device = next(model.parameters()).device
     output = model.eval()(to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device), attention=True)
-    return Look(output.attention, output.logits[0].max(dim=0)[1].to(torch.uint8).cpu().numpy())
+    return Look(output.attention, output.classes()[0].to(torch.uint8).cpu().numpy())
 
 
 @torch.no_grad()
@@ -64,12 +64,15 @@ def targets_of(strategy: Strategy, begun, index: int) -> np.ndarray:
         index: Number of the image among the step's images.
     """
     image, labels = image_and_labels(begun.images, index)
-    if begun.teacher is None or not strategy.targets.needs_teacher:
+    policy = strategy.targets
+    taught = begun.teacher is not None and policy.needs_teacher
+    if not taught and not getattr(policy, "in_base_step", False):
         return labels
-    device = next(begun.teacher.parameters()).device
-    output = begun.teacher(to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device))
+    device = next(begun.student.parameters()).device
+    shown = to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device)
     labels = torch.from_numpy(np.ascontiguousarray(labels))[None].to(device)
-    return strategy.targets(labels, output, begun.step, begun.fitted)[0].cpu().numpy()
+    output = begun.teacher(shown) if taught else None
+    return policy(labels, output, begun.step, begun.fitted, shown)[0].cpu().numpy()
 
 
 def image_and_labels(images: StepImages, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """Numbers: how large, how long and how fast, for each data set and preset.
 
 A preset holds everything that is not the method: size of the data, backbone, schedules, augmentation. `smoke` checks
-that everything runs, `quick` shows the effect in minutes on two cores, `full` takes the larger model, `published` is
+that everything runs, `quick` shows the effect in minutes on two cores, `reference` is `quick` with shorter steps, for
+the many runs of the reference study, `full` takes the larger model, `published` is
 the set-up of the SATS paper and wants a GPU. On the small presets the threshold of the pseudo-labels is "none", chosen
 by measurement (see the README, "Numbers"): with the paper's median half of all background is ignored, and new classes
 starve.
@@ -27,7 +28,7 @@ class Preset:
         base: Schedule of the base step.
         later: Schedule of every later step.
         augment: Crop size in pixels, range of scales, and kind: "simple" or "resized".
-        pseudo_threshold: Replaces the threshold of a strategy's pseudo-labels; "" leaves the strategy as it is.
+        pseudo_threshold: Replaces the median as the threshold of a strategy's pseudo-labels; "" leaves it.
         epochs: Epochs of the base and of a later step; they replace the schedules' iterations where given.
     """
 
@@ -50,8 +51,9 @@ class Preset:
         return schedule
 
     def adapt(self, strategy: Strategy) -> Strategy:
-        """The strategy with what this preset says about pseudo-labels."""
-        if self.pseudo_threshold and isinstance(strategy.targets, EntropyPseudoLabels):
+        """The strategy with what this preset says about pseudo-labels in place of the median."""
+        targets = strategy.targets
+        if self.pseudo_threshold and isinstance(targets, EntropyPseudoLabels) and targets.threshold == "median":
             return replace(strategy, targets=replace(strategy.targets, threshold=self.pseudo_threshold))
         return strategy
 
@@ -100,6 +102,7 @@ PRESETS = {
             data={"size": 64, "train_images": 240, "test_images": 60},
         ),
         "quick": _SCENES,
+        "reference": replace(_SCENES, name="reference", task="15-1", later=replace(_LATER, iterations=100)),
         "full": replace(
             _SCENES,
             name="full",

@@ -109,12 +109,18 @@ def begin_step(previous: Segmenter, step: Step, strategy: Strategy, seed: int) -
         The student, grown by the step's classes and initialised; the teacher, frozen and in evaluation mode, or None
         at step 0.
     """
-    student = copy.deepcopy(previous)
+    student = copy.deepcopy(previous).requires_grad_(True)
     seed_everything(derive(seed, "classifier", step.index))
-    student.classifier.grow(len(step.new) + (step.index == 0))
     if step.index == 0:
+        heads = (1, len(step.new)) if strategy.head.background_apart else (1 + len(step.new),)
+        for count in heads:
+            student.classifier.grow(count)
+        student.classifier.reserve({"nothing": 0, "unknown": 1, "future": len(step.future)}[strategy.head.reserves])
         return student, None
+    student.classifier.grow(len(step.new))
     strategy.classifier(student.classifier)
+    if strategy.freezing:
+        strategy.freezing(student)
     teacher = copy.deepcopy(previous).eval().requires_grad_(False)
     return student, teacher
 
@@ -149,6 +155,7 @@ def train_step(
     *,
     seed: int,
     fitted: dict[str, Tensor] | None = None,
+    importances: dict[str, Tensor] | None = None,
     report: Callable[[Iteration], None] = lambda iteration: None,
     resume: dict[str, Tensor] | None = None,
 ) -> Segmenter:
@@ -160,6 +167,8 @@ def train_step(
         batches: Training batches by number.
         seed: Of the run; dropout and drop-path derive theirs from it.
         fitted: What `fit_targets` returned.
+        importances: Of every parameter, by the strategy's importance: what the step before left, changed in place into
+            what this step leaves.
         report: Called after every iteration.
         resume: A snapshot to go on from.
 
@@ -169,9 +178,11 @@ def train_step(
     if teacher is not None and strategy.targets.needs_teacher and fitted is None:
         raise ValueError("Targets that need a teacher are fitted before the step: pass fitted=fit_targets(...).")
     device = next(student.parameters()).device
-    optimiser = make_optimiser(student, schedule)
+    optimiser = make_optimiser(student, schedule, strategy)
+    importance = strategy.importance
+    state = importance.start(student, importances or {}) if importance else {}
     seed_everything(derive(seed, "train", step.index))
-    first = _put_back(resume, student, optimiser) if resume else 0
+    first = _put_back(resume, student, optimiser, state) if resume else 0
     student.train()
 
     for number in range(first, schedule.iterations):
@@ -184,7 +195,8 @@ def train_step(
         if teacher is not None and strategy.needs_teacher:
             with torch.no_grad():
                 seen_by_teacher = teacher(images, attention=strategy.needs_attention)
-            targets = strategy.targets(labels, seen_by_teacher, step, fitted or {})
+        if seen_by_teacher is not None or getattr(strategy.targets, "in_base_step", False):
+            targets = strategy.targets(labels, seen_by_teacher, step, fitted or {}, images)
         attention = strategy.needs_attention and seen_by_teacher is not None
         seen_by_student = student(images, attention=attention)
         losses = strategy.losses(LossInputs(step, labels, targets, seen_by_student, seen_by_teacher))
@@ -194,6 +206,13 @@ def train_step(
         _check_finite(values, step, number)
         optimiser.zero_grad(set_to_none=True)
         total.backward()
+        if importance:  # it measures the gradient of the data's loss, so its penalty comes after
+            importance.observe(state, student, number)
+            if teacher is not None:
+                penalty = importance.penalty(state, student, teacher)
+                values |= {importance.name: float(penalty.detach()), "total": values["total"] + float(penalty.detach())}
+                _check_finite(values, step, number)
+                penalty.backward()
         _clip(student, schedule.clip, step, number)
         optimiser.step()
 
@@ -205,22 +224,32 @@ def train_step(
                 schedule.iterations,
                 factor * schedule.lr,
                 values,
-                lambda done=done: _take_out(done, student, optimiser),
+                lambda done=done: _take_out(done, student, optimiser, state),
             )
         )
+    if importance:
+        left = importance.finish(state, student)
+        if importances is not None:
+            importances.clear()
+            importances.update(left)
+    if strategy.fusion and teacher is not None:
+        strategy.fusion(student, teacher, step)
     return student.eval()
 
 
-def make_optimiser(student: Segmenter, schedule: Schedule) -> torch.optim.Optimizer:
-    """An optimiser over everything that is not frozen; the classifier may learn faster."""
-    classifier = set(student.classifier.parameters())
-    groups = [
-        {
-            "params": [p for p in student.parameters() if p.requires_grad and (p in classifier) == belongs],
-            "highest_lr": schedule.lr * (schedule.classifier_lr_factor if belongs else 1.0),
-        }
-        for belongs in (False, True)
-    ]
+def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | None = None) -> torch.optim.Optimizer:
+    """An optimiser over everything that is not frozen; the classifier may learn faster, its background slower."""
+    apart, factor = strategy.freezing.factor(student) if strategy and strategy.freezing else (None, 1.0)
+    slower = set(apart.parameters()) if apart is not None else set()
+    classifier = set(student.classifier.parameters()) - slower
+    faster = schedule.classifier_lr_factor
+    parts = [(None, 1.0), (classifier, faster), (slower, faster * factor)]
+
+    def members(part: set | None) -> list:
+        learning = [p for p in student.parameters() if p.requires_grad]
+        return [p for p in learning if (p in part if part is not None else p not in classifier and p not in slower)]
+
+    groups = [{"params": members(part), "highest_lr": schedule.lr * rate} for part, rate in parts]
     groups = [group for group in groups if group["params"]]
     if schedule.optimiser == "sgd":
         options = dict(momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay)
@@ -248,16 +277,24 @@ def _clip(student: Segmenter, clip: float, step: Step, number: int) -> None:
         )
 
 
-def _take_out(done: int, student: Segmenter, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _take_out(
+    done: int, student: Segmenter, optimiser: torch.optim.Optimizer, importances: dict[str, Tensor]
+) -> dict[str, Tensor]:
     state = {f"student.{name}": tensor for name, tensor in student.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         for name, value in values.items():
             state[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
+    state |= {f"importance.{name}": tensor for name, tensor in importances.items()}
     state |= {f"random.{name}": tensor for name, tensor in random_state().items()}
     return {**state, "iteration": torch.tensor(done)}
 
 
-def _put_back(state: dict[str, Tensor], student: Segmenter, optimiser: torch.optim.Optimizer) -> int:
+def _put_back(
+    state: dict[str, Tensor],
+    student: Segmenter,
+    optimiser: torch.optim.Optimizer,
+    importances: dict[str, Tensor],
+) -> int:
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
@@ -267,5 +304,6 @@ def _put_back(state: dict[str, Tensor], student: Segmenter, optimiser: torch.opt
         index, _, key = name.partition(".")
         values.setdefault(int(index), {})[key] = value.clone()  # the optimiser changes it in place
     optimiser.load_state_dict({**optimiser.state_dict(), "state": values})
+    importances.update({name: value.clone() for name, value in part("importance.").items()})
     restore_random_state(part("random."))
     return int(state["iteration"])

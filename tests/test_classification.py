@@ -1,16 +1,20 @@
-"""Cross-entropy and its two reductions."""
+"""Losses that learn the targets, pixel by pixel, and their reductions."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from satkit.choices import UsageError
 from satkit.data import IGNORE
-from satkit.scenario import Step
-from satkit.strategies import CrossEntropy, LossInputs
+from satkit.data.labels import UNKNOWN
+from satkit.scenario import Step, scenario
+from satkit.strategies import BinaryCrossEntropy, CrossEntropy, LossInputs, UnbiasedCrossEntropy
+from satkit.strategies.classification import adaptive_factor, unbiased_cross_entropy
 
 STEP = Step(0, old=(), new=(1, 2), future=())
 
@@ -79,3 +83,143 @@ def test_settings_that_mean_nothing_are_refused():
         CrossEntropy(over="vald")
     with pytest.raises(UsageError, match="CrossEntropy needs weight >= 0, got -1"):
         CrossEntropy(-1)
+
+
+GOLDEN = np.load(Path(__file__).with_name("golden_losses.npz"))
+LATER = scenario(["background", *"abcdefghijk"], "8-3").steps[1]  # 9 old channels, 3 new, as in the golden logits
+
+
+def golden_case() -> LossInputs:
+    labels, logits = (torch.from_numpy(GOLDEN[name]) for name in ("labels_logits", "logits_student"))
+    return LossInputs(LATER, labels, labels, SimpleNamespace(logits=logits))
+
+
+def later_case(labels, logits, targets=None, **student) -> LossInputs:
+    targets = labels if targets is None else targets
+    return LossInputs(LATER, labels, targets, SimpleNamespace(logits=logits, **student))
+
+
+def some_labels(*values: int, shape=(2, 3, 5), seed=0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.tensor(values, dtype=torch.uint8)[torch.randint(len(values), shape, generator=generator)]
+
+
+def some_logits(channels=12, shape=(2, 3, 5), seed=1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape[0], channels, *shape[1:], generator=generator)
+
+
+def test_golden_unbiased_cross_entropy():
+    case = golden_case()
+    assert float(UnbiasedCrossEntropy(old_labels="pooled")(case)) == pytest.approx(
+        float(GOLDEN["expected_mib_unce_mean"]), rel=1e-5
+    )
+    found = unbiased_cross_entropy(case.student.logits, case.targets.long(), 9, "pooled")
+    assert_close(found, torch.from_numpy(GOLDEN["expected_mib_unce_map"]).view_as(found), rtol=1e-5, atol=1e-6)
+
+
+def test_golden_binary_cross_entropy():
+    assert float(BinaryCrossEntropy()(golden_case())) == pytest.approx(float(GOLDEN["expected_bce_mean"]), rel=1e-5)
+
+
+def test_unbiased_cross_entropy_equals_a_loop_over_pixels():
+    labels, logits = some_labels(0, 3, 8, 9, 11, IGNORE), some_logits()
+    for old_labels in ("kept", "pooled"):
+        total = 0.0
+        for image, row, column in (labels != IGNORE).nonzero().tolist():
+            p = logits[image, :, row, column].double().softmax(0)
+            label = int(labels[image, row, column])
+            means_background = label == 0 or (label < 9 and old_labels == "pooled")
+            total -= math.log(float(p[:9].sum() if means_background else p[label]))
+        found = UnbiasedCrossEntropy(old_labels=old_labels)(later_case(labels, logits))
+        assert float(found) == pytest.approx(total / labels.numel(), rel=1e-5)
+
+
+def test_unbiased_cross_entropy_is_cross_entropy_where_background_is_the_only_old_channel():
+    labels, logits = some_labels(0, 1, 2, IGNORE), some_logits(3)
+    found = unbiased_cross_entropy(logits, labels.long(), 1)
+    assert_close(found, torch.nn.functional.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none"))
+    base = LossInputs(STEP, labels, labels, SimpleNamespace(logits=logits))
+    for over in ("all", "valid"):
+        assert_close(UnbiasedCrossEntropy(over=over)(base), CrossEntropy(over=over)(base))
+
+
+def test_the_adaptive_factor_is_the_share_of_unlabelled_pixels_that_were_accepted():
+    labels = torch.zeros(3, 2, 4, dtype=torch.uint8)
+    labels[0, 0], labels[2] = 9, 10  # half of image 0 is new, image 2 is new all over
+    targets = labels.clone()
+    targets[0, 1, 0], targets[0, 1, 1:], targets[1, 0], targets[1, 1, :2] = 3, IGNORE, IGNORE, 5
+    logits = some_logits(shape=(3, 2, 4))
+    case = later_case(labels, logits, targets)
+    assert_close(adaptive_factor(case), torch.tensor([1 / 4, 4 / 8, 0.0]))
+    plain = torch.nn.functional.cross_entropy(logits, targets.long(), ignore_index=IGNORE, reduction="none")
+    expected = (plain[0].sum() / 4 + plain[1].sum() / 2) / targets.numel()
+    assert_close(CrossEntropy(adaptive=True)(case), expected)
+
+
+def test_the_adaptive_factor_changes_nothing_where_every_pseudo_label_is_accepted():
+    labels = some_labels(0, 0, 9, 11)
+    case = later_case(labels, some_logits(), torch.where(labels == 0, 4, labels).to(torch.uint8))
+    assert_close(CrossEntropy(adaptive=True)(case), CrossEntropy()(case), rtol=1e-5, atol=0)
+
+
+def test_reserved_channels_take_part_in_the_softmax():
+    labels, logits, reserved = some_labels(0, 9, 11, IGNORE), some_logits(), some_logits(4, seed=2)
+    found = CrossEntropy()(later_case(labels, logits, reserved=reserved))
+    assert_close(found, CrossEntropy()(later_case(labels, torch.cat([logits, reserved], dim=1))))
+    assert float(found) > float(CrossEntropy()(later_case(labels, logits)))
+
+
+def test_binary_cross_entropy_equals_loops_over_pixels_and_channels():
+    labels, logits, reserved = some_labels(0, 3, 9, UNKNOWN, IGNORE), some_logits(), some_logits(1, seed=2)
+    channels = torch.cat([logits, reserved], dim=1)
+
+    def slowly(only, positive_weight, counts_void):
+        total = 0.0
+        for image, row, column in labels.new_ones(labels.shape).nonzero().tolist():
+            label = int(labels[image, row, column])
+            if label == IGNORE and not counts_void:
+                continue
+            for channel in only:
+                probability = 1 / (1 + math.exp(-float(channels[image, channel, row, column])))
+                hot = channel == (12 if label == UNKNOWN else label)
+                total -= positive_weight * math.log(probability) if hot else math.log(1 - probability)
+        return total
+
+    case, valid = later_case(labels, logits, reserved=reserved), int((labels != IGNORE).sum())
+    everything = slowly(range(13), 1, False)
+    assert float(BinaryCrossEntropy()(case)) == pytest.approx(everything / labels.numel(), rel=1e-5)
+    assert float(BinaryCrossEntropy(over="valid")(case)) == pytest.approx(everything / valid, rel=1e-5)
+    dkd = BinaryCrossEntropy(only="new", void="negative", positive_weight=2.0)(case)
+    assert float(dkd) == pytest.approx(slowly((9, 10, 11), 2, True) / labels.numel(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [UnbiasedCrossEntropy(), BinaryCrossEntropy(), BinaryCrossEntropy(over="valid"), CrossEntropy(adaptive=True)],
+)
+def test_images_of_void_alone_give_zero_and_a_finite_gradient(term):
+    labels, logits = some_labels(IGNORE), some_logits().requires_grad_()
+    value = term(later_case(labels, logits))
+    value.backward()
+    assert float(value.detach()) == 0
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: UnbiasedCrossEntropy(-1), "UnbiasedCrossEntropy needs weight >= 0, got -1"),
+        (
+            lambda: UnbiasedCrossEntropy(over="valids"),
+            "Unknown reduction of the cross-entropy 'valids'. Did you mean 'valid'",
+        ),
+        (lambda: UnbiasedCrossEntropy(old_labels="keep"), "Unknown treatment of old labels 'keep'"),
+        (lambda: BinaryCrossEntropy(only="old"), "Unknown selection of channels 'old'"),
+        (lambda: BinaryCrossEntropy(void="kept"), "Unknown treatment of void pixels 'kept'"),
+        (lambda: BinaryCrossEntropy(positive_weight=-2), "needs positive_weight >= 0, got -2"),
+    ],
+)
+def test_settings_of_the_other_losses_that_mean_nothing_are_refused(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()

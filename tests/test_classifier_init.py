@@ -1,10 +1,12 @@
 """New classes start as equal shares of background."""
 
+import pytest
 import torch
 from torch.testing import assert_close
 
 from satkit.models import IncrementalClassifier
 from satkit.strategies import BackgroundInit, DefaultInit
+from satkit.strategies.classifier_init import AuxiliaryInit, ReservedInit, UnknownInit
 
 
 def grown(counts=(4,), new: int = 3) -> tuple[IncrementalClassifier, torch.Tensor, torch.Tensor]:
@@ -46,6 +48,42 @@ def test_everything_stays_trainable():
     classifier, embedding, _ = grown()
     classifier(embedding).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.abs().max() > 0 for parameter in classifier.parameters())
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_new_classes_start_as_copies_of_the_unknown_class(deep):
+    torch.manual_seed(0)
+    classifier = IncrementalClassifier(8, (1, 3), reserved=1, deep=deep).eval()
+    classifier.grow(2)
+    UnknownInit()(classifier.eval())
+    embedding = torch.randn(2, 8, 3, 5)
+    unknown = classifier.reserved(embedding)
+    assert_close(classifier(embedding)[:, 4:], unknown.expand(-1, 2, -1, -1))
+    assert classifier.num_reserved == 1
+
+
+def test_new_classes_take_over_the_channels_that_were_reserved_for_them():
+    torch.manual_seed(0)
+    classifier = IncrementalClassifier(8, (3,), reserved=4)
+    embedding = torch.randn(2, 8, 3, 5)
+    before = torch.cat([classifier(embedding), classifier.reserved(embedding)], dim=1)
+    for count in (1, 2, 1):
+        classifier.grow(count)
+        ReservedInit()(classifier)
+        parts = [classifier(embedding)]
+        parts += [classifier.reserved(embedding)] if classifier.num_reserved else []
+        assert_close(torch.cat(parts, dim=1), before)
+    assert classifier.counts == (3, 1, 2, 1)
+    assert classifier.num_reserved == 0
+
+
+def test_new_classes_start_as_copies_of_the_auxiliary_channel():
+    torch.manual_seed(0)
+    classifier = IncrementalClassifier(8, (4,))
+    classifier.grow(2)
+    AuxiliaryInit()(classifier)
+    logits = classifier(torch.randn(2, 8, 3, 5))
+    assert_close(logits[:, 4:], logits[:, :1].expand(-1, 2, -1, -1))
 
 
 def test_the_default_keeps_pytorch_s_initialisation():

@@ -1,4 +1,4 @@
-"""MiB's unbiased distillation."""
+"""Distillation of class scores: LwF, MiB and sigmoids, against loops and released values."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from satkit.choices import UsageError
 from satkit.scenario import Step
-from satkit.strategies import LossInputs, UnbiasedDistillation
+from satkit.strategies import Distillation, LossInputs, SigmoidDistillation, UnbiasedDistillation
 from satkit.strategies.distillation import unbiased_distillation
 
 GOLDEN = np.load(Path(__file__).with_name("golden_losses.npz"))
@@ -90,3 +90,92 @@ def test_the_weight_multiplies_and_defaults_to_twenty():
 def test_a_negative_weight_is_refused():
     with pytest.raises(UsageError, match="UnbiasedDistillation needs weight >= 0, got -2"):
         UnbiasedDistillation(-2)
+
+
+def test_golden_lwf():
+    student, teacher = (torch.from_numpy(GOLDEN[f"logits_{who}"]) for who in ("student", "teacher"))
+    value = Distillation(1)(outputs(student, teacher))
+    assert float(value) == pytest.approx(float(GOLDEN["expected_lwf_kd"]), rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+@pytest.mark.parametrize("over_classes", ["mean", "sum"])
+def test_distillation_equals_a_loop_over_pixels_and_old_classes(temperature, over_classes):
+    student, teacher = random_logits(6, 0), random_logits(4, 1)
+    per_pixel = []
+    for image in range(2):
+        for row in range(3):
+            for column in range(4):
+                p = (teacher[image, :, row, column].double() / temperature).softmax(0)
+                q = (student[image, :4, row, column].double() / temperature).softmax(0)
+                per_pixel.append(-sum(float(a) * float(b.log()) for a, b in zip(p, q)))
+    expected = np.mean(per_pixel) / (4 if over_classes == "mean" else 1)
+    value = Distillation(3, temperature, over_classes)(outputs(student, teacher))
+    assert float(value) == pytest.approx(3 * expected, rel=1e-5)
+
+
+def test_new_classes_have_no_part_in_distillation():
+    student, teacher = random_logits(6, 0), random_logits(4, 1)
+    changed = student.clone()
+    changed[:, 4:] += 100
+    for term in (Distillation(), SigmoidDistillation()):
+        assert torch.equal(term(outputs(student, teacher)), term(outputs(changed, teacher)))
+
+
+def test_without_new_channels_unbiased_and_plain_distillation_are_one_up_to_their_factor():
+    case = outputs(random_logits(4, 0), random_logits(4, 1))
+    for how in ("mean", "sum"):
+        assert_close(Distillation(1, over_classes=how)(case), UnbiasedDistillation(1, how)(case))
+    assert_close(UnbiasedDistillation(1, "sum")(case), 4 * UnbiasedDistillation(1)(case))
+
+
+def test_sharpness_multiplies_the_teacher_s_logits():
+    student, teacher = random_logits(6, 0), random_logits(4, 1)
+    sharp = UnbiasedDistillation(1, sharpness=3)(outputs(student, teacher))
+    assert_close(sharp, UnbiasedDistillation(1)(outputs(student, 3 * teacher)))
+
+
+def test_sigmoid_distillation_equals_a_loop_over_pixels_and_old_classes():
+    student, teacher = random_logits(6, 0), random_logits(4, 1)
+
+    def slowly(channels):
+        total = 0.0
+        for place in np.ndindex(2, 3, 4):
+            for channel in channels:
+                p = 1 / (1 + np.exp(-float(teacher[place[0], channel, place[1], place[2]])))
+                q = 1 / (1 + np.exp(-float(student[place[0], channel, place[1], place[2]])))
+                total -= p * np.log(q) + (1 - p) * np.log(1 - q)
+        return total / (2 * 3 * 4)
+
+    assert float(SigmoidDistillation(1)(outputs(student, teacher))) == pytest.approx(slowly(range(4)), rel=1e-4)
+    foreground = SigmoidDistillation(1, "foreground")(outputs(student, teacher))
+    assert float(foreground) == pytest.approx(slowly(range(1, 4)), rel=1e-4)
+
+
+@pytest.mark.parametrize("term", [Distillation(), UnbiasedDistillation(), SigmoidDistillation()])
+def test_only_the_student_is_pulled_and_not_when_it_agrees(term):
+    teacher = random_logits(4, 0)
+    student = teacher.clone().requires_grad_()
+    term(outputs(student, teacher)).backward()
+    assert student.grad.abs().max() < 1e-4
+    other = random_logits(4, 1).requires_grad_()
+    term(outputs(other, teacher)).backward()
+    assert other.grad.abs().max() > 1e-2
+    assert teacher.grad is None
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Distillation(temperature=0), "temperature of the distillation must be above 0, got 0"),
+        (lambda: Distillation(over_classes="total"), "Unknown reduction over classes 'total'"),
+        (lambda: UnbiasedDistillation(over_classes="total"), "Unknown reduction over classes 'total'"),
+        (lambda: UnbiasedDistillation(sharpness=-1), "needs sharpness >= 0, got -1"),
+        (lambda: SigmoidDistillation(channels="old"), "Unknown selection of channels 'old'"),
+        (lambda: SigmoidDistillation(-1), "SigmoidDistillation needs weight >= 0, got -1"),
+        (lambda: Distillation(-1), "Distillation needs weight >= 0, got -1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()

@@ -82,7 +82,7 @@ def test_the_threshold_of_a_preset_replaces_that_of_pseudo_labels_alone():
     quick, published = preset("scenes", "quick"), preset("camvid", "published")
     for strategy in STRATEGIES.values():
         adapted = quick.adapt(strategy)
-        if isinstance(strategy.targets, EntropyPseudoLabels):
+        if isinstance(strategy.targets, EntropyPseudoLabels) and strategy.targets.threshold == "median":
             assert adapted.targets == EntropyPseudoLabels(strategy.targets.floor, quick.pseudo_threshold)
             assert (adapted.name, adapted.terms, adapted.classifier) == (
                 *(strategy.name, strategy.terms),

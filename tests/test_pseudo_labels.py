@@ -18,7 +18,7 @@ from satkit.strategies.pseudo_labels import _released_medians as released_median
 
 GOLDEN = np.load(Path(__file__).with_name("golden_losses.npz"))
 STEP = Step(1, old=(1, 2, 3), new=(4, 5), future=())
-BIN = 1 / (STEP.num_old * math.log(STEP.num_outputs)) / BINS
+BIN = 1 / BINS
 
 
 def batches(count: int = 3, sharpness: float = 3.0, size: int = 24) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -37,11 +37,11 @@ def fitted(seen, **settings) -> torch.Tensor:
     return EntropyPseudoLabels(**{"floor": 0.0, **settings}).fit(lambda: iter(seen), STEP)["thresholds"]
 
 
-def background_scores(seen) -> dict[int, np.ndarray]:
+def background_scores(seen, kind="sum") -> dict[int, np.ndarray]:
     """Uncertainty of the background pixels by predicted class, the slow way."""
     scores = {index: [] for index in range(STEP.num_old)}
     for labels, logits in seen:
-        score, predicted = uncertainty(logits, STEP)
+        score, predicted = uncertainty(logits, STEP, kind)
         for place in (labels == BACKGROUND).nonzero().tolist():
             scores[int(predicted[tuple(place)])].append(score[tuple(place)].item())
     return {index: np.array(values) for index, values in scores.items()}
@@ -60,7 +60,9 @@ def test_entropy_of_even_and_certain_probabilities():
     score, predicted = uncertainty(certain.log(), STEP)
     assert float(score) == pytest.approx(0, abs=1e-6)
     assert int(predicted) == 0
-    assert float(uncertainty(even.log(), STEP)[0]) == pytest.approx(1 / (4 * math.log(6)), abs=1e-6)
+    assert float(uncertainty(even.log(), STEP)[0]) == pytest.approx(1, abs=1e-6)  # a share of the largest entropy
+    released = uncertainty(even.log(), STEP, "mean")[0]
+    assert float(released) == pytest.approx(1 / (4 * math.log(6)), abs=1e-6)
 
 
 def test_median_thresholds_lie_within_one_bin_of_the_true_medians():
@@ -168,8 +170,8 @@ def test_the_released_median_is_repeated_slip_included():
 def test_as_released_thresholds_equal_the_literal_arithmetic_on_the_pixels():
     for sharpness in (0.3, 1.0, 3.0):
         seen = batches(sharpness=sharpness)
-        thresholds = fitted(seen, threshold="as_released", floor=0.001)
-        for index, scores in background_scores(seen).items():
+        thresholds = fitted(seen, threshold="as_released", floor=0.001, entropy="mean")
+        for index, scores in background_scores(seen, "mean").items():
             place = np.clip((scores.astype(np.float32) * np.float32(RELEASED_BINS)).astype(int), 0, RELEASED_BINS - 1)
             expected = torch.tensor(literal_released_median(np.bincount(place, minlength=RELEASED_BINS)))
             assert_close(thresholds[index], expected.float().clamp(min=0.001), equal_nan=True)
@@ -180,8 +182,34 @@ def test_the_thresholds_have_one_entry_per_channel_of_the_teacher():
         assert fitted(batches(1), threshold=threshold).shape == (STEP.num_old,)
 
 
+def test_the_entropy_s_scale_decides_what_the_floor_means_and_nothing_else():
+    seen = batches()
+    summed, mean = fitted(seen), fitted(seen, entropy="mean")
+    factor = STEP.num_old * math.log(STEP.num_outputs)
+    assert_close(summed, mean * factor)
+    policies = [EntropyPseudoLabels(0.0, entropy=kind) for kind in ("sum", "mean")]
+    for labels, logits in seen:
+        teacher = SimpleNamespace(logits=logits)
+        one, other = (p(labels, teacher, STEP, p.fit(lambda: iter(seen), STEP)) for p in policies)
+        assert (one != other).float().mean() < 0.01  # but for pixels within rounding of a bin's edge
+
+
+def test_labels_of_exemplars_are_kept_unless_as_released():
+    logits = torch.zeros(1, 4, 1, 3)
+    logits[0, 2] = 20.0  # the teacher is sure of class 2 everywhere
+    labels = torch.tensor([[[1, BACKGROUND, 4]]], dtype=torch.uint8)  # an old class, background, a new class
+    fit = {"thresholds": torch.full((4,), torch.inf)}
+    teacher = SimpleNamespace(logits=logits)
+    assert EntropyPseudoLabels()(labels, teacher, STEP, fit).tolist() == [[[1, 2, 4]]]
+    assert EntropyPseudoLabels(exemplars="as_released")(labels, teacher, STEP, fit).tolist() == [[[2, 2, 4]]]
+
+
 def test_settings_that_mean_nothing_are_refused():
     with pytest.raises(UsageError, match="threshold of the pseudo-labels 'medain'. Did you mean 'median'"):
         EntropyPseudoLabels(threshold="medain")
     with pytest.raises(UsageError, match="EntropyPseudoLabels needs floor >= 0, got -0.1"):
         EntropyPseudoLabels(-0.1)
+    with pytest.raises(UsageError, match="Unknown entropy of the pseudo-labels 'total'"):
+        EntropyPseudoLabels(entropy="total")
+    with pytest.raises(UsageError, match="Unknown treatment of exemplars 'keep'. Did you mean 'kept'"):
+        EntropyPseudoLabels(exemplars="keep")

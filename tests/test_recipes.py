@@ -1,6 +1,5 @@
 """Every declared method runs: finite losses, finite gradients, on a tiny random two-step model."""
 
-import copy
 import json
 
 import pytest
@@ -10,7 +9,19 @@ from satkit.choices import UsageError
 from satkit.data import BACKGROUND, IGNORE
 from satkit.models import build_segmenter
 from satkit.scenario import scenario
-from satkit.strategies import SATS, STRATEGIES, AttentionTransfer, LossInputs, UnbiasedDistillation, strategy
+from satkit.strategies import (
+    MIB,
+    PARTS,
+    SATS,
+    STRATEGIES,
+    AttentionTransfer,
+    ExemplarMemory,
+    LossInputs,
+    UnbiasedDistillation,
+    strategy,
+)
+from satkit.strategies.recipes import BASE, base_of
+from satkit.training import begin_step
 
 SCENARIO = scenario(["background", *"abcd"], "2-2")
 every_recipe = pytest.mark.parametrize("name", STRATEGIES)
@@ -26,42 +37,46 @@ def batch(classes: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(2, 3, 32, 32, generator=generator), labels
 
 
-def base_model(counts=(3,)):
+def begun(recipe, index: int):
+    """Student and teacher at the beginning of a step; the teacher has not been trained."""
+    scenario = SCENARIO.joint() if recipe.joint else SCENARIO
     torch.manual_seed(0)
-    return build_segmenter("mit_quick", counts, decoder_width=16).train()
+    head = recipe.head
+    model = build_segmenter("mit_quick", decoder_width=16, deep_heads=head.deep, readout=head.readout)
+    for step in scenario.steps[: index + 1]:
+        model, teacher = begin_step(model, step, recipe, seed=0)
+    return step, model.train(), teacher
 
 
 def check_losses_and_gradients(losses: dict, model) -> None:
     assert all(value.isfinite() for value in losses.values()), losses
     sum(losses.values()).backward()
-    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    assert all(gradient is not None for gradient in gradients.values())
-    assert all(gradient.isfinite().all() for gradient in gradients.values())
-    assert all(step.weight.grad.abs().max() > 0 for step in model.classifier.steps)
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    assert all(parameter.grad is not None for parameter in learning.values())
+    assert all(parameter.grad.isfinite().all() for parameter in learning.values())
+    assert model.classifier.steps[-1].weight.grad.abs().max() > 0 if not model.classifier.deep else True
 
 
 @every_recipe
 def test_the_base_step_gives_finite_losses_and_gradients(name):
     recipe = strategy(name)
-    step = (SCENARIO.joint() if recipe.joint else SCENARIO).steps[0]
-    model = base_model((step.num_outputs,))
+    step, model, _ = begun(recipe, 0)
     images, labels = batch(step.new)
-    losses = recipe.losses(LossInputs(step, labels, labels, model(images)))
+    targets = recipe.base().targets(labels, None, step, {}, images)
+    losses = recipe.losses(LossInputs(step, labels, targets, model(images)))
     assert list(losses) == [term.name for term in recipe.base_terms]
     check_losses_and_gradients(losses, model)
 
 
-@every_recipe
+@pytest.mark.parametrize("name", [name for name, recipe in STRATEGIES.items() if not recipe.joint])
 def test_the_next_step_gives_finite_losses_and_gradients(name):
-    recipe, step = strategy(name), SCENARIO.steps[1]
-    teacher = base_model().eval().requires_grad_(False)
-    student = copy.deepcopy(teacher).requires_grad_(True).train()
-    student.classifier.grow(len(step.new))
-    recipe.classifier(student.classifier)
+    recipe = strategy(name)
+    step, student, teacher = begun(recipe, 1)
     images, labels = batch(step.new)
-    taught = teacher(images, attention=recipe.needs_attention)
+    with torch.no_grad():
+        taught = teacher(images, attention=recipe.needs_attention)
     fitted = recipe.targets.fit(lambda: iter([(labels, taught.logits)]), step)
-    targets = recipe.targets(labels, taught, step, fitted)
+    targets = recipe.targets(labels, taught, step, fitted, images)
     output = student(images, attention=recipe.needs_attention)
     losses = recipe.losses(LossInputs(step, labels, targets, output, taught if recipe.needs_teacher else None))
     assert list(losses) == [term.name for term in recipe.terms]
@@ -97,3 +112,53 @@ def test_sats_has_the_weights_of_the_paper():
     }
     assert UnbiasedDistillation(20) in SATS.terms
     assert AttentionTransfer(20, pooling="class", layout="paper") in SATS.terms
+
+
+def test_parts_are_added_by_name():
+    combined = strategy("mib+attention+memory=30")
+    assert combined.terms == (*MIB.terms, AttentionTransfer(20, regions="teacher"))
+    assert combined.memory == ExemplarMemory(30)
+    assert combined.name == "MiB + attention + memory 30"
+    assert strategy("pseudo+distillation+attention").terms == SATS.terms
+
+
+def test_regions_come_from_the_teacher_where_no_pseudo_labels_name_them():
+    assert strategy("lwf+attention").terms[-1].regions == "teacher"
+    assert strategy("plop+attention").terms[-1].regions == "targets"
+    assert strategy("ssul").targets != strategy("lwf").targets
+
+
+def test_a_number_changes_the_weight_of_the_term_that_is_there_and_nothing_else():
+    assert strategy("sats+attention=5").terms[-1] == AttentionTransfer(5)
+    assert strategy("mib+distillation=100").terms[-1] == UnbiasedDistillation(100)
+    as_released = strategy("sats-as-released+attention=5").terms[-1]
+    assert as_released == AttentionTransfer(5, layout="as_released")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_can_be_added_to_fine_tuning(part):
+    combined = strategy(f"fine-tuning+{part}")
+    assert combined.name == f"fine-tuning + {part}"
+    assert combined != strategy("fine-tuning")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sats+memery", "Unknown part of a strategy 'memery'. Did you mean 'memory'"),
+        ("sats+memory=many", "takes a number after the equals sign, got 'memory=many'"),
+        ("fine-tuning+pseudo=3", "The part 'pseudo' takes no number"),
+        ("sats+pseudo", "already has EntropyPseudoLabels"),
+        ("mib+attention=-1", "AttentionTransfer needs weight >= 0, got -1"),
+        ("sats+memory=0", "must hold a whole number of images, 1 or more, got 0"),
+        ("sats+memory=2.5", "must hold a whole number of images, 1 or more, got 2.5"),
+    ],
+)
+def test_a_combination_that_cannot_be_is_refused_in_one_sentence(name, message):
+    with pytest.raises(UsageError, match=message):
+        strategy(name)
+
+
+def test_most_strategies_share_one_base_step_and_the_others_say_which_do_not():
+    own = {name for name, recipe in STRATEGIES.items() if base_of(recipe) != BASE}
+    assert own == {"lwf-mc", "ssul", "dft", "dkd"}

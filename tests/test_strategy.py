@@ -1,7 +1,7 @@
 """A strategy is a sentence; what it may not say, and what it reports."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -11,17 +11,31 @@ import torch
 from satkit.choices import UsageError
 from satkit.scenario import scenario
 from satkit.strategies import (
+    DFT,
+    EWC,
+    FINE_TUNING,
+    JOINT,
+    MIB,
     SATS,
+    SSUL,
     AttentionTransfer,
     BackgroundInit,
+    BinaryCrossEntropy,
     CrossEntropy,
     DefaultInit,
     EntropyPseudoLabels,
+    ExemplarMemory,
+    FeatureDistillation,
+    Freezing,
+    Head,
     Labels,
     LossInputs,
+    PathIntegral,
     Strategy,
     UnbiasedDistillation,
+    WeightFusion,
 )
+from satkit.strategies.strategy import digest
 
 BASE_STEP, NEXT_STEP = scenario(["background", *"abcd"], "2-2").steps
 
@@ -108,17 +122,24 @@ def test_describe_is_plain_and_complete():
         targets=EntropyPseudoLabels(0.5, "none"),
         classifier=BackgroundInit(),
     )
-    assert json.loads(json.dumps(strategy.describe())) == {
-        "name": "mine",
-        "terms": [
-            {"kind": "CrossEntropy", "weight": 1.0, "over": "valid"},
-            {"kind": "AttentionTransfer", "weight": 7, "pooling": "image", "layout": "as_released"},
-        ],
-        "base_terms": [{"kind": "LogitSize", "weight": 2}],
-        "targets": {"kind": "EntropyPseudoLabels", "floor": 0.5, "threshold": "none"},
-        "classifier": {"kind": "BackgroundInit"},
-        "joint": False,
-    }
+    described = json.loads(json.dumps(strategy.describe()))
+    assert described == strategy.describe()
+    assert set(described) == {each.name for each in fields(Strategy)}
+    assert [term["kind"] for term in described["terms"]] == ["CrossEntropy", "AttentionTransfer"]
+    assert described["terms"][0] == {"kind": "CrossEntropy", "weight": 1.0, "over": "valid", "adaptive": False}
+    attention = described["terms"][1]
+    assert (attention["weight"], attention["pooling"], attention["layout"]) == (7, "image", "as_released")
+    assert set(attention) == {"kind", *(each.name for each in fields(AttentionTransfer))}
+    assert described["targets"]["threshold"] == "none"
+    assert described["classifier"] == {"kind": "BackgroundInit"}
+    assert (described["memory"], described["joint"]) == (None, False)
+
+
+def test_a_part_that_is_not_satkit_s_own_brings_its_source_along():
+    described = simple(CrossEntropy(), LogitSize(2)).describe()["terms"]
+    assert "source" not in described[0]
+    assert described[1]["weight"] == 2
+    assert "inputs.student.logits.square().mean()" in described[1]["source"]
 
 
 def test_strategies_of_other_settings_are_described_differently():
@@ -140,3 +161,76 @@ def test_by_default_labels_are_the_targets_and_new_channels_are_left_alone():
 def test_a_term_keeps_no_state():
     with pytest.raises(AttributeError, match="cannot assign"):
         CrossEntropy().weight = 2
+
+
+def test_adding_a_part_puts_it_in_its_place_and_says_so_in_the_name():
+    combined = MIB + AttentionTransfer(20, regions="teacher") + ExemplarMemory(50) + WeightFusion(0.5)
+    assert combined.terms[:-1] == MIB.terms
+    assert combined.terms[-1] == AttentionTransfer(20, regions="teacher")
+    assert combined.memory == ExemplarMemory(50)
+    assert combined.fusion == WeightFusion(0.5)
+    assert combined.name == "MiB + attention teacher + memory 50 + WeightFusion 0.5"
+    assert (FINE_TUNING + EntropyPseudoLabels()).targets == EntropyPseudoLabels()
+    assert (FINE_TUNING + EWC(5)).importance == EWC(5)
+    assert (FINE_TUNING + Freezing(decoder=True)).freezing == Freezing(decoder=True)
+
+
+def test_adding_a_term_of_the_same_name_replaces_it():
+    stronger = SATS + AttentionTransfer(100)
+    assert [term.name for term in stronger.terms] == [term.name for term in SATS.terms]
+    assert stronger.terms[-1] == AttentionTransfer(100)
+    assert SATS.terms[-1] == AttentionTransfer(20)
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        (
+            lambda: SATS + EntropyPseudoLabels(),
+            "'SATS' already has EntropyPseudoLabels, and EntropyPseudoLabels would be",
+        ),
+        (lambda: SATS + ExemplarMemory() + ExemplarMemory(5), "already has ExemplarMemory"),
+        (lambda: SSUL + EntropyPseudoLabels(), "'SSUL' already has UnknownAndPseudoLabels"),
+        (lambda: FINE_TUNING + EWC() + PathIntegral(), "already has EWC, and PathIntegral would be a second policy"),
+        (lambda: SATS + "attention", "Only a loss term, pseudo-labels, an exemplar memory"),
+        (lambda: SSUL + AttentionTransfer(), "'attention' acts on the backbone, which is frozen"),
+        (lambda: DFT + FeatureDistillation(), "'features' acts on the backbone, which is frozen"),
+        (lambda: JOINT + ExemplarMemory(), "joint training has one step only, so there is nothing for memory to do"),
+        (lambda: JOINT + UnbiasedDistillation(), "nothing for a teacher to do"),
+        (
+            lambda: SATS + BinaryCrossEntropy(),
+            "learns the same targets twice after the base step, by 'cross-entropy' and",
+        ),
+        (lambda: replace(SSUL, classifier=BackgroundInit()), "copies rows of background, which deep heads do not have"),
+        (
+            lambda: replace(SSUL, head=Head()),
+            "UnknownInit needs a head that reserves 'unknown', this one reserves 'nothing'",
+        ),
+        (lambda: replace(FINE_TUNING, head=Head(readout="unknown")), "needs a head that reserves 'unknown'"),
+        (lambda: replace(SSUL, terms=(CrossEntropy(),)), "marks unknown objects, but 'cross-entropy' cannot learn it"),
+    ],
+)
+def test_parts_that_contradict_each_other_are_refused_in_one_sentence(combine, message):
+    with pytest.raises(UsageError, match=message):
+        combine()
+
+
+def test_a_base_step_is_shared_by_those_that_learn_and_read_it_alike():
+    assert SATS.base() == FINE_TUNING.base() == (MIB + AttentionTransfer()).base()
+    assert SSUL.base() != SATS.base()
+    assert SSUL.base() == (SSUL + ExemplarMemory()).base()
+    assert SSUL.base().targets == SSUL.targets
+    assert DFT.base().head == Head("future")
+
+
+def test_the_digest_of_a_strategy_is_that_of_its_parts_not_of_its_name():
+    assert digest(replace(SATS, name="mine")) == digest(SATS)
+    assert digest(SATS + AttentionTransfer(5)) != digest(SATS)
+
+
+def test_a_strategy_reads_as_a_sentence():
+    assert str(SATS) == (
+        "SATS = CrossEntropy() + UnbiasedDistillation() + AttentionTransfer(); EntropyPseudoLabels(); BackgroundInit()"
+    )
+    assert str(JOINT) == "joint = CrossEntropy(); all classes at once"
+    assert str(MIB + ExemplarMemory(50)).endswith("BackgroundInit(); ExemplarMemory(size=50)")

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from satkit.models import IncrementalClassifier
+from satkit.models.classifier import last
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class BackgroundInit:
     as in their released code, background's own bias is lowered too.
     """
 
+    deep_heads: ClassVar[bool] = False
+
     @torch.no_grad()
     def __call__(self, classifier: IncrementalClassifier) -> None:
         background, new = classifier.steps[0], classifier.steps[-1]
@@ -25,3 +29,57 @@ class BackgroundInit:
         new.weight.copy_(background.weight[:1].expand_as(new.weight))
         new.bias.fill_(share)
         background.bias[0] = share
+
+
+@dataclass(frozen=True)
+class AuxiliaryInit:
+    """New classes start as copies of channel 0, which has learnt to say no to everything.
+
+    Source: DKD (Baek et al., NeurIPS 2022), whose auxiliary classifier is channel 0 here, see `AuxiliaryBackground`.
+    """
+
+    deep_heads: ClassVar[bool] = False
+
+    @torch.no_grad()
+    def __call__(self, classifier: IncrementalClassifier) -> None:
+        auxiliary, new = classifier.steps[0], classifier.steps[-1]
+        new.weight.copy_(auxiliary.weight[:1].expand_as(new.weight))
+        new.bias.copy_(auxiliary.bias[:1].expand_as(new.bias))
+
+
+@dataclass(frozen=True)
+class UnknownInit:
+    """New classes start as copies of the unknown class, in all layers of its head.
+
+    They were unknown objects until now. Source: SSUL (Cha et al., NeurIPS 2021).
+    """
+
+    reserves: ClassVar[str] = "unknown"
+
+    @torch.no_grad()
+    def __call__(self, classifier: IncrementalClassifier) -> None:
+        new, known = classifier.steps[-1], classifier.reserved.state_dict()
+        for name, value in new.state_dict().items():  # the last layer has one row in the unknown head, to repeat
+            value.copy_(known[name].expand_as(value))
+
+
+@dataclass(frozen=True)
+class ReservedInit:
+    """New classes take over the channels that were reserved for them from the base step on.
+
+    Source: DFT* (arXiv 2508.04267), whose softmax holds every class that will ever come.
+    """
+
+    reserves: ClassVar[str] = "future"
+
+    @torch.no_grad()
+    def __call__(self, classifier: IncrementalClassifier) -> None:
+        new, waiting = last(classifier.steps[-1]), last(classifier.reserved)
+        count = new.out_channels
+        weight, bias = waiting.weight.clone(), waiting.bias.clone()
+        new.weight.copy_(weight[:count])
+        new.bias.copy_(bias[:count])
+        classifier.reserve(waiting.out_channels - count)
+        if classifier.reserved is not None:
+            last(classifier.reserved).weight.copy_(weight[count:])
+            last(classifier.reserved).bias.copy_(bias[count:])

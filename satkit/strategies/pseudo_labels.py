@@ -20,6 +20,8 @@ from satkit.scenario import Step
 from satkit.strategies.strategy import positive
 
 THRESHOLDS = ("median", "as_released", "none")
+ENTROPIES = ("sum", "mean")
+EXEMPLARS = ("kept", "as_released")
 BINS = 4096
 RELEASED_BINS = 100
 
@@ -33,10 +35,17 @@ class EntropyPseudoLabels:
         threshold: "median" is the paper's median per predicted class; "as_released" repeats the arithmetic of the
             released PLOP and SATS code, whose running sum adds bin numbers instead of bin counts and so accepts
             nearly every pixel; "none" accepts every pixel.
+        entropy: "sum" is entropy as the paper has it, the sum of -p log p, as a share of its largest value; "mean" is
+            the released code's, see `uncertainty`. It decides what `floor` means, and nothing else, as long as the
+            threshold is the median.
+        exemplars: "kept" leaves labels of old classes as they are, which the annotator gave to exemplars; with
+            "as_released" the pseudo-labels replace these too, as in the released PLOP-M and SATS-M.
     """
 
     floor: float = 0.001
     threshold: str = "median"
+    entropy: str = "sum"
+    exemplars: str = "kept"
 
     needs_teacher: ClassVar[bool] = True
 
@@ -44,34 +53,51 @@ class EntropyPseudoLabels:
         positive(self, "floor", self.floor)
         if self.threshold not in THRESHOLDS:
             raise unknown("threshold of the pseudo-labels", self.threshold, THRESHOLDS)
+        if self.entropy not in ENTROPIES:
+            raise unknown("entropy of the pseudo-labels", self.entropy, ENTROPIES)
+        if self.exemplars not in EXEMPLARS:
+            raise unknown("treatment of exemplars", self.exemplars, EXEMPLARS)
 
     def fit(self, seen: Callable[[], Iterable[tuple[Tensor, Tensor]]], step: Step) -> dict[str, Tensor]:
         """The largest accepted uncertainty of each predicted class, {"thresholds": (old class,)}."""
         if self.threshold == "none":
             return {"thresholds": torch.full((step.num_old,), torch.inf)}
         if self.threshold == "median":
-            top = 1.0 / (step.num_old * math.log(step.num_outputs))  # no uncertainty is larger
-            counts = _histogram(seen(), step, BINS, top)
+            released = step.num_old * math.log(step.num_outputs)
+            top = 1.0 if self.entropy == "sum" else 1.0 / released  # no uncertainty is larger
+            counts = _histogram(seen(), step, self.entropy, BINS, top)
             medians = _medians(counts) * top / BINS
         else:
-            medians = _released_medians(_histogram(seen(), step, RELEASED_BINS, 1.0))
+            medians = _released_medians(_histogram(seen(), step, self.entropy, RELEASED_BINS, 1.0))
         return {"thresholds": medians.clamp(min=self.floor)}
 
-    def __call__(self, labels: Tensor, teacher: SegmenterOutput, step: Step, fitted: dict[str, Tensor]) -> Tensor:
-        score, predicted = uncertainty(teacher.logits, step)
+    def __call__(
+        self,
+        labels: Tensor,
+        teacher: SegmenterOutput,
+        step: Step,
+        fitted: dict[str, Tensor],
+        images: Tensor | None = None,
+    ) -> Tensor:
+        score, predicted = uncertainty(teacher.logits, step, self.entropy)
         certain = score < fitted["thresholds"].to(score)[predicted]
         guess = torch.where(certain, predicted, IGNORE).to(labels.dtype)
-        return torch.where(labels == BACKGROUND, guess, labels)
+        replaced = labels == BACKGROUND if self.exemplars == "kept" else labels < step.num_old
+        return torch.where(replaced, guess, labels)
 
 
-def uncertainty(teacher_logits: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+def uncertainty(teacher_logits: Tensor, step: Step, kind: str = "sum") -> tuple[Tensor, Tensor]:
     """Entropy on the scale that the threshold's floor refers to, and the predicted class, per pixel.
 
-    The released code takes the *mean* of -p log p over classes, divides by the logarithm of the number of old channels
-    and again by that of all channels. The scale matters only beside the floor; it is kept so that 0.001 means the same.
+    Args:
+        kind: "sum" gives the entropy as a share of its largest value, in [0, 1]. "mean" gives what the released code
+            computes: the *mean* of -p log p over classes, divided by the logarithm of the number of old channels and
+            again by that of all channels, which is never above 1 / (old channels * log of all channels).
     """
     probabilities = teacher_logits.float().softmax(dim=1)
-    return entropy(probabilities) / math.log(step.num_outputs), probabilities.max(dim=1)[1]
+    score = entropy(probabilities)
+    score = score * probabilities.shape[1] if kind == "sum" else score / math.log(step.num_outputs)
+    return score, probabilities.max(dim=1)[1]
 
 
 def entropy(probabilities: Tensor) -> Tensor:
@@ -80,10 +106,10 @@ def entropy(probabilities: Tensor) -> Tensor:
     return per_class.mean(dim=1) / math.log(probabilities.shape[1])
 
 
-def _histogram(seen: Iterable[tuple[Tensor, Tensor]], step: Step, bins: int, top: float) -> Tensor:
+def _histogram(seen: Iterable[tuple[Tensor, Tensor]], step: Step, kind: str, bins: int, top: float) -> Tensor:
     counts = torch.zeros(step.num_old * bins, dtype=torch.int64)
     for labels, teacher_logits in seen:
-        score, predicted = uncertainty(teacher_logits, step)
+        score, predicted = uncertainty(teacher_logits, step, kind)
         unlabelled = labels == BACKGROUND
         position = (score[unlabelled] / top * bins).long().clamp(0, bins - 1)
         flat = predicted[unlabelled] * bins + position

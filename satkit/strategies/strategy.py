@@ -8,18 +8,24 @@
     )
 
 A term is a frozen, callable dataclass, `LossInputs -> scalar`; it holds nothing but its settings. It says through three
-class attributes what it goes by (`name`) and what it needs (`needs_teacher`, `needs_attention`). A strategy knows no
-data set, optimiser or file.
+class attributes what it goes by (`name`) and what it needs (`needs_teacher`, `needs_attention`). What has a life across
+steps (exemplar memory, parameter importances) is a part of its own, and its state is saved with the run. A strategy
+knows no data set, optimiser or file.
+
+Strategies are combined by adding parts: `MIB + AttentionTransfer(20, regions="teacher") + ExemplarMemory(100)`.
 """
 
+import hashlib
+import inspect
+import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import ClassVar, Protocol
 
 from torch import Tensor
 
 from satkit.choices import UsageError
-from satkit.models import IncrementalClassifier, SegmenterOutput
+from satkit.models import Head, IncrementalClassifier, SegmenterOutput
 from satkit.scenario import Step
 
 
@@ -43,7 +49,12 @@ class LossInputs:
 
 
 class Term(Protocol):
-    """The contract of a loss term."""
+    """The contract of a loss term.
+
+    Further class attributes, each False where a term does not have it: `classifies` (it learns the targets; a strategy
+    has one such term), `reads_unknown` (it accepts UNKNOWN in the targets), `trains_backbone` (it acts on nothing but
+    the backbone).
+    """
 
     name: ClassVar[str]
     needs_teacher: ClassVar[bool]
@@ -54,7 +65,11 @@ class Term(Protocol):
 
 
 class Targets(Protocol):
-    """The contract of a policy that turns labels into targets."""
+    """The contract of a policy that turns labels into targets.
+
+    `in_base_step`, False where a policy does not have it, says whether it applies to step 0 too, without a teacher;
+    `makes_unknown`, whether it puts UNKNOWN into the targets.
+    """
 
     needs_teacher: ClassVar[bool]
 
@@ -66,14 +81,25 @@ class Targets(Protocol):
             step: The step that begins.
         """
 
-    def __call__(self, labels: Tensor, teacher: SegmenterOutput, step: Step, fitted: dict[str, Tensor]) -> Tensor:
-        """Targets of the same shape and type as the labels."""
+    def __call__(
+        self, labels: Tensor, teacher: SegmenterOutput | None, step: Step, fitted: dict[str, Tensor], images: Tensor
+    ) -> Tensor:
+        """Targets of the same shape and type as the labels; `images` are normalised (batch, 3, height, width)."""
 
 
 class ClassifierInit(Protocol):
-    """The contract of an initialisation: changes the classifier in place, after it has grown."""
+    """The contract of an initialisation: changes the classifier in place, after it has grown.
+
+    `deep_heads = False` refuses a classifier with deep heads; `reserves` names the reserve it needs, see `Head`.
+    """
 
     def __call__(self, classifier: IncrementalClassifier) -> None: ...
+
+
+class Memory(Protocol):
+    """The contract of an exemplar memory, see `ExemplarMemory`."""
+
+    size: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +111,7 @@ class Labels:
     def fit(self, seen, step) -> dict[str, Tensor]:
         return {}
 
-    def __call__(self, labels, teacher, step, fitted) -> Tensor:
+    def __call__(self, labels, teacher, step, fitted, images=None) -> Tensor:
         return labels
 
 
@@ -107,6 +133,11 @@ class Strategy:
         base_terms: Loss terms of the base step, where there is no teacher.
         targets: Turns labels into targets, after the base step.
         classifier: Initialises the new channels of the classifier, after the base step.
+        head: How the classifier is built and read, from the base step on.
+        freezing: Parts of the network that do not learn after the base step.
+        importance: Holds every parameter by its importance (EWC, PI, RW); a penalty of its own beside the terms.
+        memory: Keeps images of earlier steps to train on.
+        fusion: Averages student and teacher at the end of every step.
         joint: Learn every class at once instead of step by step: the upper bound.
     """
 
@@ -115,6 +146,11 @@ class Strategy:
     base_terms: tuple[Term, ...] = ()
     targets: Targets = field(default_factory=Labels)
     classifier: ClassifierInit = field(default_factory=DefaultInit)
+    head: Head = field(default_factory=Head)
+    freezing: Callable | None = None
+    importance: object | None = None
+    memory: Memory | None = None
+    fusion: Callable | None = None
     joint: bool = False
 
     def __post_init__(self):
@@ -123,6 +159,12 @@ class Strategy:
             double = sorted({name for name in names if names.count(name) > 1})
             if double:
                 raise UsageError(f"Strategy {self.name!r} has two terms named {double[0]!r} {when}; keep one.")
+            learning = [term.name for term in terms if getattr(term, "classifies", False)]
+            if len(learning) > 1:
+                raise UsageError(
+                    f"Strategy {self.name!r} learns the same targets twice {when}, by {learning[0]!r} and by "
+                    f"{learning[1]!r}; keep one."
+                )
         early = [term.name for term in self.base_terms if term.needs_teacher]
         if early:
             raise UsageError(
@@ -131,6 +173,38 @@ class Strategy:
             )
         if not self.terms or not self.base_terms:
             raise UsageError(f"Strategy {self.name!r} needs at least one loss term in `terms` and in `base_terms`.")
+        contradiction = contradicts(self)
+        if contradiction:
+            raise UsageError(f"Strategy {self.name!r} contradicts itself: {contradiction}")
+
+    def __add__(self, part) -> "Strategy":
+        """The strategy with one more part; a term replaces the one of the same name.
+
+        Args:
+            part: A loss term, pseudo-labels, an exemplar memory, an importance, freezing or fusion.
+
+        Raises:
+            UsageError: For a second pseudo-label policy, memory, importance, freezing or fusion, or anything else.
+        """
+        place = _place(part)
+        name = f"{self.name} + {_called(part)}"
+        if place == "terms":
+            kept = [term for term in self.terms if term.name != part.name]
+            return replace(self, name=name, terms=(*kept, part))
+        taken = getattr(self, place)
+        if taken is not None and taken != Labels():
+            raise UsageError(
+                f"Strategy {self.name!r} already has {type(taken).__name__}, and {type(part).__name__} would be a "
+                f"second policy for the same thing. Replace it instead: replace(strategy, {place}=...)."
+            )
+        return replace(self, **{"name": name, place: part})
+
+    def __str__(self) -> str:
+        """The sentence: the name, and every part that is not the default, terms by plus signs."""
+        others = (self.targets, self.classifier, self.head, self.freezing, self.importance, self.memory, self.fusion)
+        plain = (None, Labels(), DefaultInit(), Head())
+        parts = [" + ".join(map(_short, self.terms)), *[_short(part) for part in others if part not in plain]]
+        return f"{self.name} = " + "; ".join([*parts, *(["all classes at once"] if self.joint else [])])
 
     @property
     def needs_teacher(self) -> bool:
@@ -150,21 +224,42 @@ class Strategy:
                 raise RuntimeError(f"The term {term.name!r} needs a teacher's output, but step 0 has no teacher.")
         return {term.name: term(inputs) for term in terms}
 
+    def base(self) -> "Strategy":
+        """What the base step is learnt with; strategies that agree in it can share one base model."""
+        targets = self.targets if getattr(self.targets, "in_base_step", False) else Labels()
+        return Strategy("base", self.base_terms, self.base_terms, targets=targets, head=self.head)
+
     def describe(self) -> dict:
         """The whole strategy as plain values, for config.json."""
-        return {
-            "name": self.name,
-            "terms": [_plain(term) for term in self.terms],
-            "base_terms": [_plain(term) for term in self.base_terms],
-            "targets": _plain(self.targets),
-            "classifier": _plain(self.classifier),
-            "joint": self.joint,
-        }
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
 
 
-def _plain(part) -> dict:
-    settings = asdict(part) if is_dataclass(part) else {}
-    return {"kind": type(part).__name__, **settings}
+def contradicts(strategy: Strategy) -> str:
+    """Which parts of a strategy contradict each other, as a sentence; "" if none do."""
+    head, targets = strategy.head, strategy.targets
+    needed = getattr(strategy.classifier, "reserves", "nothing")
+    kind = type(strategy.classifier).__name__
+    if needed != "nothing" and needed != head.reserves:
+        return f"{kind} needs a head that reserves {needed!r}, this one reserves {head.reserves!r}."
+    if head.deep and not getattr(strategy.classifier, "deep_heads", True):
+        return f"{kind} copies rows of background, which deep heads do not have; choose UnknownInit."
+    if head.readout == "unknown" and head.reserves != "unknown":
+        return "the readout 'unknown' needs a head that reserves 'unknown'."
+    if getattr(targets, "makes_unknown", False):
+        blind = [t.name for t in (*strategy.terms, *strategy.base_terms) if _classifies_without(t, "reads_unknown")]
+        if head.reserves != "unknown" or blind:
+            lacking = f"{blind[0]!r} cannot learn it" if blind else f"its head reserves {head.reserves!r}"
+            kind = type(targets).__name__
+            return f"{kind} marks unknown objects, but {lacking}. Use BinaryCrossEntropy and Head('unknown')."
+    idle = [term.name for term in strategy.terms if getattr(term, "trains_backbone", False)]
+    if idle and getattr(strategy.freezing, "backbone", False):
+        return f"{idle[0]!r} acts on the backbone, which is frozen, so it would do nothing; leave one of them out."
+    parts = {"memory": strategy.memory, "importance": strategy.importance, "fusion": strategy.fusion}
+    later = [name for name, part in {**parts, "freezing": strategy.freezing}.items() if part is not None]
+    later += ["a teacher"] if strategy.needs_teacher else []
+    if strategy.joint and later:
+        return f"joint training has one step only, so there is nothing for {later[0]} to do."
+    return ""
 
 
 def positive(owner: object, name: str, value: float) -> None:
@@ -175,3 +270,65 @@ def positive(owner: object, name: str, value: float) -> None:
     """
     if not value >= 0:
         raise UsageError(f"{type(owner).__name__} needs {name} >= 0, got {value}.")
+
+
+def digest(strategy: Strategy) -> str:
+    """A short hash of everything in a strategy but its name."""
+    described = {**strategy.describe(), "name": ""}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _plain(part):
+    """A part as plain values; one that is not satkit's own brings its source along, which decides the result too."""
+    if part is None or isinstance(part, bool | int | float | str):
+        return part
+    if isinstance(part, tuple | list):
+        return [_plain(each) for each in part]
+    settings = {each.name: _plain(getattr(part, each.name)) for each in fields(part)} if is_dataclass(part) else {}
+    kind = part if inspect.isroutine(part) else type(part)
+    own = {} if (kind.__module__ or "").startswith("satkit.") else {"source": _source(kind)}
+    return {"kind": kind.__name__, **settings, **own}
+
+
+def _source(kind: type) -> str:
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):  # typed into an interpreter that keeps no source
+        return f"not kept: {kind.__module__}.{kind.__qualname__}"
+
+
+def _classifies_without(term, ability: str) -> bool:
+    return getattr(term, "classifies", False) and not getattr(term, ability, False)
+
+
+def _place(part) -> str:
+    """The field of a strategy that a part belongs to; parts that are neither term nor targets say so themselves."""
+    if hasattr(part, "place"):
+        return part.place
+    if hasattr(part, "needs_attention"):
+        return "terms"
+    if hasattr(part, "fit"):
+        return "targets"
+    raise UsageError(
+        "Only a loss term, pseudo-labels, an exemplar memory, an importance, freezing or fusion can be added to a "
+        f"strategy, got {part!r}."
+    )
+
+
+def _short(part) -> str:
+    """A part as one would write it: only what is not the default."""
+    if not is_dataclass(part):
+        return getattr(part, "__name__", type(part).__name__)
+    changed = [f"{f.name}={getattr(part, f.name)!r}" for f in fields(part) if getattr(part, f.name) != _default(f)]
+    return f"{type(part).__name__}({', '.join(changed)})"
+
+
+def _default(setting):
+    return setting.default if setting.default_factory is MISSING else setting.default_factory()
+
+
+def _called(part) -> str:
+    """What a part is called in the name of a combined strategy: its own name, and what was set otherwise."""
+    name = getattr(part, "name", type(part).__name__)
+    changed = [f"{getattr(part, each.name)}" for each in fields(part) if getattr(part, each.name) != _default(each)]
+    return " ".join([name, *changed])

@@ -1,0 +1,55 @@
+"""What a step leaves as it is: parts of the network that do not learn after the base step."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from satkit.models import Segmenter
+from satkit.strategies.strategy import positive
+
+
+@dataclass(frozen=True)
+class Freezing:
+    """Parts that stay as the step before left them; their batch norms keep their statistics too.
+
+    SSUL (Cha et al., NeurIPS 2021) freezes everything but the newest head, the one of the unknown class and, nearly,
+    the one of background; DFT* (arXiv 2508.04267) everything but the newest classifier.
+
+    Attributes:
+        backbone: Freeze the backbone.
+        decoder: Freeze the decoder.
+        old_classifiers: Freeze the classifiers of earlier steps.
+        background_lr: Factor of the learning rate for background's own head (see `Head.background_apart`), where the
+            old classifiers are frozen; 0 freezes it as well.
+    """
+
+    backbone: bool = False
+    decoder: bool = False
+    old_classifiers: bool = False
+    background_lr: float = 0.0
+
+    place: ClassVar[str] = "freezing"
+
+    def __post_init__(self):
+        positive(self, "background_lr", self.background_lr)
+
+    def __call__(self, student: Segmenter) -> None:
+        """Freeze a student that has grown by the step's classes; what another step had frozen is freed."""
+        student.requires_grad_(True)
+        for part in self.frozen(student):
+            part.requires_grad_(False)
+
+    def frozen(self, student: Segmenter) -> list[nn.Module]:
+        """The modules that do not learn."""
+        parts: list[nn.Module] = [student.backbone] if self.backbone else []
+        parts += [student.decoder] if self.decoder else []
+        if self.old_classifiers:
+            parts += student.classifier.steps[1 if self.background_lr else 0 : -1]
+        return parts
+
+    def factor(self, student: Segmenter) -> tuple[nn.Module | None, float]:
+        """The module that learns at another rate, and the factor of its rate; None if there is none."""
+        if self.old_classifiers and self.background_lr and len(student.classifier.steps) > 1:
+            return student.classifier.steps[0], self.background_lr
+        return None, 1.0
