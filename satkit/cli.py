@@ -52,10 +52,18 @@ def parser() -> argparse.ArgumentParser:
     study.add_argument("--task", default="", help="A-B: A base classes, then B a step; e.g. 15-5, 15-1")
     study.add_argument("--setting", default="overlapped", help="overlapped (default), disjoint or sequential")
     study.add_argument("--order", default="", help="class order as labels, e.g. 3,1,2,...; default: the data's own")
-    study.add_argument("--strategies", default="fine-tuning,sats", help="short names, separated by commas")
+    study.add_argument(
+        "--strategies",
+        default="fine-tuning,sats",
+        help="short names separated by commas, with parts added (mib+attention), FILE.py:NAME, or all; "
+        "satkit strategies lists them",
+    )
     study.add_argument("--backbone", default="", help="a timm name; default: the preset's")
     study.add_argument("--preset", default="quick", help="smoke, quick (default), full or published")
     study.add_argument("--seed", default="0", help="a whole number; default 0")
+    study.add_argument(
+        "--shift", default="0", help="0 to 1: other illumination in the images of later steps; default 0"
+    )
     study.add_argument("--out", default="", help="name or folder of the study; default: made of the settings")
     study.set_defaults(run=run_study)
 
@@ -71,6 +79,22 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write the report of a finished study again")
     report.add_argument("study", help="name or folder of the study")
     report.set_defaults(run=run_report)
+
+    reference = commands.add_parser(
+        "reference", help="the reference study: every strategy in two worlds over three seeds; hours; resumable"
+    )
+    reference.add_argument("--out", default="reference", help="name or folder of the study")
+    reference.add_argument("--seeds", default="0,1,2", help="whole numbers separated by commas; default 0,1,2")
+    reference.add_argument(
+        "--rows", default="", help="CSV of rows to start from; those of another configuration are redone"
+    )
+    reference.add_argument("--jobs", default="0", help="processes; default one per core")
+    reference.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    reference.set_defaults(run=run_reference)
+
+    listed = commands.add_parser("strategies", help="list the strategies, and the parts that can be added to them")
+    listed.add_argument("name", nargs="?", default="", help="show one of them in full")
+    listed.set_defaults(run=run_strategies)
 
     runs = commands.add_parser("runs", help="list studies and their scores")
     runs.add_argument("folder", nargs="?", default="", help="folder of runs; default: runs")
@@ -119,6 +143,7 @@ def guarded(action: Callable[[], int]) -> int:
 
 def run_study(options) -> int:
     """satkit study."""
+    from satkit.custom import names
     from satkit.experiment import Settings
     from satkit.study import study
 
@@ -131,8 +156,9 @@ def run_study(options) -> int:
         backbone=options.backbone,
         preset=options.preset,
         seed=whole_number("--seed", options.seed),
+        shift=decimal_number("--shift", options.shift),
     )
-    study(settings, tuple(name for name in options.strategies.split(",") if name), options.out)
+    study(settings, names(options.strategies), options.out)
     return 0
 
 
@@ -168,6 +194,35 @@ def run_report(options) -> int:
     return 0
 
 
+def run_reference(options) -> int:
+    """satkit reference."""
+    from satkit.reference import ReferenceStudy, work_in_processes
+
+    study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds))
+    if options.worker:
+        study.work()
+        return 0
+    if options.rows:
+        study.take_rows(options.rows)
+    work_in_processes(study, whole_number("--jobs", options.jobs))
+    print(*study.collect(), sep="\n")
+    return 0
+
+
+def run_strategies(options) -> int:
+    """satkit strategies."""
+    from satkit.custom import find_strategy
+    from satkit.strategies import PARTS, STRATEGIES
+
+    if options.name:
+        print(find_strategy(options.name))
+        return 0
+    for name, learning in STRATEGIES.items():
+        print(f"{name:18s} {learning}")
+    print(f"\nParts, as in sats+memory=100 or mib+attention: {', '.join(PARTS)}")
+    return 0
+
+
 def run_runs(options) -> int:
     """satkit runs."""
     from satkit.runs import runs_root
@@ -194,6 +249,18 @@ def whole_number(option: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError(f"{option} takes a whole number, got {text!r}.") from None
+
+
+def decimal_number(option: str, text: str) -> float:
+    """A number from the command line.
+
+    Raises:
+        UsageError: Naming the option and what came.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{option} takes a number, got {text!r}.") from None
 
 
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:

@@ -4,7 +4,8 @@ An `Experiment` is what the notebooks, the study and the command line share. It 
 a notebook, into objects, and carries out one step at a time: `begin`, `train`, `evaluate`, `save`, or all of them with
 `learn`. A step that is finished is loaded; one that was interrupted goes on where it stopped.
 
-A study is a folder of runs that share their base step: `base`, and one run per strategy.
+A study is a folder of runs that share their base step: `base`, and one run per strategy. Strategies whose base step
+is another one, because they learn or read their classifier differently, share a base of their own.
 """
 
 import os
@@ -21,8 +22,18 @@ import torch
 import satkit
 from satkit import metrics
 from satkit.choices import UsageError
+from satkit.custom import find_strategy
 from satkit.data import SegmentationData, label_table, load_data
-from satkit.data.loading import BatchStream, StepImages, evaluation_batches, test_images, training_images
+from satkit.data.loading import (
+    BatchStream,
+    Exemplars,
+    StepImages,
+    evaluation_batches,
+    exemplar_presence,
+    exemplars,
+    test_images,
+    training_images,
+)
 from satkit.data.transforms import ResizedCrop, SimpleAugment
 from satkit.evaluation import evaluate
 from satkit.files import CheckpointError
@@ -33,8 +44,9 @@ from satkit.recorder import Recorder
 from satkit.runs import Run, differences, run_folder
 from satkit.scenario import Scenario, Step, scenario
 from satkit.seeding import best_device, derive, seed_everything
-from satkit.strategies import Strategy, strategy
-from satkit.strategies.recipes import BASE
+from satkit.strategies import Strategy
+from satkit.strategies.recipes import BASE, base_of
+from satkit.strategies.strategy import digest
 from satkit.training import Iteration, begin_step, fit_targets, train_step
 
 CONVENTIONS = {
@@ -60,6 +72,8 @@ class Settings:
         backbone: A timm name.
         preset: "smoke", "quick", "full" or "published".
         seed: Of everything random.
+        shift: How much the training images of every later step differ from those of the base step and from the test
+            images, 0 (not at all) to 1: another illumination in every step.
     """
 
     data: str = "scenes"
@@ -70,9 +84,12 @@ class Settings:
     backbone: str = ""
     preset: str = "quick"
     seed: int = 0
+    shift: float = 0.0
 
     def __post_init__(self):
         object.__setattr__(self, "order", tuple(self.order))
+        if not 0 <= self.shift <= 1:
+            raise UsageError(f"The shift must be between 0 (none) and 1, got {self.shift}.")
 
 
 @dataclass
@@ -98,8 +115,7 @@ class Experiment:
     def __init__(self, settings: Settings, learning: str | Strategy = "fine-tuning"):
         self.settings = settings
         self.preset: Preset = preset(settings.data, settings.preset)
-        chosen = strategy(learning) if isinstance(learning, str) else learning
-        self.strategy = self.preset.adapt(chosen)
+        self.strategy = self.preset.adapt(find_strategy(learning))
         self.backbone = settings.backbone or self.preset.backbone
         self.task = settings.task or self.preset.task
         self.device = best_device()
@@ -147,13 +163,19 @@ class Experiment:
     def schedule(self, step: Step):
         """The schedule of a step."""
         first = self.preset.base if step.index == 0 else self.preset.later
-        images = len(training_images(self.data, self.learnt, step).indices)
+        images = len(self.images(step))
         return self.preset.schedule(step.index, max(1, images // first.batch_size))
 
     def check(self) -> None:
         """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
         _ = self.config
         self.try_backbone(attention=self.strategy.needs_attention)
+        memory, first = self.strategy.memory, len(self.images(self.steps[0]))
+        if memory and memory.size > first:
+            raise UsageError(
+                f"A memory must fit into the data: {memory.size} images are asked for, but the base step has {first}. "
+                "Choose a smaller memory."
+            )
 
     @torch.no_grad()
     def try_backbone(self, attention: bool) -> None:
@@ -176,7 +198,13 @@ class Experiment:
     def blank(self) -> Segmenter:
         """A segmenter without classes, initialised from the seed."""
         seed_everything(derive(self.settings.seed, "network"))
-        return build_segmenter(self.backbone, **self.preset.model).to(self.device)
+        head = self.strategy.head
+        spec = {**self.preset.model, "deep_heads": head.deep, "readout": head.readout}
+        return build_segmenter(self.backbone, **spec).to(self.device)
+
+    def images(self, step: Step) -> StepImages:
+        """The training images of a step, as its annotator labelled them."""
+        return training_images(self.data, self.learnt, step, self.settings.shift, self.settings.seed)
 
     def open(self, folder: Path) -> Run:
         """The run in this folder, new or continued.
@@ -195,7 +223,7 @@ class Experiment:
         if not 0 <= index < len(self.steps):
             raise UsageError(f"Task {self.task} has the steps 0..{len(self.steps) - 1}, got step {index}.")
         step = self.steps[index]
-        images = training_images(self.data, self.learnt, step)
+        images = self.images(step)
         previous = self.blank() if index == 0 else run.load_model(index - 1).to(self.device)
         student, teacher = begin_step(previous, step, self.strategy, self.settings.seed)
         if run.is_done(index):
@@ -205,6 +233,8 @@ class Experiment:
         if teacher is not None and self.strategy.targets.needs_teacher:
             batches = lambda: evaluation_batches(images, self.preset.later.batch_size)  # noqa: E731
             fitted = fit_targets(self.strategy, teacher, step, batches)
+        if self.strategy.memory and index > 0:
+            fitted["memory"] = torch.from_numpy(self.remember(run, index))
         return Begun(step, student, teacher, images, fitted, finished=False)
 
     def train(self, run: Run, begun: Begun, report: Callable[[Iteration], None] = lambda _: None) -> Segmenter:
@@ -217,6 +247,7 @@ class Experiment:
             return begun.student
         index, schedule = begun.step.index, self.schedule(begun.step)
         resume = _checkpoint(run, index)
+        importances = run.load_fitted(index - 1) if self.strategy.importance and index else {}
         with remembered() as interrupts:
             recorder = Recorder(run, index, resume, interrupts, report)
             train_step(
@@ -224,22 +255,43 @@ class Experiment:
                 begun.teacher,
                 begun.step,
                 self.strategy,
-                self.batches(begun.step),
+                self.batches(begun.step, begun.fitted),
                 schedule,
                 seed=self.settings.seed,
                 fitted=begun.fitted,
+                importances=importances,
                 report=recorder,
                 resume=resume,
             )
         recorder.write()
+        begun.fitted |= importances if self.strategy.importance else {}
         return begun.student
 
-    def batches(self, step: Step) -> BatchStream:
-        """The training batches of a step, by number."""
-        images = training_images(self.data, self.learnt, step)
+    def remember(self, run: Run, index: int) -> np.ndarray:
+        """The exemplar memory at the beginning of a step: int64 (size, 2), image number and the step it was kept in."""
+        ended = self.steps[index - 1]
+        found = np.stack([self.images(ended).indices, np.full(len(self.images(ended)), ended.index)], axis=1)
+        kept = run.load_fitted(ended.index).get("memory", torch.empty(0, 2, dtype=torch.int64)).numpy()
+        memory, entries = self.strategy.memory, np.concatenate([kept, found]).astype(np.int64)
+        present = exemplar_presence(self.data.train, self.learnt, entries, memory.labels, ended)
+        return memory.choose(kept, found, present, derive(self.settings.seed, "memory", index))
+
+    def exemplars(self, step: Step, fitted: dict) -> Exemplars | None:
+        """The exemplars that a step trains on beside its own images."""
+        if "memory" not in fitted:
+            return None
+        memory, chosen = self.strategy.memory, self.settings
+        entries = fitted["memory"].numpy()
+        share = memory.share
+        return exemplars(self.data, self.learnt, entries, memory.labels, step, share, chosen.shift, chosen.seed)
+
+    def batches(self, step: Step, fitted: dict | None = None) -> BatchStream:
+        """The training batches of a step, by number; with the exemplars that `begin` has fitted, if there are any."""
+        images = self.images(step)
         crop = dict(self.preset.augment)
         augment = (ResizedCrop if crop.pop("kind", "simple") == "resized" else SimpleAugment)(**crop)
-        return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index)
+        kept = self.exemplars(step, fitted or {})
+        return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index, kept)
 
     def complete(self, images: StepImages) -> StepImages:
         """The same images with their whole annotation, as class indices; nobody trains on it."""
@@ -285,14 +337,27 @@ class Experiment:
             "preset": self.preset.name,
             "backbone": self.backbone,
             "seed": self.settings.seed,
+            "shift": self.settings.shift,
             "conventions": CONVENTIONS,
             "machine": machine(self.device),
             **metrics.summary(run.confusions(), self.scenario, CONVENTIONS["background_in_old"]),
         }
 
 
+def base_folder(learning: Strategy) -> str:
+    """Name of the base run that a strategy starts from: "base", or one of its own kind."""
+    base = base_of(learning)
+    return "base" if base == BASE else f"base-{digest(base)}"
+
+
+def open_base(folder: Path, settings: Settings, learning: Strategy) -> tuple[Experiment, Run]:
+    """The experiment and run of the base step that a strategy starts from; no base step is shifted."""
+    base = Experiment(replace(settings, shift=0.0), base_of(learning))
+    return base, base.open(folder / base_folder(learning))
+
+
 def open_study(name: str | Path, settings: Settings, learning: str | Strategy = "") -> tuple[Experiment, Run]:
-    """The experiment and run of a strategy in a study, its base step taken over from the study's `base` run.
+    """The experiment and run of a strategy in a study, its base step taken over from the study's base run.
 
     Args:
         name: Name or folder of the study.
@@ -301,24 +366,33 @@ def open_study(name: str | Path, settings: Settings, learning: str | Strategy = 
     """
     folder = run_folder(name)
     if not learning:
-        base = Experiment(settings, BASE)
-        return base, base.open(folder / "base")
+        return open_base(folder, settings, BASE)
     experiment = Experiment(settings, learning)
-    if slug(experiment.strategy.name) in ("", "base", "figures", "notebooks"):
+    called = slug(experiment.strategy.name)
+    if called in ("", "figures", "notebooks") or called.split("-")[0] == "base":
         raise UsageError(f"A strategy needs a name that no folder of a study has, got {experiment.strategy.name!r}.")
-    run = experiment.open(folder / slug(experiment.strategy.name))
+    run = experiment.open(folder / called)
     if not experiment.strategy.joint and not run.is_done(0):
-        base = Run.open(folder / "base")
-        changed = [entry for entry in differences(base.config, run.config) if not entry[0].startswith("strategy.")]
-        if changed:
-            key, there, asked = changed[0]
-            raise UsageError(
-                f"The base step in {base.folder} has another configuration ({key}: {there!r} there, {asked!r} asked "
-                "for). Choose another name for the study."
-            )
-        with run.writing():
-            run.adopt_base(base)
+        take_base(run, Run.open(folder / base_folder(experiment.strategy)), experiment.strategy)
     return experiment, run
+
+
+def take_base(run: Run, base: Run, learning: Strategy) -> None:
+    """Let a run begin with the finished base step of another.
+
+    Raises:
+        UsageError: If the base step was learnt in another way than the run says.
+    """
+    changed = differences(base.config, run.config)
+    changed = [entry for entry in changed if entry[0] != "shift" and not entry[0].startswith("strategy.")]
+    if changed:
+        key, there, asked = changed[0]
+        raise UsageError(
+            f"The base step in {base.folder} has another configuration ({key}: {there!r} there, {asked!r} asked "
+            "for). Choose another name for the study."
+        )
+    with run.writing():
+        run.adopt_base(base, base.load_fitted(0) if learning.importance else {})
 
 
 def ready(name: str | Path, settings: Settings, learning: str | Strategy, step: int, report=None) -> tuple:
@@ -332,8 +406,9 @@ def ready(name: str | Path, settings: Settings, learning: str | Strategy, step: 
         report: Makes a callable for the loop's reports, from the number of iterations and a label.
     """
     report = report or (lambda total, label: lambda iteration: None)
-    if not (strategy(learning) if isinstance(learning, str) else learning).joint:
-        base, run = open_study(name, settings)
+    chosen = find_strategy(learning)
+    if not chosen.joint:
+        base, run = open_base(run_folder(name), settings, chosen)
         if not run.is_done(0):
             base.learn(run, 0, report(base.schedule(base.steps[0]).iterations, "base step"))
     experiment, run = open_study(name, settings, learning)

@@ -178,6 +178,8 @@ def command(settings: dict) -> str:
         words += ["--root", "FOLDER"]
     words += ["--setting", settings["setting"], "--strategies", ",".join(settings["strategies"])]
     words += ["--preset", settings["preset"], "--seed", str(settings["seed"])]
+    if settings.get("shift"):
+        words += ["--shift", f"{settings['shift']:g}"]
     if settings["backbone"]:
         words += ["--backbone", settings["backbone"]]
     if settings["order"] != sorted(settings["order"]):

@@ -168,13 +168,13 @@ class Run:
         """The confusion matrices of all finished steps."""
         return [self.load_confusion(step) for step in range(self.steps_done())]
 
-    def adopt_base(self, base: "Run") -> None:
-        """Take over the finished base step of another run, weights checked."""
+    def adopt_base(self, base: "Run", fitted: dict[str, Tensor] | None = None) -> None:
+        """Take over the finished base step of another run, weights checked, with what the run needs of its measures."""
         if self.is_done(0):
             return
         model = base.load_model(0)
         self.write_history(0, base.history(0))
-        self.save_step(0, model, base.load_confusion(0), read_json(base.step_folder(0) / "metrics.json"), {})
+        self.save_step(0, model, base.load_confusion(0), read_json(base.step_folder(0) / "metrics.json"), fitted or {})
 
     def save_checkpoint(self, step: int, snapshot: dict[str, Tensor]) -> None:
         """Write the state to resume a step from."""

@@ -15,13 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from satkit.choices import UsageError
-from satkit.experiment import Experiment, Settings, slug
+from satkit.experiment import Experiment, Settings, base_folder, open_base, slug
 from satkit.files import read_json, write_json
 from satkit.models import BackboneError
 from satkit.notebooks import run_notebook
 from satkit.progress import format_seconds, read_progress
 from satkit.report import threads, write_report
 from satkit.runs import Run, run_folder
+from satkit.seeding import derive
 from satkit.strategies.recipes import BASE
 
 DEFAULT_STRATEGIES = ("fine-tuning", "sats")
@@ -55,6 +56,7 @@ def study_name(settings: Settings) -> str:
     plain = Experiment(settings)
     parts = [settings.data, plain.task, settings.preset, f"seed{settings.seed}"]
     parts += [settings.setting] if settings.setting != "overlapped" else []
+    parts += [f"shift{settings.shift:g}"] if settings.shift else []
     parts += [slug(settings.backbone)] if settings.backbone else []
     parts += ["order-" + "-".join(map(str, settings.order[:6]))] if settings.order else []
     return "-".join(parts)
@@ -87,9 +89,9 @@ def prepare(settings: Settings, strategies: tuple[str, ...], out: str) -> tuple[
             f"Task {base.task!r} has one step only, in which {stepwise[0]!r} has nothing to remember. "
             "Choose a task with more steps, such as 15-5, or only the strategy joint."
         )
-    if stepwise:
-        base.open(folder / "base")
     for experiment in experiments:
+        if not experiment.strategy.joint:
+            open_base(folder, settings, experiment.strategy)
         experiment.open(folder / slug(experiment.strategy.name))
     return folder, experiments
 
@@ -100,9 +102,12 @@ def plan(folder: Path, settings: Settings, experiments: list[Experiment], names:
     first = experiments[0]
     jobs = []
     stepwise = [pair for pair in zip(names, experiments, strict=True) if not pair[1].strategy.joint]
-    if stepwise:
-        iterations = first.schedule(first.scenario.steps[0]).iterations
-        jobs.append(Job("06_train_base_step", "base step", shared, "06_base", iterations))
+    iterations = first.schedule(first.scenario.steps[0]).iterations
+    bases = {base_folder(experiment.strategy): (name, experiment) for name, experiment in reversed(stepwise)}
+    for base, (name, experiment) in reversed(bases.items()):
+        own = {} if base == "base" else {"base_of": name}
+        label = "base step" + (f" of {experiment.strategy.name}" if own else "")
+        jobs.append(Job("06_train_base_step", label, {**shared, **own}, f"06_{base}", iterations))
     for name, experiment in zip(names, experiments, strict=True):
         learning, tag = experiment.strategy, slug(experiment.strategy.name)
         effort = 1.0 + 0.6 * learning.needs_teacher + 0.4 * learning.needs_attention
@@ -125,7 +130,9 @@ def plan(folder: Path, settings: Settings, experiments: list[Experiment], names:
         jobs.append(Job("08_teacher_and_student", f"{learning.name}, attention", values, f"08_{tag}"))
     if stepwise:
         values = {**shared, "strategies": list(names)}
-        jobs.append(Job("09_visualising_forgetting", "forgetting", values, "09_" + "_".join(map(slug, names))[:60]))
+        which = "_".join(map(slug, names))
+        which = which if len(which) <= 60 else f"{which[:50]}-{derive(0, which) % 10**8:08d}"
+        jobs.append(Job("09_visualising_forgetting", "forgetting", values, f"09_{which}"))
     return jobs
 
 
@@ -144,7 +151,7 @@ def study(settings: Settings, strategies: tuple[str, ...] = DEFAULT_STRATEGIES, 
 
     Args:
         settings: Data, scenario, preset and seed.
-        strategies: Short names, see `satkit.strategies.STRATEGIES`.
+        strategies: As `satkit.custom.find_strategy` takes them: short names, with parts added, or from a file.
         out: Name or folder of the study; empty for a name made of the settings.
     """
     started = time.monotonic()
@@ -244,14 +251,15 @@ def table(result: dict) -> str:
 def overview(root: str | Path) -> str:
     """All studies in a folder with their scores, or how far they have come, as text."""
     lines = []
-    for path in sorted(Path(root).glob("*/base/config.json")) + sorted(Path(root).glob("*/joint/config.json")):
+    starts = [path for name in ("base*", "joint") for path in sorted(Path(root).glob(f"*/{name}/config.json"))]
+    for path in starts:
         folder = path.parent.parent
         if folder.name in {line.split()[0] for line in lines if line and not line.startswith(" ")}:
             continue
         lines.append(f"{folder.name}  ({'finished' if (folder / 'result.json').exists() else 'not finished'})")
         for config in sorted(folder.glob("*/config.json")):
             run = Run.open(config.parent)
-            steps = 1 if run.name == "base" else len(run.config["schedules"])
+            steps = 1 if run.name.split("-")[0] == "base" else len(run.config["schedules"])
             done = run.steps_done()
             result = run.result()
             if result is None:

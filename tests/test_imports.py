@@ -13,14 +13,14 @@ LAYERS = (
     ("data",),
     ("models",),
     ("strategies",),
-    ("metrics", "evaluation", "looking"),
+    ("metrics", "evaluation", "looking", "comparison", "custom"),
     ("training", "presets"),
     ("runs",),
     ("recorder",),
     ("experiment",),
     ("plots", "figures"),
     ("widgets",),
-    ("progress", "_kernel", "notebooks", "study", "report", "doctor", "cli", "__main__"),
+    ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "cli", "__main__"),
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 

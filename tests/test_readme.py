@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from satkit import cli, report
+from satkit.custom import find_strategy, names
 from satkit.notebooks import find_notebook, list_notebooks, parse_assignments
 from satkit.presets import PRESETS
 from satkit.strategies import STRATEGIES
@@ -89,8 +90,9 @@ def test_every_command_line_can_be_read():
 def test_presets_and_strategies_that_readme_names_are_there_and_all_strategies_are_named():
     named = re.findall(r"^\| `([a-z+-]+)` \| ", section("A strategy is a sentence"), re.MULTILINE)
     assert sorted(named) == sorted(STRATEGIES)
-    for words in re.findall(r"--strategies ([\w,+-]+)", README):
-        assert set(words.split(",")) <= set(STRATEGIES)
+    for words in re.findall(r"--strategies ([\w,+=.:-]+)", README):
+        for name in names(words):
+            assert name.endswith("mine.py:LOUD") or find_strategy(name)
     for name in re.findall(r"--preset (\w+)", README):
         assert name in PRESETS["scenes"]
 
