@@ -8,6 +8,7 @@ from satkit.plots.attention import (
     patch_centre,
     teacher_and_student,
 )
+from satkit.plots.comparison import effects, score_dots, weight_curve
 from satkit.plots.forgetting import (
     compare_strategies,
     confusion_blocks,
@@ -30,6 +31,7 @@ __all__ = [
     "draw_difference",
     "draw_image",
     "draw_region",
+    "effects",
     "film_strip",
     "forgetting_per_class",
     "iou_heatmap",
@@ -41,8 +43,10 @@ __all__ = [
     "relation_maps",
     "relation_matrices",
     "relation_matrix",
+    "score_dots",
     "stability_gap",
     "strategy_style",
     "teacher_and_student",
     "use_style",
+    "weight_curve",
 ]

@@ -1,0 +1,131 @@
+"""Strategies compared over several seeds: means, spread, and the effect of one part, pair by pair.
+
+Works on rows, one per finished run: the strategy's short name, world, seed and scores. A difference between two
+strategies is taken within each seed, because they start from the same base model there, and its interval is Student's t
+over seeds.
+"""
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from satkit.files import replacing
+
+SCORES = ("old", "new", "all", "base", "kept", "forgetting", "average")
+# Student's t for a two-sided 95 % interval, by degrees of freedom.
+T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one finished run, as shares in [0, 1]; NaN where there is none.
+
+    Attributes:
+        strategy: Short name, with parts: "mib+attention".
+        name: The strategy's own name.
+        world: Name of the world, e.g. "plain" or "shifted".
+        seed: Of everything random.
+        old, new, all, base, kept, forgetting, average: See `satkit.metrics.summary`.
+        seconds: What the steps after the base step took, or all of it for joint training.
+        config: Hash of the run's config.json without the machine.
+    """
+
+    strategy: str
+    name: str
+    world: str
+    seed: int
+    old: float
+    new: float
+    all: float
+    base: float
+    kept: float
+    forgetting: float
+    average: float
+    seconds: float
+    config: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds.
+
+    Attributes:
+        mean: NaN without a seed.
+        std: Standard deviation over seeds (n - 1); NaN for one seed.
+        half_width: Half the width of the 95 % interval of the mean; NaN for one seed.
+        seeds: How many there are.
+    """
+
+    mean: float
+    std: float
+    half_width: float
+    seeds: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of zero."""
+        return abs(self.mean) > self.half_width
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Mean, spread and interval of values of several seeds."""
+    values = np.array([value for value in values if math.isfinite(value)], dtype=float)
+    count = len(values)
+    if count == 0:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    if count == 1:
+        return Estimate(float(values[0]), math.nan, math.nan, 1)
+    std = float(values.std(ddof=1))
+    return Estimate(float(values.mean()), std, T_95.get(count - 1, 2.0) * std / math.sqrt(count), count)
+
+
+def pick(rows: Iterable[Row], strategy: str, world: str) -> dict[int, Row]:
+    """The rows of a strategy in a world, by seed."""
+    return {row.seed: row for row in rows if row.strategy == strategy and row.world == world}
+
+
+def score(rows: Iterable[Row], strategy: str, world: str, which: str = "all") -> Estimate:
+    """A score of a strategy over seeds."""
+    return estimate(getattr(row, which) for row in pick(rows, strategy, world).values())
+
+
+def difference(rows: list[Row], strategy: str, than: str, world: str, which: str = "all") -> Estimate:
+    """How much higher a strategy scores than another, over the seeds that both have."""
+    one, other = pick(rows, strategy, world), pick(rows, than, world)
+    return estimate(
+        getattr(one[seed], which) - getattr(other[seed], which) for seed in sorted(one.keys() & other.keys())
+    )
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Rows of a CSV file that `write_rows` wrote."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return [
+            Row(**{each.name: _read(each.type, line[each.name]) for each in fields(Row)})
+            for line in csv.DictReader(file)
+        ]
+
+
+def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
+    """Rows as CSV, sorted, so that the same results give the same file."""
+    ordered = sorted(rows, key=lambda row: (row.world, row.strategy, row.seed))
+    with replacing(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [each.name for each in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        for row in ordered:
+            writer.writerow({key: _written(value) for key, value in asdict(row).items()})
+
+
+def _read(kind, text: str):
+    kind = {"float": float, "int": int, "str": str}.get(kind, kind)
+    return float(text or "nan") if kind is float else kind(text)
+
+
+def _written(value):
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
