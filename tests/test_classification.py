@@ -119,7 +119,11 @@ def test_golden_unbiased_cross_entropy():
 
 
 def test_golden_binary_cross_entropy():
-    assert float(BinaryCrossEntropy()(golden_case())) == pytest.approx(float(GOLDEN["expected_bce_mean"]), rel=1e-5)
+    case, expected = golden_case(), torch.from_numpy(GOLDEN["expected_bce_map"])
+    assert float(BinaryCrossEntropy()(case)) == pytest.approx(float(GOLDEN["expected_bce_mean"]), rel=1e-5)
+    for row in range(24):  # the map, a row of the three images at a time
+        part = later_case(case.labels[:, row : row + 1], case.student.logits[:, :, row : row + 1])
+        assert_close(BinaryCrossEntropy()(part), expected[:, row].mean(), rtol=1e-5, atol=1e-6)
 
 
 def test_unbiased_cross_entropy_equals_a_loop_over_pixels():
@@ -138,7 +142,8 @@ def test_unbiased_cross_entropy_equals_a_loop_over_pixels():
 def test_unbiased_cross_entropy_is_cross_entropy_where_background_is_the_only_old_channel():
     labels, logits = some_labels(0, 1, 2, IGNORE), some_logits(3)
     found = unbiased_cross_entropy(logits, labels.long(), 1)
-    assert_close(found, torch.nn.functional.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none"))
+    plain = torch.nn.functional.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")
+    assert_close(found, plain)
     base = LossInputs(STEP, labels, labels, SimpleNamespace(logits=logits))
     for over in ("all", "valid"):
         assert_close(UnbiasedCrossEntropy(over=over)(base), CrossEntropy(over=over)(base))
@@ -204,6 +209,50 @@ def test_images_of_void_alone_give_zero_and_a_finite_gradient(term):
     value.backward()
     assert float(value.detach()) == 0
     assert logits.grad.isfinite().all()
+
+
+def test_binary_cross_entropy_with_void_as_negative_pushes_every_channel_down_there():
+    labels, logits = some_labels(IGNORE), some_logits()
+    for over in ("all", "valid"):
+        found = BinaryCrossEntropy(over=over, void="negative")(later_case(labels, logits))
+        assert_close(found, torch.nn.functional.softplus(logits).sum(dim=1).mean())
+
+
+def test_unknown_is_learnt_by_the_last_of_several_reserved_channels():
+    labels, logits, reserved = some_labels(UNKNOWN), torch.zeros(2, 12, 3, 5), torch.zeros(2, 3, 3, 5)
+    reserved.requires_grad_()
+    BinaryCrossEntropy()(later_case(labels, logits, reserved=reserved)).backward()
+    assert (reserved.grad[:, 2] < 0).all()
+    assert (reserved.grad[:, :2] > 0).all()
+
+
+@pytest.mark.parametrize("term", [CrossEntropy(), UnbiasedCrossEntropy(), BinaryCrossEntropy()])
+def test_unknown_is_refused_where_no_channel_can_learn_it(term):
+    labels = some_labels(0, 9)
+    labels[0, 0, :2] = UNKNOWN
+    message = f"{type(term).__name__} needs targets without UNKNOWN here, got 2 such pixels; learn them with Binary"
+    with pytest.raises(ValueError, match=message):
+        term(later_case(labels, some_logits(), reserved=None))
+
+
+def test_a_softmax_refuses_unknown_also_beside_reserved_channels():
+    with pytest.raises(ValueError, match="CrossEntropy needs targets without UNKNOWN"):
+        CrossEntropy()(later_case(some_labels(UNKNOWN), some_logits(), reserved=some_logits(1)))
+
+
+@pytest.mark.parametrize("term", [CrossEntropy(adaptive=True), UnbiasedCrossEntropy(), BinaryCrossEntropy()])
+def test_the_other_losses_are_computed_in_float32_too(term):
+    labels, logits, reserved = some_labels(0, 9, IGNORE), some_logits().bfloat16(), some_logits(1, seed=2).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = term(later_case(labels, logits, reserved=reserved))
+    assert value.dtype == torch.float32
+    assert_close(value, term(later_case(labels, logits.float(), reserved=reserved.float())), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("make", [lambda w: CrossEntropy(w, adaptive=True), UnbiasedCrossEntropy, BinaryCrossEntropy])
+def test_the_weight_of_the_other_losses_multiplies(make):
+    case = later_case(some_labels(0, 3, 9, IGNORE), some_logits())
+    assert_close(make(3)(case), 3 * make(1)(case))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,10 @@ UNKNOWN = [
     ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, camvid."),
     ("study --strategies fine-tunin", "Unknown strategy 'fine-tunin'. Did you mean 'fine-tuning'? Choose one of: "),
     ("study --strategies sats,stas", "Unknown strategy 'stas'. Did you mean 'sats'? Choose one of: fine-tuning, "),
-    ("study --preset smok", "Unknown preset 'smok'. Did you mean 'smoke'? Choose one of: smoke, quick, reference, full."),
+    (
+        "study --preset smok",
+        "Unknown preset 'smok'. Did you mean 'smoke'? Choose one of: smoke, quick, reference, full.",
+    ),
     ("study --preset smoke --task 15_5", "Unknown task '15_5'. Did you mean '15-5'? Choose one of: 19-1, 15-5, "),
     ("study --preset smoke --setting disjont", "Unknown setting 'disjont'. Did you mean 'disjoint'? Choose one of: "),
     ("study --preset smoke --backbone mit_quik", "Unknown backbone 'mit_quik'. Did you mean 'mit_quick'? Choose one"),

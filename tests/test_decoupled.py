@@ -59,6 +59,41 @@ def test_decoupled_distillation_equals_a_loop_over_pixels_and_old_classes():
     assert float(value.detach()) == pytest.approx(total / (2 * 3 * 4), rel=1e-4)
 
 
+def test_reasons_are_upsampled_as_the_logits_are():
+    whole = output(4, 0, scale=2)
+    for part, clamped in zip(decomposed(whole), (whole.weight.clamp(min=0), whole.weight.clamp(max=0))):
+        coarse = torch.einsum("kc,bchw->bkhw", clamped, whole.embedding)
+        wanted = torch.nn.functional.interpolate(coarse, (6, 8), mode="bilinear", align_corners=False)
+        assert_close(part, wanted)
+
+
+def halved(whole: SegmenterOutput) -> SegmenterOutput:
+    parts = (whole.logits, whole.embedding, whole.weight, whole.bias)
+    logits, embedding, weight, bias = (part.detach().bfloat16() for part in parts)
+    return SegmenterOutput(logits, embedding, (), weight=weight, bias=bias)
+
+
+@pytest.mark.parametrize("term", [DecoupledDistillation(1), AuxiliaryBackground(1)])
+def test_bfloat16_is_computed_in_float32_also_under_autocast(term):
+    student, teacher = halved(output(4, 0, scale=2)), halved(output(3, 1, scale=2))
+
+    def exact(low):
+        values = (low.logits.float(), low.embedding.float(), low.weight.float(), low.bias.float())
+        return SegmenterOutput(values[0], values[1], (), weight=values[2], bias=values[3])
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = term(case(student, teacher))
+        assert all(part.dtype == torch.float32 for part in decomposed(student))
+    assert value.dtype == torch.float32
+    assert_close(value, term(case(exact(student), exact(teacher))), rtol=1e-6, atol=0)
+
+
+def test_the_weights_multiply_and_have_the_defaults_of_the_released_code():
+    pair = case(output(4, 0), output(3, 1))
+    assert_close(DecoupledDistillation()(pair), 5 * DecoupledDistillation(1)(pair))
+    assert_close(AuxiliaryBackground(3)(pair), 3 * AuxiliaryBackground()(pair))
+
+
 def test_decoupled_distillation_pulls_the_student_only():
     student, teacher = output(4, 0), output(3, 1)
     DecoupledDistillation()(case(student, teacher)).backward()

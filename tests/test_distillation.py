@@ -154,14 +154,29 @@ def test_sigmoid_distillation_equals_a_loop_over_pixels_and_old_classes():
 
 @pytest.mark.parametrize("term", [Distillation(), UnbiasedDistillation(), SigmoidDistillation()])
 def test_only_the_student_is_pulled_and_not_when_it_agrees(term):
-    teacher = random_logits(4, 0)
-    student = teacher.clone().requires_grad_()
+    teacher = random_logits(4, 0).requires_grad_()  # so that a gradient could reach it
+    student = teacher.detach().clone().requires_grad_()
     term(outputs(student, teacher)).backward()
     assert student.grad.abs().max() < 1e-4
     other = random_logits(4, 1).requires_grad_()
     term(outputs(other, teacher)).backward()
     assert other.grad.abs().max() > 1e-2
     assert teacher.grad is None
+
+
+@pytest.mark.parametrize("term", [Distillation(1), SigmoidDistillation(1)])
+def test_the_other_distillations_are_computed_in_float32_too(term):
+    student, teacher = random_logits(6, 0).bfloat16(), random_logits(4, 1).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = term(outputs(student, teacher))
+    assert value.dtype == torch.float32
+    assert_close(value, term(outputs(student.float(), teacher.float())), rtol=1e-6, atol=0)
+
+
+def test_the_weights_of_the_other_distillations_default_to_those_of_the_released_code():
+    case = outputs(random_logits(6, 0), random_logits(4, 1))
+    assert_close(Distillation()(case), 100 * Distillation(1)(case))
+    assert_close(SigmoidDistillation()(case), 10 * SigmoidDistillation(1)(case))
 
 
 @pytest.mark.parametrize(

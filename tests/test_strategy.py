@@ -1,6 +1,8 @@
 """A strategy is a sentence; what it may not say, and what it reports."""
 
+import inspect
 import json
+import linecache
 from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import ClassVar
@@ -234,3 +236,15 @@ def test_a_strategy_reads_as_a_sentence():
     )
     assert str(JOINT) == "joint = CrossEntropy(); all classes at once"
     assert str(MIB + ExemplarMemory(50)).endswith("BackgroundInit(); ExemplarMemory(size=50)")
+
+
+def test_a_term_typed_into_a_notebook_brings_its_cell_along():
+    source = inspect.getsource(LogitSize)
+    linecache.cache["<cell 7>"] = (len(source), None, source.splitlines(keepends=True), "<cell 7>")
+    names = {
+        "__name__": "__main__",
+        **{key: globals()[key] for key in ("dataclass", "ClassVar", "torch", "LossInputs")},
+    }
+    exec(compile(source, "<cell 7>", "exec"), names)
+    described = simple(CrossEntropy(), names["LogitSize"](2)).describe()["terms"][1]
+    assert described["source"] == source

@@ -26,8 +26,14 @@ class CrossEntropy:
         weight: Factor of the term.
         over: "all" divides the sum over valid pixels by the number of all pixels, ignored ones included, as the
             MiB, PLOP and SATS code does; "valid" divides by the number of pixels that are not IGNORE.
-        adaptive: PLOP's adaptive factor: each image counts by the share of its unlabelled pixels whose pseudo-label was
-            accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0.
+        adaptive: PLOP's adaptive factor: each image counts by the share of its unlabelled pixels whose pseudo-label
+            was accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0, so
+            that one whose every pixel is labelled teaches nothing.
+
+    Reserved channels, see `Head`, take part in the softmax.
+
+    Raises:
+        ValueError: When called with UNKNOWN in the targets.
     """
 
     weight: float = 1.0
@@ -45,6 +51,7 @@ class CrossEntropy:
             raise unknown("reduction of the cross-entropy", self.over, OVER)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
+        refuse_unknown(self, inputs.targets)
         logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
         if not self.adaptive:
             total = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
@@ -65,6 +72,9 @@ class UnbiasedCrossEntropy:
         over: As in `CrossEntropy`.
         old_labels: What becomes of pixels whose label is an old class, which exemplars and pseudo-labels have: "kept"
             learns them as that class; "pooled" makes them background first, as the released code does.
+
+    Raises:
+        ValueError: When called with UNKNOWN in the targets.
     """
 
     weight: float = 1.0
@@ -84,6 +94,7 @@ class UnbiasedCrossEntropy:
             raise unknown("treatment of old labels", self.old_labels, OLD_LABELS)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
+        refuse_unknown(self, inputs.targets)
         targets = inputs.targets.long()
         loss = unbiased_cross_entropy(inputs.student.logits, targets, inputs.step.num_old, self.old_labels)
         return self.weight * loss.sum() / counted(targets, self.over)
@@ -93,15 +104,18 @@ class UnbiasedCrossEntropy:
 class BinaryCrossEntropy:
     """One sigmoid per channel against one-hot targets, summed over channels.
 
-    A pixel that is UNKNOWN is a positive of the last reserved channel, see `Head`. Reserved channels take part; of all
-    the channels, or of the classes of this step alone.
+    Reserved channels, see `Head`, take part; a pixel that is UNKNOWN is a positive of the last of them.
 
     Attributes:
         weight: Factor of the term.
         over: As in `CrossEntropy`; SSUL divides by the valid pixels.
-        only: "all" channels, or those of "new" classes.
-        void: "ignored" pixels that are IGNORE count nothing; as "negative" they are no class at all (DKD).
+        only: "all" channels, or those of the step's "new" classes alone (DKD).
+        void: "ignored" pixels that are IGNORE count nothing; as "negative" they are no class at all (DKD), and every
+            pixel is counted, whatever `over` says.
         positive_weight: Factor of the positives.
+
+    Raises:
+        ValueError: When called with UNKNOWN in the targets, but without a reserved channel to learn it.
     """
 
     weight: float = 1.0
@@ -128,6 +142,8 @@ class BinaryCrossEntropy:
                 raise unknown(what, value, choices)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
+        if getattr(inputs.student, "reserved", None) is None:
+            refuse_unknown(self, inputs.targets)
         logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
         index = torch.where(targets == UNKNOWN, logits.shape[1] - 1, targets)
         hot = (torch.arange(logits.shape[1], device=logits.device)[:, None, None] == index[:, None]).float()
@@ -164,6 +180,19 @@ def all_channels(output: SegmenterOutput) -> Tensor:
     """Logits of the classes and of the reserved channels, if there are any, (batch, channel, height, width)."""
     reserved = getattr(output, "reserved", None)
     return output.logits if reserved is None else torch.cat([output.logits, reserved], dim=1)
+
+
+def refuse_unknown(term: object, targets: Tensor) -> None:
+    """Raise if a target is UNKNOWN, which is no channel of the term's.
+
+    Raises:
+        ValueError: With the number of such pixels.
+    """
+    if (targets == UNKNOWN).any():
+        raise ValueError(
+            f"{type(term).__name__} needs targets without UNKNOWN here, got {int((targets == UNKNOWN).sum())} such "
+            'pixels; learn them with BinaryCrossEntropy and Head("unknown").'
+        )
 
 
 def adaptive_factor(inputs: LossInputs) -> Tensor:

@@ -1,13 +1,14 @@
 """The terms of DKD: logits decomposed into reasons for and against a class (Baek et al., NeurIPS 2022).
 
-A logit is the sum of what speaks for a class (positive weights) and against it (negative weights); both are distilled.
-DKD has no background class. Channel 0 is its auxiliary classifier, which learns to say no everywhere, on features that
-it does not change, and from which new classes start.
+A logit is the sum of what speaks for a class (positive weights) and against it (negative weights); both are
+distilled. DKD has no background class. Channel 0 is its auxiliary classifier, which learns to say no everywhere, on
+features that it does not change, and from which new classes start.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -17,7 +18,9 @@ from satkit.strategies.strategy import LossInputs, positive
 
 
 def decomposed(output: SegmenterOutput) -> tuple[Tensor, Tensor]:
-    """Reasons for and against each class, (batch, class, height, width) each; without the biases they add up to logits.
+    """Reasons for and against each class, (batch, class, height, width) each, in float32.
+
+    They add up to the logits without their biases.
 
     Raises:
         UsageError: For deep heads, whose logits are no such sum of the embedding.
@@ -32,7 +35,8 @@ def decomposed(output: SegmenterOutput) -> tuple[Tensor, Tensor]:
 class DecoupledDistillation:
     """Binary cross-entropy of the student's reasons for and against each old class with the teacher's.
 
-    Summed over classes and over the two kinds, mean over pixels. Source: Baek et al., NeurIPS 2022.
+    Summed over the old classes, without channel 0, and over the two kinds; mean over all pixels, void ones included.
+    Source: Baek et al., NeurIPS 2022.
     """
 
     weight: float = 5.0
@@ -55,7 +59,10 @@ class DecoupledDistillation:
 
 @dataclass(frozen=True)
 class AuxiliaryBackground:
-    """Channel 0 learns to say no everywhere, without a gradient to the features. Source: Baek et al., NeurIPS 2022."""
+    """Channel 0 learns to say no everywhere, without a gradient to the features.
+
+    Mean over all pixels, void ones included. Source: Baek et al., NeurIPS 2022.
+    """
 
     weight: float = 1.0
 
@@ -75,5 +82,6 @@ class AuxiliaryBackground:
 
 
 def _logits(embedding: Tensor, weight: Tensor, bias: Tensor | None, output: SegmenterOutput) -> Tensor:
-    coarse = F.conv2d(embedding.float(), weight.float()[:, :, None, None], bias)
-    return F.interpolate(coarse, output.logits.shape[-2:], mode="bilinear", align_corners=False)
+    with torch.autocast(embedding.device.type, enabled=False):
+        coarse = F.conv2d(embedding.float(), weight.float()[:, :, None, None], None if bias is None else bias.float())
+        return F.interpolate(coarse, output.logits.shape[-2:], mode="bilinear", align_corners=False)

@@ -43,7 +43,7 @@ class Distillation:
         _check_over_classes(self.over_classes)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
-        teacher = inputs.teacher.logits.float() / self.temperature
+        teacher = inputs.teacher.logits.detach().float() / self.temperature
         student = inputs.student.logits[:, : teacher.shape[1]].float() / self.temperature
         per_class = -teacher.softmax(dim=1) * student.log_softmax(dim=1)
         return self.weight * _over_classes(per_class, self.over_classes).mean()
@@ -81,7 +81,7 @@ class UnbiasedDistillation:
         _check_over_classes(self.over_classes)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
-        teacher = self.sharpness * inputs.teacher.logits
+        teacher = self.sharpness * inputs.teacher.logits.detach().float()
         loss = unbiased_distillation(inputs.student.logits, teacher, self.over_classes)
         return self.weight * loss.mean()
 
@@ -112,7 +112,7 @@ class SigmoidDistillation:
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         first, end = int(self.channels == "foreground"), inputs.teacher.logits.shape[1]
-        teacher = inputs.teacher.logits[:, first:end].float().sigmoid()
+        teacher = inputs.teacher.logits[:, first:end].detach().float().sigmoid()
         student = inputs.student.logits[:, first:end].float()
         loss = F.binary_cross_entropy_with_logits(student, teacher, reduction="none")
         return self.weight * loss.sum(dim=1).mean()

@@ -18,6 +18,7 @@ Strategies are combined by adding parts: `MIB + AttentionTransfer(20, regions="t
 import hashlib
 import inspect
 import json
+import linecache
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import ClassVar, Protocol
@@ -293,8 +294,10 @@ def _plain(part):
 def _source(kind: type) -> str:
     try:
         return inspect.getsource(kind)
-    except (OSError, TypeError):  # typed into an interpreter that keeps no source
-        return f"not kept: {kind.__module__}.{kind.__qualname__}"
+    except (OSError, TypeError):  # a class of a notebook has no file; its cell is known through its methods
+        code = getattr(kind.__call__, "__code__", None)
+        cell = "".join(linecache.getlines(code.co_filename)) if code else ""
+        return cell or f"not kept: {kind.__module__}.{kind.__qualname__}"
 
 
 def _classifies_without(term, ability: str) -> bool:
