@@ -9,11 +9,11 @@ import satkit
 
 ROOT = Path(satkit.__file__).parent
 LAYERS = (
-    ("", "choices", "scenario", "seeding", "files", "interrupts", "_torchvision"),
+    ("", "choices", "scenario", "seeding", "files", "interrupts", "assets", "_torchvision"),
     ("data",),
     ("models",),
     ("strategies",),
-    ("metrics", "evaluation", "looking", "comparison", "custom"),
+    ("metrics", "evaluation", "looking", "comparison", "custom", "fidelity", "published"),
     ("training", "presets"),
     ("runs",),
     ("recorder",),
