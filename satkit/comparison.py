@@ -83,6 +83,18 @@ def estimate(values: Iterable[float]) -> Estimate:
     return Estimate(float(values.mean()), std, T_95.get(count - 1, 2.0) * std / math.sqrt(count), count)
 
 
+def verdict(difference: Estimate) -> str:
+    """What a difference of two mean IoUs says, in words and percentage points."""
+    if difference.seeds == 0:
+        return "not measured"
+    points = f"{100 * difference.mean:+.1f} points"
+    if difference.seeds == 1:
+        return f"{points} (one seed: no interval)"
+    low, high = (100 * (difference.mean + sign * difference.half_width) for sign in (-1, 1))
+    means = ("higher" if difference.mean > 0 else "lower") if difference.excludes_zero else "these seeds do not tell"
+    return f"{points} (95 % interval {low:+.1f} to {high:+.1f}, {difference.seeds} seeds): {means}"
+
+
 def pick(rows: Iterable[Row], strategy: str, world: str) -> dict[int, Row]:
     """The rows of a strategy in a world, by seed."""
     return {row.seed: row for row in rows if row.strategy == strategy and row.world == world}

@@ -104,11 +104,17 @@ class ReferenceStudy:
         return [Row(**read_json(path)) for path in sorted((self.folder / "rows").glob("*.json"))]
 
     def take_rows(self, path: str | Path) -> None:
-        """Start from the rows of a CSV file; those of another configuration are computed again."""
+        """Start from the rows of a CSV file, and the machine that the JSON file beside it names.
+
+        Rows of another configuration are computed again.
+        """
         for row in read_rows(path):
             target = self.folder / "rows" / f"{Entry(row.strategy, row.world, row.seed).tag}.json"
             if not target.exists():
                 write_json(target, asdict(row))
+        about, here = Path(path).with_suffix(".json"), self.folder / "machine.json"
+        if about.exists() and not here.exists():
+            write_json(here, read_json(about)["machine"])
 
     def missing(self) -> list[Entry]:
         """The runs without a row of their present configuration."""
@@ -170,6 +176,7 @@ class ReferenceStudy:
         where = dict(strategy=entry.strategy, name=name, world=entry.world, seed=entry.seed)
         row = Row(**where, **scores, seconds=seconds, config=config_hash(found.config))
         write_json(self.folder / "rows" / f"{entry.tag}.json", asdict(row))
+        write_json(self.folder / "machine.json", machine(found.device))
         for path in (run.folder / "steps").glob("*/model.safetensors"):
             path.unlink()
 
@@ -189,7 +196,7 @@ class ReferenceStudy:
         return table, about
 
     def describe(self, rows: list[Row]) -> dict:
-        """What the rows stand for, and what follows from them."""
+        """What the rows stand for, and what follows from them. The machine is that of the newest row."""
         plain = self.open(Entry("sats", "plain", self.seeds[0]))
         texts = list(dict.fromkeys(entry.strategy for entry in entries(self.seeds)))
         return {
@@ -206,7 +213,7 @@ class ReferenceStudy:
             "data_options": plain.preset.data,
             "data_fingerprint": plain.data.fingerprint,
             "conventions": CONVENTIONS,
-            "machine": machine(plain.device),
+            "machine": read_json(self.folder / "machine.json"),
             "strategies": {text: plain.preset.adapt(find_strategy(text)).describe() for text in texts},
             "seconds": sum(row.seconds for row in rows),
             "missing": [asdict(entry) for entry in self.missing()],
@@ -217,6 +224,7 @@ class ReferenceStudy:
                 }
                 for world in worlds()
             },
+            "with_attention": {name: with_attention(name) for name in ATTENTION},
             "effect_of_attention": {
                 world: {
                     name: {

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from satkit.comparison import Row, difference, estimate, pick, read_rows, score, write_rows
+from satkit.comparison import Row, difference, estimate, pick, read_rows, score, verdict, write_rows
 
 
 def row(strategy="a", seed=0, value=0.5, world="plain", **scores) -> Row:
@@ -65,3 +65,11 @@ def test_rows_survive_the_file_and_the_same_rows_give_the_same_file(tmp_path):
     ]
     assert math.isnan(found[0].forgetting)
     assert found[1] == rows[0]
+
+
+def test_a_verdict_says_no_more_than_the_seeds_do():
+    assert verdict(estimate([0.10, 0.11, 0.12])) == "+11.0 points (95 % interval +8.5 to +13.5, 3 seeds): higher"
+    assert verdict(estimate([-0.10, -0.11, -0.12])).endswith("lower")
+    assert verdict(estimate([0.1, -0.1])).endswith("2 seeds): these seeds do not tell")
+    assert verdict(estimate([0.02])) == "+2.0 points (one seed: no interval)"
+    assert verdict(estimate([])) == "not measured"

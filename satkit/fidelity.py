@@ -1,0 +1,42 @@
+"""Where papers and released code differ, what satkit does, and the test that holds it to that.
+
+The table is `assets/fidelity.csv`; the README shows it, and notebook 10.
+"""
+
+import csv
+from dataclasses import dataclass, fields
+
+from satkit.assets import asset
+
+
+@dataclass(frozen=True)
+class Point:
+    """One difference.
+
+    Attributes:
+        point: What it is about, and in which method.
+        paper: What the paper says; "-" where it says nothing.
+        released: What the released code does.
+        satkit: What satkit does by default, and how to have the other.
+        test: Name of the test, or of the file of tests, that pins it; in code marks.
+    """
+
+    point: str
+    paper: str
+    released: str
+    satkit: str
+    test: str
+
+
+def points() -> list[Point]:
+    """The whole table."""
+    with asset("fidelity.csv").open(newline="", encoding="utf-8") as file:
+        return [Point(*row.values()) for row in csv.DictReader(file)]
+
+
+def markdown() -> str:
+    """The table as Markdown."""
+    heads = ["point", "the paper", "the released code", "satkit", "test"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(getattr(point, each.name) for each in fields(Point)) + " |" for point in points()]
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""The table of differences: the README shows it as it is, and every test that it names exists."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from satkit import fidelity
+from satkit.strategies import STRATEGIES
+
+TESTS = Path(__file__).parent
+README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+DEFINED = {
+    node.name
+    for path in TESTS.glob("test_*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.FunctionDef)
+}
+
+
+def test_readme_shows_the_table_as_it_is():
+    assert fidelity.markdown() in README
+
+
+@pytest.mark.parametrize("point", fidelity.points(), ids=lambda point: point.point)
+class TestEveryPoint:
+    def test_is_pinned_by_a_test_that_exists(self, point):
+        name = re.fullmatch(r"`(\w+(?:\.py)?)`", point.test)[1]
+        assert name in DEFINED or (TESTS / name).is_file()
+
+    def test_says_what_each_side_does(self, point):
+        assert all(len(text) >= 1 and "|" not in text for text in vars(point).values())
+        assert len(point.satkit.split()) >= 2
+
+    def test_the_other_behaviour_can_be_had_as_it_is_written(self, point):
+        import satkit.strategies as parts
+        from satkit.strategies.unknown_class import UnknownAndPseudoLabels
+
+        known = {**vars(parts), "UnknownAndPseudoLabels": UnknownAndPseudoLabels}
+        for call in re.findall(r"`(\w+\([^`]*\))`", point.satkit):
+            assert eval(call.replace("...", "None"), known) is not None
+
+
+def test_every_strategy_named_in_the_table_is_one():
+    named = {text for point in fidelity.points() for text in re.findall(r"`([a-z][a-z-]*)`", point.satkit)}
+    assert named - {"published"} <= set(STRATEGIES)

@@ -1,0 +1,110 @@
+"""The reference study: which runs, one row each, never twice, and what is said about them."""
+
+import math
+from dataclasses import asdict, replace
+
+import pytest
+
+from satkit import reference
+from satkit.comparison import read_rows
+from satkit.custom import find_strategy
+from satkit.files import read_json, write_json
+from satkit.presets import PRESETS, Preset
+from satkit.reference import ATTENTION, Entry, ReferenceStudy, entries, with_attention
+from satkit.training import Schedule
+
+TINY = Preset(
+    "tiny",
+    task="15-5",
+    backbone="mit_quick",
+    base=Schedule(2, 1e-3, batch_size=4),
+    later=Schedule(2, 1e-3, batch_size=4),
+    model={"decoder_width": 16},
+    data={"size": 32, "train_images": 40, "test_images": 12},
+    augment={"size": 32},
+)
+FEW = [Entry(name, world, 0) for name in ("mib", "mib+attention") for world in ("plain", "shifted")]
+FEW += [Entry("dkd", "plain", 0), Entry("joint", "plain", 0)]
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study of six runs of two iterations."""
+    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
+    monkeypatch.setattr(reference, "SETTINGS", replace(reference.SETTINGS, task="15-5", preset="tiny"))
+    monkeypatch.setattr(reference, "entries", lambda seeds=(0,): FEW)
+    monkeypatch.setattr(reference, "_EXPERIMENTS", {})
+    return ReferenceStudy(tmp_path / "reference", (0,))
+
+
+def test_every_strategy_with_a_teacher_is_run_with_attention_transfer_and_without():
+    plan = {(entry.strategy, entry.world, entry.seed) for entry in entries((0, 1, 2))}
+    for name in ATTENTION:
+        plain, transferred = find_strategy(name), find_strategy(with_attention(name))
+        assert plain.needs_teacher
+        assert [term.name for term in transferred.terms] == [*(term.name for term in plain.terms), "attention"]
+        assert transferred.targets == plain.targets
+        for world in ("plain", "shifted"):
+            for seed in (0, 1, 2):
+                assert {(name, world, seed), (with_attention(name), world, seed)} <= plan
+    assert {f"{name}+memory" for name in ("fine-tuning", "mib", "plop", "sats")} <= {name for name, _, _ in plan}
+    assert len(plan) == len(entries((0, 1, 2)))
+    assert len({entry.tag for entry in entries((0, 1, 2))}) == len(plan)
+
+
+def test_sats_is_pseudo_labels_and_distillation_with_attention_transfer():
+    sats, without = find_strategy("sats"), find_strategy("pseudo+distillation")
+    assert (sats.targets, sats.classifier) == (without.targets, without.classifier)
+    assert sats.terms[:-1] == without.terms
+
+
+@pytest.mark.slow
+def test_a_study_ends_in_one_row_a_run_and_is_never_computed_twice(study, monkeypatch):
+    study.work()
+    assert study.missing() == []
+    table, about = study.collect()
+    rows = read_rows(table)
+    assert {(row.strategy, row.world, row.seed) for row in rows} == {(e.strategy, e.world, e.seed) for e in FEW}
+    assert all(math.isfinite(row.all) and row.seconds > 0 for row in rows)
+    bases = {row.base for row in rows if row.strategy.startswith("mib")}
+    assert len(bases) == 1  # one base model for both worlds and both strategies
+    assert not list(study.folder.glob("runs/plain-*/steps/*/model.safetensors"))
+    facts = read_json(about)
+    assert facts["missing"] == []
+    assert facts["worlds"]["shifted"] == reference.SHIFT
+    assert set(facts["effect_of_attention"]["plain"]) == set(ATTENTION)
+    assert facts["strategies"]["joint"]["joint"] is True
+    monkeypatch.setattr(ReferenceStudy, "run", lambda *_: pytest.fail("nothing is left to run"))
+    study.work()
+
+
+@pytest.mark.slow
+def test_rows_of_another_machine_are_taken_over_and_those_of_another_configuration_are_redone(study, tmp_path):
+    study.work()
+    table, _ = study.collect()
+    other = ReferenceStudy(tmp_path / "other", (0,))
+    other.take_rows(table)
+    assert other.missing() == []
+    path = next((other.folder / "rows").glob("*mib-attention.json"))
+    write_json(path, {**read_json(path), "config": "another"})
+    assert len(other.missing()) == 1
+    assert len(other.rows()) == len(FEW)
+    kept, about = other.collect()
+    assert len(read_rows(kept)) == len(FEW) - 1  # a row of another configuration is not shown
+    assert len(read_json(about)["missing"]) == 1
+
+
+def test_what_another_process_holds_is_left_to_it(study):
+    with study.claimed("shared") as mine:
+        assert mine
+        with study.claimed("shared") as again:
+            assert not again
+    with study.claimed("shared") as mine:
+        assert mine
+
+
+def test_the_hash_of_a_configuration_ignores_the_machine_alone(study):
+    config = study.open(FEW[0]).config
+    assert reference.config_hash({**config, "machine": {}}) == reference.config_hash(config)
+    assert reference.config_hash({**config, "seed": 5}) != reference.config_hash(config)
+    assert asdict(FEW[0]) == {"strategy": "mib", "world": "plain", "seed": 0}
