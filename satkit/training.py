@@ -304,6 +304,7 @@ def _put_back(
         index, _, key = name.partition(".")
         values.setdefault(int(index), {})[key] = value.clone()  # the optimiser changes it in place
     optimiser.load_state_dict({**optimiser.state_dict(), "state": values})
-    importances.update({name: value.clone() for name, value in part("importance.").items()})
+    device = next(student.parameters()).device
+    importances.update({name: value.to(device, copy=True) for name, value in part("importance.").items()})
     restore_random_state(part("random."))
     return int(state["iteration"])

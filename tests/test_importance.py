@@ -51,12 +51,12 @@ def problem() -> Quadratic:
 
 
 def test_fisher_information_is_the_running_mean_of_squared_gradients():
-    kind, model = EWC(momentum=0.9), problem()
+    kind, model = EWC(momentum=0.6), problem()
     state, trajectory = descend(model, kind, 7, 0.1, noise=0.5)
-    expected = torch.ones(3, dtype=torch.float64)
+    expected = [1.0, 1.0, 1.0]
     for _, gradient in trajectory:
-        expected = torch.tensor([0.9 * float(g) ** 2 + 0.1 * float(f) for g, f in zip(gradient, expected)])
-    assert_close(kind.finish(state, model)["ewc.fisher.theta"].float(), expected.float())
+        expected = [0.6 * float(g) ** 2 + 0.4 * float(f) for g, f in zip(gradient, expected, strict=True)]
+    assert kind.finish(state, model)["ewc.fisher.theta"].tolist() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("gradient", ["previous", "current"])
@@ -113,6 +113,31 @@ def test_the_riemannian_walk_equals_a_loop_over_the_trajectory():
     np.testing.assert_allclose(left["rw.fisher.theta"].numpy(), fisher, rtol=1e-9)
 
 
+def test_the_riemannian_walk_of_a_straight_path_has_a_closed_form():
+    gradient, lr, every = torch.tensor([0.5, -1.5, 2.0], dtype=torch.float64), 0.1, 4
+    kind, model = RiemannianWalk(every=every, momentum=0.9), problem()
+    model.loss = lambda: (gradient * model.theta).sum()
+    left = kind.finish(descend(model, kind, 13, lr)[0], model)
+    moved = every * lr * gradient  # the same between any two of the three measurements
+    expected = torch.zeros(3, dtype=torch.float64)
+    for number in (4, 8, 12):
+        fisher = gradient**2 + 0.1**number * (1 - gradient**2)
+        expected += gradient * moved / (fisher / 2 * moved**2 + 1e-8)
+    assert_close(left["rw.score.theta"], expected)
+    uphill = problem()
+    uphill.loss = lambda: (gradient * uphill.theta).sum()
+    assert kind.finish(descend(uphill, kind, 13, -lr)[0], uphill)["rw.score.theta"].tolist() == [0, 0, 0]
+
+
+def test_the_riemannian_walk_holds_by_fisher_information_and_score_together():
+    before = {"rw.fisher.theta": torch.tensor([2.0, 4.0, 3.0]), "rw.score.theta": torch.tensor([8.0, 0.0, 4.0])}
+    held = RiemannianWalk().start(problem(), before)["rw.held.theta"]
+    assert_close(held, torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64))
+    before["rw.score.theta"] = torch.tensor([0.0, 4.0, 4.0])
+    held = RiemannianWalk().start(problem(), before)["rw.held.theta"]
+    assert_close(held, torch.tensor([0.0, 2.0, 1.5], dtype=torch.float64))
+
+
 def test_the_riemannian_walk_averages_its_score_with_that_of_the_step_before():
     kind, model = RiemannianWalk(every=2), problem()
     first = kind.finish(descend(model, kind, 9, 0.1)[0], model)
@@ -151,9 +176,9 @@ def test_a_step_that_is_resumed_ends_in_the_same_state(kind):
 
 @every_kind
 def test_new_parameters_are_free_and_old_ones_are_held(kind):
+    torch.manual_seed(0)
     teacher = nn.Sequential(nn.Linear(3, 2))
     student = nn.Sequential(copy.deepcopy(teacher[0]), nn.Linear(2, 4))
-    before = {}
     state = kind.start(teacher, {})
     teacher(torch.randn(5, 3)).square().sum().backward()
     kind.observe(state, teacher, 0)
@@ -162,12 +187,59 @@ def test_new_parameters_are_free_and_old_ones_are_held(kind):
             parameter -= 0.1 * parameter.grad
     teacher(torch.randn(5, 3)).square().sum().backward()
     kind.observe(state, teacher, 3)
-    before = kind.finish(state, teacher)
-    state = kind.start(student, before)
-    student.zero_grad()
+    state = kind.start(student, kind.finish(state, teacher))
+    assert any(key.endswith(".1.weight") for key in state)  # measured, for the step after
+    with torch.no_grad():
+        student[0].weight += 0.5
     kind.penalty(state, student, teacher).backward()
     assert student[0].weight.grad.abs().max() > 0
     assert student[1].weight.grad is None
+
+
+@every_kind
+def test_the_penalty_equals_a_loop_over_all_elements(kind):
+    torch.manual_seed(0)
+    student, teacher = nn.Linear(3, 2), nn.Linear(3, 2)
+    state = {kind.holds + name: torch.rand_like(parameter) for name, parameter in student.named_parameters()}
+    expected = 0.0
+    for name, parameter in student.named_parameters():
+        old = teacher.get_parameter(name).flatten().tolist()
+        held = state[kind.holds + name].flatten().tolist()
+        expected += sum(m * (a - b) ** 2 for m, a, b in zip(held, parameter.flatten().tolist(), old, strict=True))
+    penalty = kind.penalty(state, student, teacher)
+    assert float(penalty.detach()) == pytest.approx(2.0 * expected, rel=1e-5)
+    penalty.backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+@every_kind
+def test_without_a_learning_parameter_in_common_there_is_nothing_to_penalise(kind):
+    model = problem()
+    teacher = copy.deepcopy(model)
+    state = kind.start(model, {})
+    model.theta.requires_grad_(False)
+    penalty = kind.penalty(state, model, teacher)
+    penalty.backward()
+    assert float(penalty.detach()) == 0
+
+
+@every_kind
+def test_frozen_parameters_and_buffers_are_not_measured(kind):
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    model[0].requires_grad_(False)
+    measured = {key.split(".", 2)[2] for key in kind.start(model, {})}
+    assert measured == {"1.weight", "1.bias"}
+
+
+@every_kind
+def test_what_is_left_stays_as_it_is_while_training_goes_on(kind):
+    model = problem()
+    state, _ = descend(model, kind, 7, 0.1)
+    left = kind.finish(state, model)
+    kept = {key: value.clone() for key, value in left.items()}
+    descend(model, kind, 14, 0.1, start_at=7, state=state)
+    descend(model, kind, 7, 0.1, before=left)
+    assert all(torch.equal(left[key], kept[key]) and not left[key].requires_grad for key in left)
 
 
 @every_kind
@@ -185,6 +257,27 @@ def test_a_model_that_does_not_move_or_has_no_gradient_gives_finite_numbers(kind
 def test_scaling_is_to_zero_and_one_within_a_tensor_and_survives_equal_values():
     assert_close(scaled(torch.tensor([1.0, 2.0, 5.0])), torch.tensor([0, 0.25, 1]))
     assert scaled(torch.ones(3)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", [EWC(), PathIntegral(), RiemannianWalk()], ids=lambda kind: kind.holds)
+def test_an_importance_takes_its_own_from_what_all_three_have_left(kind):
+    model, everything = problem(), EveryImportance()
+    left = everything.finish(descend(model, everything, 25, 0.05)[0], model)
+    own = {key: value for key, value in left.items() if key.startswith(kind.holds.split(".")[0])}
+    from_all, from_own = kind.start(model, left), kind.start(model, own)
+    assert from_all.keys() == from_own.keys()
+    assert all(torch.equal(from_all[key], from_own[key]) for key in from_all)
+    assert float(from_all[kind.holds + "theta"].max()) > 0.9
+
+
+def test_a_score_of_its_first_step_is_not_halved_for_a_new_parameter():
+    kind, model = RiemannianWalk(every=2), problem()
+    first = kind.finish(descend(model, kind, 9, 0.1)[0], model)
+    renamed = {key.replace("theta", "another"): value for key, value in first.items()}
+    again = copy.deepcopy(model)
+    new = kind.finish(descend(model, kind, 9, 0.1, before=renamed)[0], model)
+    fresh = kind.finish(descend(again, kind, 9, 0.1)[0], again)
+    assert_close(new["rw.score.theta"], fresh["rw.score.theta"])
 
 
 def test_every_importance_measures_what_each_measures_alone():
@@ -205,7 +298,11 @@ def test_every_importance_measures_what_each_measures_alone():
         (lambda: EWC(-1), "EWC needs weight >= 0, got -1"),
         (lambda: EWC(momentum=0), "above 0 and at most 1, got 0"),
         (lambda: PathIntegral(gradient="next"), "Unknown gradient of the path integral 'next'"),
-        (lambda: PathIntegral(epsilon=-1), "PathIntegral needs epsilon >= 0"),
+        (lambda: PathIntegral(epsilon=-1), "PathIntegral needs epsilon > 0, got -1"),
+        (lambda: PathIntegral(epsilon=0), "PathIntegral needs epsilon > 0, got 0"),
+        (lambda: PathIntegral(-2), "PathIntegral needs weight >= 0, got -2"),
+        (lambda: RiemannianWalk(momentum=1.5), "above 0 and at most 1, got 1.5"),
+        (lambda: RiemannianWalk(-3), "RiemannianWalk needs weight >= 0, got -3"),
         (lambda: RiemannianWalk(every=0), "needs every >= 1 iterations, got 0"),
     ],
 )

@@ -2,8 +2,10 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.patches import PathPatch
 
+from satkit.data.labels import UNKNOWN
 from satkit.plots import style
 from satkit.plots.predictions import class_handles, connected, film_strip, inside, occurring, overlay
 
@@ -207,3 +209,14 @@ def test_film_strip_refuses_lists_that_do_not_fit():
     with pytest.raises(ValueError, match="uint8"):
         strip(images=[image / 255.0, image])
     assert plt.get_fignums() == []
+
+
+def test_unknown_objects_are_grey_carry_a_question_mark_and_are_in_the_legend():
+    labels = np.zeros((20, 20), dtype=np.uint8)
+    labels[2:10, 2:10], labels[12:18, 12:18] = UNKNOWN, 1
+    ax = overlay(np.full((20, 20, 3), 100, dtype=np.uint8), labels, names=["background", "cat"])
+    assert {text.get_text() for text in ax.texts} == {"?", "1"}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["1 cat", "? unknown"]
+    drawn = ax.images[1].get_array()
+    assert drawn[5, 5, :3].tolist() == pytest.approx(list(to_rgb(style.HATCH_GREY)))
+    assert drawn[5, 5, 3] == style.CLASS_ALPHA

@@ -1,6 +1,7 @@
 """Every declared method runs: finite losses, finite gradients, on a tiny random two-step model."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from satkit.data import BACKGROUND, IGNORE
 from satkit.models import build_segmenter
 from satkit.scenario import scenario
 from satkit.strategies import (
+    EWC,
     MIB,
     PARTS,
     SATS,
@@ -162,3 +164,10 @@ def test_a_combination_that_cannot_be_is_refused_in_one_sentence(name, message):
 def test_most_strategies_share_one_base_step_and_the_others_say_which_do_not():
     own = {name for name, recipe in STRATEGIES.items() if base_of(recipe) != BASE}
     assert own == {"lwf-mc", "ssul", "dft", "dkd"}
+
+
+def test_an_importance_that_measures_otherwise_has_a_base_step_of_its_own():
+    usual, other = strategy("ewc+memory"), replace(strategy("ewc"), importance=EWC(100, momentum=0.5))
+    assert base_of(usual) == base_of(replace(strategy("ewc"), importance=EWC(500))) == BASE
+    assert base_of(other).importance == EWC(0.0, momentum=0.5)
+    assert base_of(replace(other, importance=EWC(7, momentum=0.5))) == base_of(other)

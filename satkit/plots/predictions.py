@@ -2,7 +2,8 @@
 
 Classes are coloured by index, and as 21 colours cannot be told apart by everyone, every region also carries
 the number that the legend gives to its class. The image beneath is grey, so that its own colours do not mix
-with those of the classes. Background stays transparent; IGNORE is white and hatched.
+with those of the classes. Background stays transparent; IGNORE is white and hatched; UNKNOWN is grey and carries a
+question mark.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.plots import style
 
 SMALLEST_NUMBERED = 0.004  # of the image's area
@@ -56,7 +57,7 @@ def overlay(
     style.hatch_ignore(labels, ax)
     if numbers:
         for index in occurring([labels]):
-            _number(labels == index, index, ax)
+            _number(labels == index, "?" if index == UNKNOWN else str(index), ax)
     if names is not None:
         handles = class_handles([labels], names)
         if handles:
@@ -126,17 +127,20 @@ def film_strip(
 
 
 def class_handles(label_maps: Sequence[np.ndarray], names: Sequence[str], *, old: Sequence[int] = ()) -> list[Patch]:
-    """Legend entries "number name" of the classes that occur, ascending, and of IGNORE if it occurs."""
+    """Legend entries "number name" of the classes that occur, ascending, and of UNKNOWN and IGNORE if they occur."""
     old = set(old)
     handles = []
     for index in occurring(label_maps):
+        colour = style.class_colour(index)
+        if index == UNKNOWN:
+            handles.append(Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label="? unknown"))
+            continue
         if index >= len(names):
             raise ValueError(
                 f"Every label must have a name, got label {index} and {len(names)} names. "
                 f"Give the names of all label values, background first."
             )
         mark = "" if not old else " (old)" if index in old else " (new)"
-        colour = style.class_colour(index)
         handles.append(Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=f"{index} {names[index]}{mark}"))
     if any((np.asarray(labels) == IGNORE).any() for labels in label_maps):
         handles.append(
@@ -202,7 +206,7 @@ def connected(mask: np.ndarray, pixel: tuple[int, int]) -> np.ndarray:
         part = grown
 
 
-def _number(mask: np.ndarray, index: int, ax: Axes) -> None:
+def _number(mask: np.ndarray, text: str, ax: Axes) -> None:
     """Write the number of a class into its regions, which are looked for at a coarse resolution."""
     stride = max(1, max(mask.shape) // SEARCH_SIZE)
     rest = mask[::stride, ::stride].copy()
@@ -217,7 +221,7 @@ def _number(mask: np.ndarray, index: int, ax: Axes) -> None:
             ax.text(
                 column * stride,
                 row * stride,
-                str(index),
+                text,
                 ha="center",
                 va="center",
                 fontsize=style.SMALL,

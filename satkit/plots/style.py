@@ -18,7 +18,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 
 
 class Look(NamedTuple):
@@ -125,17 +125,18 @@ def class_palette() -> np.ndarray:
 
 
 def class_colour(index: int) -> tuple[float, float, float]:
-    """Colour of a label value, red, green and blue in [0, 1]."""
-    return tuple(class_palette()[index] / 255)
+    """Colour of a label value, red, green and blue in [0, 1]; grey for UNKNOWN."""
+    return to_rgb(HATCH_GREY) if index == UNKNOWN else tuple(class_palette()[index] / 255)
 
 
 def class_image(labels: np.ndarray, alpha: float = CLASS_ALPHA) -> np.ndarray:
     """A label map in colour to lay over its image: floats of shape (height, width, 4), in [0, 1].
 
-    Background and IGNORE are transparent; `hatch_ignore` draws the latter.
+    Background and IGNORE are transparent, `hatch_ignore` draws the latter; UNKNOWN is grey.
     """
     colours = np.zeros((*labels.shape, 4))
     colours[..., :3] = class_palette()[labels] / 255
+    colours[labels == UNKNOWN, :3] = class_colour(UNKNOWN)
     colours[..., 3] = np.where((labels == BACKGROUND) | (labels == IGNORE), 0, alpha)
     return colours
 

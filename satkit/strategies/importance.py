@@ -5,11 +5,11 @@ importance while a step is trained. In the next step each adds
 
     weight * sum over parameters of importance * (parameter - parameter of the teacher) ** 2
 
-with importances scaled to [0, 1] within each tensor, as MiB's, PLOP's and SATS's code does. New channels of the
-classifier are free.
+with importances scaled to [0, 1] within each tensor, as MiB's, PLOP's and SATS's code does; RW's is the sum of two
+such. New channels of the classifier are free.
 
-An importance is settings only. What it measures is a flat dict of tensors that the training loop owns and that is saved
-with the run: "ewc.fisher.decoder.fuse.weight", for example.
+An importance is settings only. What it measures is a flat dict of tensors that the training loop owns and that is
+saved with the run: "ewc.fisher.decoder.fuse.weight", for example.
 """
 
 from collections.abc import Iterator
@@ -49,25 +49,41 @@ class Importance(Protocol):
 
 
 @dataclass(frozen=True)
-class EWC:
+class Held:
+    """What the importances share: the penalty, by what `start` has put under `holds`."""
+
+    weight: float = 100.0
+
+    name: ClassVar[str] = "importance"
+    place: ClassVar[str] = "importance"
+    holds: ClassVar[str]
+
+    def __post_init__(self):
+        positive(self, "weight", self.weight)
+
+    def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
+        return self.weight * drift(state, self.holds, student, teacher)
+
+
+@dataclass(frozen=True)
+class EWC(Held):
     """Elastic weight consolidation: the squared gradient, the diagonal of the Fisher information.
 
-    Source: Kirkpatrick et al., PNAS 2017. As in MiB's code the Fisher information starts as ones and is a running mean,
-    F <- momentum * gradient ** 2 + (1 - momentum) * F, so that with 0.9 it remembers little more than the last batch.
+    Source: Kirkpatrick et al., PNAS 2017. As in MiB's code the Fisher information starts as ones and is a running
+    mean, F <- momentum * gradient ** 2 + (1 - momentum) * F, so that with 0.9 it remembers little more than the last
+    batch. A parameter without a gradient keeps its F.
 
     Attributes:
         weight: Factor of the penalty; 500 in MiB, 100 in PLOP and SATS.
         momentum: Share of the newest gradient, in (0, 1].
     """
 
-    weight: float = 100.0
     momentum: float = 0.9
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
+    holds: ClassVar[str] = "ewc.held."
 
     def __post_init__(self):
-        positive(self, "weight", self.weight)
+        super().__post_init__()
         _check_momentum(self.momentum)
 
     def start(self, student: nn.Module, before: State) -> State:
@@ -82,15 +98,12 @@ class EWC:
         for name, parameter in learning(student):
             _update_fisher(state[f"ewc.fisher.{name}"], parameter, self.momentum)
 
-    def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
-        return self.weight * drift(state, "ewc.held.", student, teacher)
-
     def finish(self, state: State, student: nn.Module) -> State:
         return _part(state, "ewc.fisher.")
 
 
 @dataclass(frozen=True)
-class PathIntegral:
+class PathIntegral(Held):
     """Path integral: how much each parameter's way has lowered the loss, per squared distance.
 
     path <- path - gradient * displacement in every iteration, and at the end of a step
@@ -98,25 +111,24 @@ class PathIntegral:
         score <- score + relu(path / (distance ** 2 + epsilon)).
 
     Source: Zenke et al., ICML 2017. The paper multiplies a displacement by the gradient that led to it; the released
-    code of MiB, PLOP and SATS by the one after it. Its epsilon of 1e-20 gives a parameter that hardly moved a score so
-    large that the scaling leaves all others near zero.
+    code of MiB, PLOP and SATS by the one after it. Its epsilon of 1e-20 gives a parameter that hardly moved a score
+    so large that the scaling leaves all others near zero.
 
     Attributes:
         weight: Factor of the penalty; 500 in MiB, 100 in PLOP and SATS.
         gradient: "previous", as in the paper, or "current", as released.
-        epsilon: Added to the squared distance.
+        epsilon: Added to the squared distance, above 0.
     """
 
-    weight: float = 100.0
     gradient: str = "previous"
     epsilon: float = 1e-20
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
+    holds: ClassVar[str] = "pi.held."
 
     def __post_init__(self):
-        positive(self, "weight", self.weight)
-        positive(self, "epsilon", self.epsilon)
+        super().__post_init__()
+        if not self.epsilon > 0:
+            raise UsageError(f"PathIntegral needs epsilon > 0, got {self.epsilon}; 1e-20 is the released value.")
         if self.gradient not in GRADIENTS:
             raise unknown("gradient of the path integral", self.gradient, GRADIENTS)
 
@@ -134,12 +146,11 @@ class PathIntegral:
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
         for name, parameter in learning(student):
-            self._add(state, name, parameter)
-            state[f"pi.before.{name}"].copy_(parameter)
-            state[f"pi.gradient.{name}"].copy_(_gradient(parameter))
-
-    def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
-        return self.weight * drift(state, "pi.held.", student, teacher)
+            earlier, before = state[f"pi.gradient.{name}"], state[f"pi.before.{name}"]
+            gradient = earlier if self.gradient == "previous" else _gradient(parameter)
+            state[f"pi.path.{name}"].addcmul_(gradient, before - parameter)
+            earlier.copy_(_gradient(parameter))
+            before.copy_(parameter)
 
     @torch.no_grad()
     def finish(self, state: State, student: nn.Module) -> State:
@@ -153,18 +164,15 @@ class PathIntegral:
             left[f"pi.score.{name}"] = state[f"pi.score.{name}"] + score
         return left
 
-    def _add(self, state: State, name: str, parameter: Tensor) -> None:
-        gradient = state[f"pi.gradient.{name}"] if self.gradient == "previous" else _gradient(parameter)
-        state[f"pi.path.{name}"].addcmul_(gradient, state[f"pi.before.{name}"] - parameter)
-
 
 @dataclass(frozen=True)
-class RiemannianWalk:
+class RiemannianWalk(Held):
     """Riemannian walk: Fisher information, and the loss lowered per distance in its metric.
 
-    Every few iterations score <- score + gradient * (before - now) / (F / 2 * (now - before) ** 2 + 1e-8), with F as in
-    `EWC`; at the end of a step the positive part, averaged with that of the step before. Importance is the sum of both,
-    each scaled. Source: Chaudhry et al., ECCV 2018, as in the code of MiB, PLOP and SATS.
+    Every few iterations score <- score + gradient * (before - now) / (F / 2 * (now - before) ** 2 + 1e-8), with F as
+    in `EWC`; at the end of a step the positive part, averaged with the score of the step before if there is one.
+    Importance is the sum of both, each scaled. Source: Chaudhry et al., ECCV 2018, as in the code of MiB, PLOP and
+    SATS.
 
     Attributes:
         weight: Factor of the penalty.
@@ -172,15 +180,13 @@ class RiemannianWalk:
         every: Iterations between two measurements.
     """
 
-    weight: float = 100.0
     momentum: float = 0.9
     every: int = 10
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
+    holds: ClassVar[str] = "rw.held."
 
     def __post_init__(self):
-        positive(self, "weight", self.weight)
+        super().__post_init__()
         _check_momentum(self.momentum)
         if self.every < 1:
             raise UsageError(f"RiemannianWalk needs every >= 1 iterations, got {self.every}.")
@@ -188,14 +194,14 @@ class RiemannianWalk:
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
         for name, parameter in learning(student):
-            fisher = _carried(before, f"rw.fisher.{name}", torch.ones_like(parameter))
-            earlier = _carried(before, f"rw.score.{name}", torch.zeros_like(parameter))
-            state[f"rw.fisher.{name}"] = fisher
-            state[f"rw.earlier.{name}"] = earlier
-            state[f"rw.held.{name}"] = scaled(fisher) + scaled(earlier)
+            state[f"rw.fisher.{name}"] = _carried(before, f"rw.fisher.{name}", torch.ones_like(parameter))
+            state[f"rw.held.{name}"] = scaled(state[f"rw.fisher.{name}"])
+            if f"rw.score.{name}" in before:
+                state[f"rw.earlier.{name}"] = _carried(before, f"rw.score.{name}", parameter)
+                state[f"rw.held.{name}"] += scaled(state[f"rw.earlier.{name}"])
             state[f"rw.walk.{name}"] = torch.zeros_like(parameter)
             state[f"rw.before.{name}"] = parameter.detach().clone()
-        return state | {"rw.averages": torch.tensor(any(key.startswith("rw.score.") for key in before))}
+        return state
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
@@ -208,20 +214,17 @@ class RiemannianWalk:
                 before.copy_(parameter)
             _update_fisher(fisher, parameter, self.momentum)
 
-    def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
-        return self.weight * drift(state, "rw.held.", student, teacher)
-
     def finish(self, state: State, student: nn.Module) -> State:
         left = _part(state, "rw.fisher.")
         for name, _ in learning(student):
-            score, earlier = state[f"rw.walk.{name}"].clamp(min=0), state[f"rw.earlier.{name}"]
-            left[f"rw.score.{name}"] = 0.5 * (score + earlier) if state["rw.averages"] else score
+            score, earlier = state[f"rw.walk.{name}"].clamp(min=0), state.get(f"rw.earlier.{name}")
+            left[f"rw.score.{name}"] = score if earlier is None else 0.5 * (score + earlier)
         return left
 
 
 @dataclass(frozen=True)
 class EveryImportance:
-    """All three, measured side by side: for a base step that several strategies are to share."""
+    """All three in their default settings, measured side by side: for a base step that several strategies share."""
 
     name: ClassVar[str] = "importance"
     place: ClassVar[str] = "importance"
@@ -252,14 +255,14 @@ def learning(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def drift(state: State, prefix: str, student: nn.Module, teacher: nn.Module) -> Tensor:
-    """Sum of importance * (parameter - teacher's) ** 2 over the parameters that the teacher has too."""
+    """Sum of importance * (parameter - teacher's) ** 2 over the parameters that the teacher has too; 0 for none."""
     old = dict(teacher.named_parameters())
     moved = [
         (state[prefix + name] * (parameter - old[name].detach()).square()).sum()
         for name, parameter in learning(student)
         if name in old and prefix + name in state
     ]
-    return torch.stack(moved).sum()
+    return torch.stack(moved).sum() if moved else torch.zeros((), requires_grad=True)
 
 
 def scaled(values: Tensor) -> Tensor:

@@ -260,5 +260,11 @@ def with_part(learning: Strategy, text: str) -> Strategy:
 
 
 def base_of(learning: Strategy) -> Strategy:
-    """What a strategy's base step is learnt with; it measures every importance, for those who come to need them."""
-    return replace(learning.base(), importance=EveryImportance())
+    """What a strategy's base step is learnt with.
+
+    It measures every importance, for those who come to need them; one that measures with settings of its own, its
+    weight aside, has a base step of its own.
+    """
+    own = learning.importance
+    usual = own is None or any(own == replace(each, weight=own.weight) for each in EveryImportance().each)
+    return replace(learning.base(), importance=EveryImportance() if usual else replace(own, weight=0.0))
