@@ -30,7 +30,7 @@ class Row:
         world: Name of the world, e.g. "plain" or "shifted".
         seed: Of everything random.
         old, new, all, base, kept, forgetting, average: See `satkit.metrics.summary`.
-        seconds: What the steps after the base step took, or all of it for joint training.
+        seconds: What the process that finished the run spent on it; less than all of it after an interruption.
         config: Hash of the run's config.json without the machine.
     """
 

@@ -4,6 +4,7 @@ The report is made of these; a notebook keeps what it shows. The words stand her
 lesson stay short and the report reads in one voice.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,7 +112,14 @@ CAPTIONS = {
 }
 
 
-def keep(figure, folder: Path, kind: str, tag: str = "", **words: object) -> Path:
+def in_groups(things: Iterable, most: int) -> list[list]:
+    """Things in groups of at most `most`, as even as can be: so many fit into one figure."""
+    things = list(things)
+    count = max(1, -(-len(things) // most))
+    return [things[len(things) * place // count : len(things) * (place + 1) // count] for place in range(count)]
+
+
+def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, **words: object) -> Path:
     """Save a figure of a kind that has a caption; returns the picture's path.
 
     Args:
@@ -119,11 +127,13 @@ def keep(figure, folder: Path, kind: str, tag: str = "", **words: object) -> Pat
         folder: Where the study's figures are.
         kind: One of `CAPTIONS`.
         tag: Tells several figures of one kind apart.
+        part: Number of the figure where one had to become several, from 0.
         **words: What the caption leaves open.
     """
     caption = choose("figure", kind, CAPTIONS)
     name = f"{caption.order}-{tag}" if tag else f"{caption.order}-{kind.replace(' ', '-')}"
-    filled = {part: getattr(caption, part).format(**words) for part in ("title", "see", "alt")}
+    name += f"-{part}" if part else ""
+    filled = {each: getattr(caption, each).format(**words) for each in ("title", "see", "alt")}
     return keep_figure(getattr(figure, "figure", None) or figure, folder, name, **filled)
 
 
@@ -141,7 +151,7 @@ def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: s
 def kept_figures(folder: Path) -> list[tuple[KeptFigure, Path]]:
     """All figures of a folder with their pictures, in the order of their names."""
     found = []
-    for path in sorted(Path(folder).glob("*.json")):
+    for path in sorted(Path(folder).glob("*.json"), key=lambda path: path.stem):
         picture = path.with_suffix(".png")
         if picture.exists():
             found.append((KeptFigure(**read_json(path)), picture))

@@ -68,9 +68,11 @@ def lead(result: dict) -> str:
     learnt = f"A segmentation model first learnt {len(base)} classes ({classes[base[0]]} to {classes[base[-1]]})"
     if not added:
         return learnt + "."
+    bases = {scores["base"] for scores in result["strategies"].values() if len(scores["steps"]) > 1}
+    began = "the same base model" if len(bases) < 2 else "the same base model, or from one of its own kind"
     return (
         f"{learnt}, and then {len(added)} more ({classes[added[0]]} to {classes[added[-1]]}), from images in which "
-        "only the new ones are annotated. Each strategy below started from the same base model."
+        f"only the new ones are annotated. Each strategy below started from {began}."
     )
 
 
@@ -84,6 +86,9 @@ def findings(result: dict) -> list[str]:
             said.append(
                 f"{name}: {percent(scores['old'])} on the base classes, {percent(scores['new'])} on the others."
             )
+            continue
+        if scores["kept"] is None:
+            said.append(f"{name}: its base model had learnt nothing that could be kept.")
             continue
         said.append(
             f"{name} kept {percent(scores['kept'])} of what the base classes' mean IoU had been, and reached "
@@ -109,8 +114,11 @@ def score_table(result: dict) -> str:
         + "</tr>"
         for name, scores in result["strategies"].items()
     )
-    base_scores = [scores["base"] for scores in result["strategies"].values() if len(scores["steps"]) > 1]
-    began = f" After the base step the old classes had {percent(base_scores[0])}." if base_scores else ""
+    stepwise = {name: scores["base"] for name, scores in result["strategies"].items() if len(scores["steps"]) > 1}
+    began = f" After the base step the old classes had {percent(next(iter(stepwise.values())))}." if stepwise else ""
+    if len(set(stepwise.values())) > 1:
+        each = ", ".join(f"{percent(score)} ({html.escape(name)})" for name, score in stepwise.items())
+        began = f" After their base steps the old classes had {each}."
     return (
         f'<table><thead><tr><th scope="col">strategy</th>{heads}</tr></thead><tbody>{rows}</tbody>'
         f"<caption>Mean IoU in %. Old: classes of the base step, background (0) included; new: classes learnt later; "

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from satkit.choices import UsageError
-from satkit.figures import CAPTIONS, KeptFigure, keep, keep_figure, kept_figures
+from satkit.figures import CAPTIONS, KeptFigure, in_groups, keep, keep_figure, kept_figures
 
 WORDS = {"title": "Losses <of> a step", "see": "They fall: “steeply”.", "alt": "Loss, 3.1 to 0.2."}
 
@@ -82,3 +82,20 @@ def test_captions_have_an_order_of_their_own():
 def test_an_unknown_kind_of_figure_names_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="Unknown figure 'flim'. Did you mean 'film'"):
         keep(None, tmp_path, "flim")
+
+
+def test_figures_that_became_several_are_kept_in_their_order(tmp_path):
+    figure = plt.figure()
+    for part in (2, 0, 1):
+        keep(figure, tmp_path, "strip", part=part, strategies=str(part))
+    assert [kept.name for kept, _ in kept_figures(tmp_path)] == ["11-strip", "11-strip-1", "11-strip-2"]
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "sizes"), [(0, 3, [0]), (1, 3, [1]), (3, 3, [3]), (4, 3, [2, 2]), (20, 6, [5, 5, 5, 5])]
+)
+def test_groups_are_even_hold_everything_in_order_and_are_not_too_large(count, most, sizes):
+    groups = in_groups(range(count), most)
+    assert [thing for group in groups for thing in group] == list(range(count))
+    assert [len(group) for group in groups] == sizes

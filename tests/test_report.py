@@ -241,3 +241,24 @@ def test_a_study_that_is_not_finished_has_no_report(tmp_path):
     with pytest.raises(UsageError, match="holds no finished study: result.json is missing. Run satkit study first"):
         report.write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_strategies_with_base_steps_of_their_own_are_said_to_have_them():
+    assert "started from the same base model." in report.lead(RESULT)
+    own = {**RESULT, "strategies": {**RESULT["strategies"], "SSUL": scores(old=0.5, new=0.1, all=0.4, base=0.5)}}
+    assert "from the same base model, or from one of its own kind." in report.lead(own)
+    for name in ("forgetting", "kept", "average"):
+        own["strategies"]["SSUL"][name] = 0.1
+    assert "After their base steps the old classes had" in report.score_table(own)
+    assert "50.0 % (SSUL)" in report.score_table(own)
+
+
+def test_a_base_model_that_had_learnt_nothing_is_said_to_have_nothing_to_keep():
+    nothing = scores(old=0.05, new=0.0, all=0.04, forgetting=0.0, kept=None, average=0.04)
+    said = report.findings({**RESULT, "strategies": {"EWC": nothing}})
+    assert said == ["EWC: its base model had learnt nothing that could be kept."]
+
+
+def test_the_command_of_a_shifted_study_says_so():
+    assert "--shift 0.5" in report.command({**RESULT["settings"], "shift": 0.5})
+    assert "--shift" not in report.command({**RESULT["settings"], "shift": 0.0})

@@ -20,6 +20,7 @@ from satkit.experiment import Settings
 from satkit.files import read_json, write_json
 from satkit.presets import PRESETS, Preset
 from satkit.runs import Run
+from satkit.strategies import STRATEGIES
 from satkit.study import (
     Job,
     StudyProgress,
@@ -76,6 +77,24 @@ class TestThePlan:
         for job in jobs:
             assert job.values["study"] == str(tmp_path / "s")
             assert (job.values["preset"], job.values["seed"], job.values["order"]) == ("tiny", 0, [])
+
+    def test_base_steps_come_first_one_of_each_kind(self, tmp_path):
+        jobs = jobs_of(tmp_path / "s", "ssul", "sats", "ssul+memory=10", "mib+attention")
+        bases = [job for job in jobs if job.notebook == "06_train_base_step"]
+        assert jobs[:2] == bases
+        assert [job.label for job in bases] == ["base step of SSUL", "base step"]
+        assert [job.values.get("base_of") for job in bases] == ["ssul", None]
+        assert {path.parent.name for path in (tmp_path / "s").glob("base*/config.json")} == {
+            job.output.removeprefix("06_") for job in bases
+        }
+
+    def test_many_strategies_give_notebooks_with_names_of_their_own(self, tmp_path):
+        many = [*STRATEGIES]
+        jobs = jobs_of(tmp_path / "s", *many)
+        assert len({job.output for job in jobs}) == len(jobs)
+        assert all(len(job.output) < 80 for job in jobs)
+        fewer = jobs_of(tmp_path / "t", *many[:-1])
+        assert jobs[-1].output != fewer[-1].output
 
     def test_joint_training_is_one_job_without_teacher(self, tmp_path):
         jobs = jobs_of(tmp_path / "s", "joint", "sats")

@@ -202,10 +202,13 @@ class Strategy:
 
     def __str__(self) -> str:
         """The sentence: the name, and every part that is not the default, terms by plus signs."""
-        others = (self.targets, self.classifier, self.head, self.freezing, self.importance, self.memory, self.fusion)
-        plain = (None, Labels(), DefaultInit(), Head())
-        parts = [" + ".join(map(_short, self.terms)), *[_short(part) for part in others if part not in plain]]
+        parts = [" + ".join(map(_short, self.terms)), *map(_short, self.others())]
         return f"{self.name} = " + "; ".join([*parts, *(["all classes at once"] if self.joint else [])])
+
+    def others(self) -> list:
+        """Every part beside the loss terms that is not the default."""
+        parts = (self.targets, self.classifier, self.head, self.freezing, self.importance, self.memory, self.fusion)
+        return [part for part in parts if part not in (None, Labels(), DefaultInit(), Head())]
 
     @property
     def needs_teacher(self) -> bool:
