@@ -14,6 +14,7 @@ from satkit.choices import UsageError
 from satkit.interrupts import Terminated
 from satkit.notebooks import NotebookFailed
 from satkit.runs import RunBusy
+from satkit.strategies import PARTS, STRATEGIES, strategy
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,7 @@ def one_sentence(error):
 UNKNOWN = [
     ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, camvid."),
     ("study --strategies fine-tunin", "Unknown strategy 'fine-tunin'. Did you mean 'fine-tuning'? Choose one of: "),
+    ("study --strategies sats+memery", "Unknown part of a strategy 'memery'. Did you mean 'memory'? Choose one of: "),
     ("study --strategies sats,stas", "Unknown strategy 'stas'. Did you mean 'sats'? Choose one of: fine-tuning, "),
     (
         "study --preset smok",
@@ -85,6 +87,20 @@ WRONG = [
     ("study --strategies ,", "A study needs at least one strategy, for example: fine-tuning, sats."),
     ("study --strategies sats,sats", "Each strategy once, please: 'sats' is named twice."),
     ("study --preset smoke --out a$b", "must begin with a letter or digit and hold only letters, digits and"),
+    (
+        "study --strategies sats+pseudo",
+        "Strategy 'SATS' already has EntropyPseudoLabels, and EntropyPseudoLabels would",
+    ),
+    ("study --strategies ssul+attention", "'attention' acts on the backbone, which is frozen, so it would do nothing"),
+    ("study --strategies mib+attention=-1", "AttentionTransfer needs weight >= 0, got -1."),
+    (
+        "study --preset smoke --strategies sats+memory=5000",
+        "must fit into the data: 5000 images are asked for, but the",
+    ),
+    ("study --strategies nowhere.py:MINE", "nowhere.py. Give the path of a Python file that declares a strategy."),
+    ("study --shift 2", "The shift must be between 0 (none) and 1, got 2.0."),
+    ("study --shift much", "--shift takes a number, got 'much'."),
+    ("strategies sat", "Unknown strategy 'sat'. Did you mean 'sats'?"),
     ("run 07 -p seed", "A parameter is given as name=value, got 'seed'."),
     ("run 07 -p seed=x", "Parameter 'seed' must be of type int, got 'x'"),
     ("run 07 --timeout soon", "--timeout takes a whole number, got 'soon'."),
@@ -149,6 +165,15 @@ def test_notebooks_and_their_parameters_are_listed(satkit_says):
     assert (code, error) == (0, "")
     assert "preset: str = 'quick'  # smoke, quick, full or published\n" in out
     assert "seed: int = 0  # " in out
+
+
+def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
+    code, out, _ = satkit_says("strategies")
+    assert code == 0
+    assert {line.split()[0] for line in out.splitlines()[: len(STRATEGIES)]} == set(STRATEGIES)
+    assert all(part in out.splitlines()[-1] for part in PARTS)
+    code, out, _ = satkit_says("strategies", "mib+attention=5")
+    assert (code, out.strip()) == (0, str(strategy("mib+attention=5")))
 
 
 def test_an_empty_folder_of_runs_says_how_to_start(satkit_says, tmp_path, runs):

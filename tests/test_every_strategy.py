@@ -10,6 +10,7 @@ import torch
 from satkit.choices import UsageError
 from satkit.experiment import Experiment, Settings, base_folder, open_base, open_study, ready
 from satkit.files import read_json
+from satkit.models import BackboneError
 from satkit.presets import PRESETS, Preset
 from satkit.strategies import STRATEGIES, strategy
 from satkit.training import Schedule
@@ -145,3 +146,13 @@ def test_the_background_of_ssul_learns_slowly_and_its_old_classes_not_at_all(stu
     }
     change = {key: float((other[key] - one[key]).abs().max()) for key in moved if key.endswith("3.weight")}
     assert change["classifier.steps.0.3.weight"] < 1e-3 * change["classifier.reserved.3.weight"]
+
+
+def test_features_stand_in_for_attention_where_a_backbone_has_none(tmp_path):
+    settings = replace(SETTINGS, backbone="resnet10t")
+    with pytest.raises(BackboneError, match="no self-attention .* the strategy sats-features needs no attention"):
+        Experiment(settings, "sats").check()
+    experiment, run = ready(tmp_path / "study", settings, "sats-features", 2)
+    assert run.history(1)[-1]["region features"] > 0
+    before, after = (run.load_model(step).state_dict() for step in (0, 1))
+    assert any(not torch.equal(value, after[key]) for key, value in before.items() if key.startswith("backbone"))

@@ -144,14 +144,15 @@ def attention_blocks(backbone: nn.Module) -> dict[str, nn.Module]:
     if "Swin" in kind:
         raise BackboneError(
             f"{kind} attends within windows: its regions cannot look at the whole image, so there is no relation "
-            "between regions to transfer. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+            "between regions to transfer. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT, or the strategy "
+            "sats-features, which needs no attention."
         )
     blocks = getattr(backbone, "blocks", None)
     usable = blocks is not None and hasattr(backbone, "patch_embed")
     if not usable or not all(hasattr(block, "attn") for block in blocks):
         raise BackboneError(
             f"{kind} has no self-attention that satkit can tap. Attention transfer and attention pictures need a "
-            "MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+            "MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT; the strategy sats-features needs no attention."
         )
     return {f"block {i + 1}": blocks[i].attn for i in spread(len(blocks))}
 
