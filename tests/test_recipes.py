@@ -167,6 +167,7 @@ def test_most_strategies_share_one_base_step_and_the_others_say_which_do_not():
 
 
 def test_an_importance_that_measures_otherwise_has_a_base_step_of_its_own():
+    assert base_of(BASE) == BASE
     usual, other = strategy("ewc+memory"), replace(strategy("ewc"), importance=EWC(100, momentum=0.5))
     assert base_of(usual) == base_of(replace(strategy("ewc"), importance=EWC(500))) == BASE
     assert base_of(other).importance == EWC(0.0, momentum=0.5)

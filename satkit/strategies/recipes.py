@@ -266,5 +266,7 @@ def base_of(learning: Strategy) -> Strategy:
     weight aside, has a base step of its own.
     """
     own = learning.importance
-    usual = own is None or any(own == replace(each, weight=own.weight) for each in EveryImportance().each)
+    usual = own in (None, EveryImportance()) or own in [
+        replace(each, weight=own.weight) for each in EveryImportance().each
+    ]
     return replace(learning.base(), importance=EveryImportance() if usual else replace(own, weight=0.0))
