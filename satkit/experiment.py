@@ -3,9 +3,6 @@
 An `Experiment` is what the notebooks, the study and the command line share. It turns plain settings, the parameters of
 a notebook, into objects, and carries out one step at a time: `begin`, `train`, `evaluate`, `save`, or all of them with
 `learn`. A step that is finished is loaded; one that was interrupted goes on where it stopped.
-
-A study is a folder of runs that share their base step: `base`, and one run per strategy. Strategies whose base step
-is another one, because they learn or read their classifier differently, share a base of their own.
 """
 
 import os
@@ -41,12 +38,10 @@ from satkit.interrupts import remembered
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.presets import Preset, preset
 from satkit.recorder import Recorder
-from satkit.runs import Run, differences, run_folder
+from satkit.runs import Run
 from satkit.scenario import Scenario, Step, scenario
 from satkit.seeding import best_device, derive, seed_everything
 from satkit.strategies import Strategy
-from satkit.strategies.recipes import BASE, base_of
-from satkit.strategies.strategy import digest
 from satkit.training import Iteration, begin_step, fit_targets, train_step
 
 CONVENTIONS = {
@@ -342,81 +337,6 @@ class Experiment:
             "machine": machine(self.device),
             **metrics.summary(run.confusions(), self.scenario, CONVENTIONS["background_in_old"]),
         }
-
-
-def base_folder(learning: Strategy) -> str:
-    """Name of the base run that a strategy starts from: "base", or one of its own kind."""
-    base = base_of(learning)
-    return "base" if base == BASE else f"base-{digest(base)}"
-
-
-def open_base(folder: Path, settings: Settings, learning: Strategy) -> tuple[Experiment, Run]:
-    """The experiment and run of the base step that a strategy starts from; no base step is shifted."""
-    base = Experiment(replace(settings, shift=0.0), base_of(learning))
-    return base, base.open(folder / base_folder(learning))
-
-
-def open_study(name: str | Path, settings: Settings, learning: str | Strategy = "") -> tuple[Experiment, Run]:
-    """The experiment and run of a strategy in a study, its base step taken over from the study's base run.
-
-    Args:
-        name: Name or folder of the study.
-        settings: The same for every run of the study.
-        learning: The strategy; empty for the base step itself.
-    """
-    folder = run_folder(name)
-    if not learning:
-        return open_base(folder, settings, BASE)
-    experiment = Experiment(settings, learning)
-    called = slug(experiment.strategy.name)
-    if called in ("", "figures", "notebooks") or called.split("-")[0] == "base":
-        raise UsageError(f"A strategy needs a name that no folder of a study has, got {experiment.strategy.name!r}.")
-    run = experiment.open(folder / called)
-    if not experiment.strategy.joint and not run.is_done(0):
-        take_base(run, Run.open(folder / base_folder(experiment.strategy)), experiment.strategy)
-    return experiment, run
-
-
-def take_base(run: Run, base: Run, learning: Strategy) -> None:
-    """Let a run begin with the finished base step of another.
-
-    Raises:
-        UsageError: If the base step was learnt in another way than the run says.
-    """
-    changed = differences(base.config, run.config)
-    changed = [entry for entry in changed if entry[0] != "shift" and not entry[0].startswith("strategy.")]
-    if changed:
-        key, there, asked = changed[0]
-        raise UsageError(
-            f"The base step in {base.folder} has another configuration ({key}: {there!r} there, {asked!r} asked "
-            "for). Choose another name for the study."
-        )
-    with run.writing():
-        run.adopt_base(base, base.load_fitted(0) if learning.importance else {})
-
-
-def ready(name: str | Path, settings: Settings, learning: str | Strategy, step: int, report=None) -> tuple:
-    """The experiment and run of a strategy with everything finished that must come before a step.
-
-    What is missing, the base step first, is trained now.
-
-    Args:
-        name: Name or folder of the study.
-        step: The step that the caller wants to begin; pass one more than the last to have all finished.
-        report: Makes a callable for the loop's reports, from the number of iterations and a label.
-    """
-    report = report or (lambda total, label: lambda iteration: None)
-    chosen = find_strategy(learning)
-    if not chosen.joint:
-        base, run = open_base(run_folder(name), settings, chosen)
-        if not run.is_done(0):
-            base.learn(run, 0, report(base.schedule(base.steps[0]).iterations, "base step"))
-    experiment, run = open_study(name, settings, learning)
-    for earlier in range(min(step, len(experiment.steps))):
-        if not run.is_done(earlier) or (earlier == len(experiment.steps) - 1 and run.result() is None):
-            total = experiment.schedule(experiment.steps[earlier]).iterations
-            experiment.learn(run, earlier, report(total, f"{experiment.strategy.name}, step {earlier}"))
-    return experiment, run
 
 
 def following(progress) -> Callable[[Iteration], None]:

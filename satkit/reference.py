@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from satkit.bases import base_folder, open_base, take_base
 from satkit.comparison import SCORES, Row, difference, read_rows, score, write_rows
 from satkit.custom import find_strategy
-from satkit.experiment import CONVENTIONS, Experiment, Settings, base_folder, machine, open_base, slug, take_base
+from satkit.experiment import CONVENTIONS, Experiment, Settings, machine, slug
 from satkit.files import read_json, try_lock, write_json
 from satkit.progress import format_seconds
 from satkit.runs import RECORDED_ONLY, Run, run_folder

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from satkit.bases import base_folder, open_base
 from satkit.choices import UsageError
-from satkit.experiment import Experiment, Settings, base_folder, open_base, slug
+from satkit.experiment import Experiment, Settings, slug
 from satkit.files import read_json, write_json
 from satkit.models import BackboneError
 from satkit.notebooks import run_notebook

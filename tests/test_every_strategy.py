@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from satkit.bases import base_folder, open_base, open_study, ready
 from satkit.choices import UsageError
-from satkit.experiment import Experiment, Settings, base_folder, open_base, open_study, ready
+from satkit.experiment import Experiment, Settings
 from satkit.files import read_json
 from satkit.models import BackboneError
 from satkit.presets import PRESETS, Preset

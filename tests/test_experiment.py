@@ -11,8 +11,9 @@ import torch
 
 from satkit import experiment as experiments
 from satkit import recorder
+from satkit.bases import open_study, ready
 from satkit.choices import UsageError
-from satkit.experiment import Experiment, Settings, open_study, ready, slug
+from satkit.experiment import Experiment, Settings, slug
 from satkit.interrupts import Terminated
 from satkit.models import BackboneError
 from satkit.presets import PRESETS, Preset

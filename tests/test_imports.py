@@ -17,7 +17,7 @@ LAYERS = (
     ("training", "presets"),
     ("runs",),
     ("recorder",),
-    ("experiment",),
+    ("experiment", "bases"),
     ("plots", "figures"),
     ("widgets",),
     ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "cli", "__main__"),

@@ -1,4 +1,6 @@
+import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -331,3 +333,106 @@ def test_exemplars_look_as_they_did_in_their_own_step():
     plain, shifted = many(40, 0.5).batch(2)[0], many(40, 0.5, shift=Shift(1.0, 1)).batch(2)[0]
     changed = (plain != shifted).flatten(1).any(dim=1)
     assert changed.tolist() == [number >= 100 for number in ids(plain)]
+
+
+def pixels_of(images):
+    """What was normalised for the network, as it was: uint8 (batch, height, width, 3)."""
+    shares = images.permute(0, 2, 3, 1).double() * torch.tensor(STD) + torch.tensor(MEAN)
+    return (255 * shares).round().byte().numpy()
+
+
+def test_batches_without_a_memory_are_those_of_the_time_before_there_was_one():
+    values = (np.arange(10 * 8 * 8 * 3) * 7919 % 251).reshape(10, 8, 8, 3).astype(np.uint8)
+    labels = (values[..., 0] % 5).astype(np.uint8)
+    table = np.array([0, 0, 1, 0, 2, *[0] * 250, IGNORE], dtype=np.uint8)
+    images = StepImages(np.arange(1, 10), table, Split(values, labels, presence(labels, 4), tuple("abcdefghij")))
+    stream = BatchStream(images, 4, SimpleAugment(8), seed=4, step_index=2)
+    found = hashlib.sha256()
+    for number in range(6):
+        shown, annotated = stream.batch(number)
+        found.update(pixels_of(shown).tobytes() + annotated.numpy().tobytes())
+    assert found.hexdigest()[:16] == "1fac9b39ce1747ea"  # of the six batches as commit 03b3bf7 made them
+
+
+def test_what_the_memory_does_not_replace_stays_as_it_was():
+    mixed, plain = many(40, 0.5), many(40, 0.5)
+    plain.exemplars = None
+    mixed.augment = plain.augment = SimpleAugment(6, scale=(0.5, 2.0))
+    for iteration in range(5):
+        same = np.setdiff1d(np.arange(8), [place for place, *_ in mixed.remembered(iteration)])
+        assert len(same) == 4
+        for one, other in zip(mixed.batch(iteration), plain.batch(iteration), strict=True):
+            assert torch.equal(one[same], other[same])
+
+
+def test_exemplars_take_every_place_of_a_batch_equally_often():
+    places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).remembered(iteration))
+    assert set(places) == set(range(8))
+    assert max(abs(count - 100) for count in places.values()) < 30
+
+
+def test_seed_step_and_iteration_each_change_what_is_remembered():
+    def drawn(seed, step, iteration):
+        stream = many(40, 0.5, seed=seed)
+        stream.step_index = step
+        return [(place, int(image[0, 0, 0])) for place, image, _ in stream.remembered(iteration)]
+
+    keys = [(0, 2, 0), (1, 2, 0), (0, 3, 0), (0, 2, 1)]
+    assert len({tuple(drawn(*key)) for key in keys}) == 4
+    assert drawn(1, 2, 3) == drawn(1, 2, 3)
+
+
+def test_an_exemplar_is_augmented_anew_every_time():
+    stream = many(40, 0.5, memory=(100,))
+    stream.augment = SimpleAugment(16, scale=(0.5, 4.0))
+    crops = [image for iteration in range(5) for _, image, _ in stream.remembered(iteration)]
+    assert all(crop.shape == (16, 16, 3) for crop in crops)
+    assert len({crop.tobytes() for crop in crops}) > 10, "of 20"
+
+
+def test_sequential_labels_of_exemplars_and_their_presence_agree(data):
+    built = scenario(NAMES, "2-1", "sequential", order=[4, 1, 3, 2])
+    last, entries = built.steps[1], np.array([[3, 0], [3, 1], [0, 0], [2, 1], [6, 0], [4, 0]])
+    for labels in ("step", "complete"):
+        found = exemplar_presence(data.train, built, entries, labels, last)
+        sources = exemplars(data, built, entries, labels, last, 0.5).sources
+        for (image, step), row in zip(entries.tolist(), found, strict=True):
+            shown = sources[step].table[data.train.labels[image]]
+            assert [index in shown for index in range(1, last.num_outputs)] == row[1:].tolist()
+
+
+def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
+    values = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    split = Split(values, split_of([[0, 1]] * 6, 8).labels, None, tuple("abcdef"))
+    shift = Shift(0.7, 2, seed=3)
+    images = StepImages(np.array([1, 2, 3, 5]), np.arange(256, dtype=np.uint8), split, shift)
+    np.testing.assert_array_equal(images.image(3), shift(values[5]))
+    np.testing.assert_array_equal(images.shown(0), shift(values[0]))
+    stream, plain = (BatchStream(each, 4, SimpleAugment(8), 0, 2) for each in (images, replace(images, shift=None)))
+    stream.augment = plain.augment = lambda image, labels, random: (image, labels)
+    shown, labels = stream.batch(0)
+    for (_, index), image in zip(stream.samples(0), pixels_of(shown), strict=True):
+        np.testing.assert_array_equal(image, shift(values[index]))
+    assert torch.equal(labels, plain.batch(0)[1])
+    ((evaluated, _, positions),) = evaluation_batches(images, 9)
+    for image, position in zip(pixels_of(evaluated), positions, strict=True):
+        np.testing.assert_array_equal(image, images.image(position))
+
+
+def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(data):
+    built = scenario(NAMES, "2-1")
+    shifts = [training_images(data, built, step, 0.5, seed=7).shift for step in built.steps]
+    assert shifts == [None, Shift(0.5, 1, 7), Shift(0.5, 2, 7)]
+    assert training_images(data, built, built.steps[1]).shift is None
+    assert all(loading.test_images(data, built, step).shift is None for step in built.steps)
+
+
+def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
+    built = scenario(NAMES, "2-1")
+    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, shift=0.5, seed=7)
+    assert {step: source.shift for step, source in kept.sources.items()} == {0: None, 1: Shift(0.5, 1, 7)}
+
+
+def test_a_batch_of_one_has_no_place_for_exemplars():
+    with pytest.raises(UsageError, match="A batch of 1 image has no place for exemplars"):
+        many(40, 0.5, batch_size=1)

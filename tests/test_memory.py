@@ -67,6 +67,36 @@ def test_images_without_a_class_come_last():
     assert len(ExemplarMemory(6).choose(NOTHING, entries(10), present, seed=0)) == 6
 
 
+def test_what_an_image_shows_is_found_whatever_the_order_it_comes_in():
+    kept, found = entries(3, step=1, first=50), entries(5)[::-1]  # sorted, all of these change places
+    present = np.zeros((8, 3), dtype=bool)
+    present[[1, 4, 6], 1] = True
+    chosen = ExemplarMemory(3).choose(kept, found, present, seed=0)
+    assert chosen.tolist() == [[1, 0], [3, 0], [51, 1]]
+
+
+def test_background_is_no_class_to_sample_for():
+    present = np.zeros((40, 3), dtype=bool)
+    present[:, 0], present[5:9, 1] = True, True
+    for seed in range(5):
+        assert ExemplarMemory(4).choose(NOTHING, entries(40), present, seed)[:, 0].tolist() == [5, 6, 7, 8]
+
+
+def test_no_class_is_always_served_first():
+    present = np.eye(3, dtype=bool)[[1] * 5 + [2] * 5]
+    first = [ExemplarMemory(1).choose(NOTHING, entries(10), present, seed)[0, 0] < 5 for seed in range(40)]
+    assert 10 < sum(first) < 30
+
+
+def test_classes_never_differ_by_more_than_one_turn_while_all_have_images():
+    present = np.eye(5, dtype=bool)[[1] * 70 + [2] * 12 + [3] * 9 + [4] * 9]
+    for size in range(1, 37):
+        chosen = ExemplarMemory(size).choose(NOTHING, entries(100), present, seed=size)
+        counts = present[chosen[:, 0], 1:].sum(axis=0)
+        assert counts.sum() == size
+        assert counts.max() - counts.min() <= 1
+
+
 def test_the_same_image_may_be_kept_under_the_labels_of_two_steps():
     kept, found = np.array([[7, 0]]), np.array([[7, 1], [8, 1]])
     chosen = ExemplarMemory(3).choose(kept, found, shows(3), seed=0)
@@ -94,3 +124,12 @@ def test_a_memory_larger_than_the_data_is_refused():
 def test_settings_that_mean_nothing_are_refused(settings, message):
     with pytest.raises(UsageError, match=message):
         ExemplarMemory(**settings)
+
+
+def test_images_of_several_classes_are_as_likely_as_if_every_class_drew_by_itself():
+    """Of six images of two classes, two show both; by the sampler's rule, worked out draw by draw."""
+    present = np.array([[0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], [0, 1, 1], [0, 1, 1]], dtype=bool)
+    drawn = [ExemplarMemory(2).choose(NOTHING, entries(6), present, seed)[:, 0] for seed in range(2000)]
+    both = np.mean([np.isin(chosen, (4, 5)).sum() for chosen in drawn])
+    # First class: 2 of its 4 show both. Second class: 2 of 4, or, if one of these is taken, 1 of 3.
+    assert both == pytest.approx(0.5 + 0.5 * 0.5 + 0.5 / 3, abs=0.05)

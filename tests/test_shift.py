@@ -7,7 +7,7 @@ from satkit.choices import UsageError
 from satkit.data import load_data
 from satkit.data.loading import test_images as images_of_test  # not collected as a test
 from satkit.data.loading import training_images
-from satkit.data.shift import Shift, waves
+from satkit.data.shift import AMPLITUDE, CONTRAST, Shift, waves
 from satkit.scenario import scenario
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -29,6 +29,19 @@ def test_more_shift_changes_more():
     changes = [np.abs(Shift(amount, 1)(IMAGE).astype(int) - IMAGE).mean() for amount in (0.1, 0.3, 0.6, 1.0)]
     assert changes == sorted(changes)
     assert changes[-1] > 3 * changes[0] > 0
+
+
+def test_a_shift_is_the_formula_pixel_by_pixel_rounded_and_kept_within_a_byte():
+    light, shifted = waves(3, 2, 20, 30), Shift(0.8, 2, 3)(IMAGE)
+    beyond = 0
+    for row in range(20):
+        for column in range(30):
+            for colour in range(3):
+                grey = (1 - 0.8 * CONTRAST) * (float(IMAGE[row, column, colour]) - 127.5) + 127.5
+                value = round(grey + 255 * 0.8 * AMPLITUDE * light[row, column, colour])
+                beyond += not 0 <= value <= 255
+                assert shifted[row, column, colour] == min(max(value, 0), 255)
+    assert beyond > 0, "some values have to be cut off for this to show anything"
 
 
 def test_contrast_is_lost_about_mid_grey_beside_the_waves():

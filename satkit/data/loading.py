@@ -214,7 +214,7 @@ class BatchStream:
         exemplars: Images that take the place of a part of every batch.
 
     Raises:
-        UsageError: For a batch size below 1.
+        UsageError: For a batch size below 1, or below 2 with exemplars.
     """
 
     def __init__(
@@ -228,6 +228,8 @@ class BatchStream:
     ):
         if batch_size < 1:
             raise UsageError(f"The batch size must be at least 1, got {batch_size}.")
+        if exemplars is not None and batch_size < 2:
+            raise UsageError("A batch of 1 image has no place for exemplars. Take a batch size of at least 2.")
         self.images = images
         self.batch_size = batch_size
         self.augment = augment

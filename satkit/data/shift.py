@@ -54,4 +54,6 @@ def waves(seed: int, step: int, height: int, width: int) -> np.ndarray:
     cycles = CYCLES[0] + (CYCLES[1] - CYCLES[0]) * random.random(3)
     angle, phase = 2 * math.pi * random.random((2, 3))
     position = down * np.sin(angle) + along.transpose(1, 0, 2) * np.cos(angle)
-    return np.sin(2 * math.pi * cycles * position + phase)
+    light = np.sin(2 * math.pi * cycles * position + phase)
+    light.setflags(write=False)  # it is shared
+    return light

@@ -37,7 +37,7 @@ class ExemplarMemory:
     place: ClassVar[str] = "memory"
 
     def __post_init__(self):
-        if self.size != int(self.size) or self.size < 1:
+        if not isinstance(self.size, int) or self.size < 1:
             raise UsageError(f"A memory must hold a whole number of images, 1 or more, got {self.size}.")
         if self.sampling not in SAMPLINGS:
             raise unknown("sampling of the memory", self.sampling, SAMPLINGS)
@@ -72,8 +72,9 @@ class ExemplarMemory:
 
 
 def _in_turn(order: np.ndarray, present: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Entries so that each class in turn takes its next unused one; entries that show no class come last."""
-    waiting = [list(order[present[order, column]][::-1]) for column in random.permutation(present.shape[1])]
+    """Entries so that each class in turn takes a random unused one; entries that show no class come last."""
+    columns = random.permutation(present.T)
+    waiting = [list(random.permutation(np.flatnonzero(column))) for column in columns]  # an order of its own for each
     taken: dict[int, None] = {}
     while any(waiting):
         for queue in waiting:

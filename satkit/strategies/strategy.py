@@ -16,11 +16,9 @@ Strategies are combined by adding parts: `MIB + AttentionTransfer(20, regions="t
 """
 
 import hashlib
-import inspect
 import json
-import linecache
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Protocol
 
 from torch import Tensor
@@ -28,6 +26,8 @@ from torch import Tensor
 from satkit.choices import UsageError
 from satkit.models import Head, IncrementalClassifier, SegmenterOutput
 from satkit.scenario import Step
+from satkit.strategies.contradictions import contradicts
+from satkit.strategies.describing import called, plain, short
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Strategy:
             UsageError: For a second pseudo-label policy, memory, importance, freezing or fusion, or anything else.
         """
         place = _place(part)
-        name = f"{self.name} + {_called(part)}"
+        name = f"{self.name} + {called(part)}"
         if place == "terms":
             kept = [term for term in self.terms if term.name != part.name]
             return replace(self, name=name, terms=(*kept, part))
@@ -202,7 +202,7 @@ class Strategy:
 
     def __str__(self) -> str:
         """The sentence: the name, and every part that is not the default, terms by plus signs."""
-        parts = [" + ".join(map(_short, self.terms)), *map(_short, self.others())]
+        parts = [" + ".join(map(short, self.terms)), *map(short, self.others())]
         return f"{self.name} = " + "; ".join([*parts, *(["all classes at once"] if self.joint else [])])
 
     def others(self) -> list:
@@ -235,35 +235,7 @@ class Strategy:
 
     def describe(self) -> dict:
         """The whole strategy as plain values, for config.json."""
-        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-
-
-def contradicts(strategy: Strategy) -> str:
-    """Which parts of a strategy contradict each other, as a sentence; "" if none do."""
-    head, targets = strategy.head, strategy.targets
-    needed = getattr(strategy.classifier, "reserves", "nothing")
-    kind = type(strategy.classifier).__name__
-    if needed != "nothing" and needed != head.reserves:
-        return f"{kind} needs a head that reserves {needed!r}, this one reserves {head.reserves!r}."
-    if head.deep and not getattr(strategy.classifier, "deep_heads", True):
-        return f"{kind} copies rows of background, which deep heads do not have; choose UnknownInit."
-    if head.readout == "unknown" and head.reserves != "unknown":
-        return "the readout 'unknown' needs a head that reserves 'unknown'."
-    if getattr(targets, "makes_unknown", False):
-        blind = [t.name for t in (*strategy.terms, *strategy.base_terms) if _classifies_without(t, "reads_unknown")]
-        if head.reserves != "unknown" or blind:
-            lacking = f"{blind[0]!r} cannot learn it" if blind else f"its head reserves {head.reserves!r}"
-            kind = type(targets).__name__
-            return f"{kind} marks unknown objects, but {lacking}. Use BinaryCrossEntropy and Head('unknown')."
-    idle = [term.name for term in strategy.terms if getattr(term, "trains_backbone", False)]
-    if idle and getattr(strategy.freezing, "backbone", False):
-        return f"{idle[0]!r} acts on the backbone, which is frozen, so it would do nothing; leave one of them out."
-    parts = {"memory": strategy.memory, "importance": strategy.importance, "fusion": strategy.fusion}
-    later = [name for name, part in {**parts, "freezing": strategy.freezing}.items() if part is not None]
-    later += ["a teacher"] if strategy.needs_teacher else []
-    if strategy.joint and later:
-        return f"joint training has one step only, so there is nothing for {later[0]} to do."
-    return ""
+        return {each.name: plain(getattr(self, each.name)) for each in fields(self)}
 
 
 def positive(owner: object, name: str, value: float) -> None:
@@ -282,31 +254,6 @@ def digest(strategy: Strategy) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _plain(part):
-    """A part as plain values; one that is not satkit's own brings its source along, which decides the result too."""
-    if part is None or isinstance(part, bool | int | float | str):
-        return part
-    if isinstance(part, tuple | list):
-        return [_plain(each) for each in part]
-    settings = {each.name: _plain(getattr(part, each.name)) for each in fields(part)} if is_dataclass(part) else {}
-    kind = part if inspect.isroutine(part) else type(part)
-    own = {} if (kind.__module__ or "").startswith("satkit.") else {"source": _source(kind)}
-    return {"kind": kind.__name__, **settings, **own}
-
-
-def _source(kind: type) -> str:
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):  # a class of a notebook has no file; its cell is known through its methods
-        code = getattr(kind.__call__, "__code__", None)
-        cell = "".join(linecache.getlines(code.co_filename)) if code else ""
-        return cell or f"not kept: {kind.__module__}.{kind.__qualname__}"
-
-
-def _classifies_without(term, ability: str) -> bool:
-    return getattr(term, "classifies", False) and not getattr(term, ability, False)
-
-
 def _place(part) -> str:
     """The field of a strategy that a part belongs to; parts that are neither term nor targets say so themselves."""
     if hasattr(part, "place"):
@@ -319,22 +266,3 @@ def _place(part) -> str:
         "Only a loss term, pseudo-labels, an exemplar memory, an importance, freezing or fusion can be added to a "
         f"strategy, got {part!r}."
     )
-
-
-def _short(part) -> str:
-    """A part as one would write it: only what is not the default."""
-    if not is_dataclass(part):
-        return getattr(part, "__name__", type(part).__name__)
-    changed = [f"{f.name}={getattr(part, f.name)!r}" for f in fields(part) if getattr(part, f.name) != _default(f)]
-    return f"{type(part).__name__}({', '.join(changed)})"
-
-
-def _default(setting):
-    return setting.default if setting.default_factory is MISSING else setting.default_factory()
-
-
-def _called(part) -> str:
-    """What a part is called in the name of a combined strategy: its own name, and what was set otherwise."""
-    name = getattr(part, "name", type(part).__name__)
-    changed = [f"{getattr(part, each.name)}" for each in fields(part) if getattr(part, each.name) != _default(each)]
-    return " ".join([name, *changed])
