@@ -95,6 +95,31 @@ def verdict(difference: Estimate) -> str:
     return f"{points} (95 % interval {low:+.1f} to {high:+.1f}, {difference.seeds} seeds): {means}"
 
 
+def effect_table(rows: list[Row], pairs: dict[str, str], worlds: Iterable[str]) -> str:
+    """Differences as a Markdown table, in percentage points: a line a pair, three columns a world.
+
+    Args:
+        pairs: The strategy that is changed, by the one that it is compared with.
+        worlds: Names of worlds.
+    """
+    worlds, groups = list(worlds), ("old", "new", "all")
+    heads = ["strategy", *(f"{world}: {group}" for world in worlds for group in groups)]
+    lines = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * (len(heads) - 1)]
+    for than, strategy in pairs.items():
+        cells = [_cell(difference(rows, strategy, than, world, group)) for world in worlds for group in groups]
+        lines.append("| " + " | ".join([than, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def _cell(difference: Estimate) -> str:
+    """A difference in percentage points; bold where its interval excludes zero."""
+    if difference.seeds == 0:
+        return "-"
+    text = f"{round(100 * difference.mean, 1) + 0.0:+.1f}"  # never -0.0
+    text += f" ± {100 * difference.half_width:.1f}" if difference.seeds > 1 else ""
+    return f"**{text}**" if difference.excludes_zero else text
+
+
 def pick(rows: Iterable[Row], strategy: str, world: str) -> dict[int, Row]:
     """The rows of a strategy in a world, by seed."""
     return {row.seed: row for row in rows if row.strategy == strategy and row.world == world}

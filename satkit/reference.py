@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from satkit.bases import base_folder, open_base, take_base
-from satkit.comparison import SCORES, Row, difference, read_rows, score, write_rows
+from satkit.comparison import SCORES, Row, difference, effect_table, read_rows, score, write_rows
 from satkit.custom import find_strategy
 from satkit.experiment import CONVENTIONS, Experiment, Settings, machine, slug
 from satkit.files import read_json, try_lock, write_json
@@ -240,6 +241,24 @@ class ReferenceStudy:
 
 
 _EXPERIMENTS: dict[tuple, Experiment] = {}
+
+
+def markdown(rows: list[Row], about: dict) -> str:
+    """What attention transfer does to each strategy, as a Markdown table with what a reader must know beside it."""
+    settings, machine, worlds = about["settings"], about["machine"], about["worlds"]
+    pairs = {name: about["with_attention"][name] for name in about["effect_of_attention"]["plain"]}
+    seeds = ", ".join(str(seed) for seed in sorted({row.seed for row in rows}))
+    threads = "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
+    missing = f"; {len(about['missing'])} runs are still missing" if about["missing"] else ""
+    where = f"{settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}"
+    made = f"{threads} each on {machine['device']}, torch {machine['torch']}"
+    note = (
+        f"`satkit reference`: {where}, seeds {seeds}, {len(rows)} runs{missing}, {made}. Mean IoU with attention "
+        "transfer minus without, in percentage points, after the last step; the shifted world has shift "
+        f"{worlds['shifted']:g}. After ±, half the 95 % interval over seeds (Student's t, pairs of one seed); bold: it "
+        "excludes zero. Old: classes of the base step, background included; new: classes learnt later."
+    )
+    return effect_table(rows, pairs, worlds) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
 
 
 def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0) -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from satkit.comparison import Row, difference, estimate, pick, read_rows, score, verdict, write_rows
+from satkit.comparison import Row, difference, effect_table, estimate, pick, read_rows, score, verdict, write_rows
 
 
 def row(strategy="a", seed=0, value=0.5, world="plain", **scores) -> Row:
@@ -73,3 +73,14 @@ def test_a_verdict_says_no_more_than_the_seeds_do():
     assert verdict(estimate([0.1, -0.1])).endswith("2 seeds): these seeds do not tell")
     assert verdict(estimate([0.02])) == "+2.0 points (one seed: no interval)"
     assert verdict(estimate([])) == "not measured"
+
+
+def test_the_table_of_effects_has_a_line_a_pair_and_marks_what_excludes_zero():
+    rows = [row(name, seed, value + 0.001 * seed) for name, value in (("a", 0.5), ("a+x", 0.6)) for seed in (0, 1)]
+    rows += [row("b", 0, 0.5), row("b+x", 0, 0.49), row("a+x", 0, 0.2, world="shifted")]
+    lines = effect_table(rows, {"a": "a+x", "b": "b+x"}, ["plain", "shifted"]).splitlines()
+    assert (
+        lines[0] == "| strategy | plain: old | plain: new | plain: all | shifted: old | shifted: new | shifted: all |"
+    )
+    assert lines[2] == "| a | **+10.0 ± 0.0** | **+10.0 ± 0.0** | **+10.0 ± 0.0** | - | - | - |"
+    assert lines[3] == "| b | -1.0 | -1.0 | -1.0 | - | - | - |"

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from satkit import cli, report
+from satkit import cli, reference, report
+from satkit.assets import asset
+from satkit.comparison import read_rows
 from satkit.custom import find_strategy, names
+from satkit.files import read_json
 from satkit.notebooks import find_notebook, list_notebooks, parse_assignments
 from satkit.presets import PRESETS
 from satkit.strategies import STRATEGIES
@@ -36,6 +39,12 @@ def subcommands():
 def test_the_table_is_the_one_of_the_stored_study(stored):
     between = re.search(r"<!-- table -->\n(.*)\n<!-- /table -->", README, re.DOTALL)
     assert between[1].strip() == report.markdown_table(stored).strip()
+
+
+def test_the_effects_of_attention_transfer_are_those_of_the_stored_reference_study():
+    between = re.search(r"<!-- effects -->\n(.*)\n<!-- /effects -->", README, re.DOTALL)
+    rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
+    assert between[1].strip() == reference.markdown(rows, about).strip()
 
 
 def test_the_stored_study_shows_what_readme_claims(stored):
