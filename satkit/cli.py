@@ -121,6 +121,7 @@ def guarded(action: Callable[[], int]) -> int:
     from satkit.files import CheckpointError
     from satkit.interrupts import Terminated
     from satkit.notebooks import NotebookError, NotebookFailed
+    from satkit.reference import ReferenceFailed
     from satkit.runs import RunBusy
 
     def terminate(number, frame):
@@ -131,7 +132,7 @@ def guarded(action: Callable[[], int]) -> int:
         return action()
     except (UsageError, DataError, NotebookError) as error:
         return _say(error, 2)
-    except (NotebookFailed, CheckpointError, RunBusy) as error:
+    except (NotebookFailed, CheckpointError, RunBusy, ReferenceFailed) as error:
         return _say(error, 1)
     except KeyboardInterrupt:
         return _say("Interrupted. What was finished is kept; run the same command again to go on.", 130)

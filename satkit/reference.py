@@ -35,6 +35,10 @@ SEEDS = (0, 1, 2)
 SETTINGS = Settings(data="scenes", task="15-1", preset="reference")
 
 
+class ReferenceFailed(RuntimeError):
+    """A process of the study ended with an error; what is finished is kept."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One run of the study: a strategy in a world with a seed."""
@@ -271,7 +275,7 @@ def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0
         seconds: Between two looks at how far it is.
 
     Raises:
-        RuntimeError: If a process fails; what is finished is kept.
+        ReferenceFailed: If a process fails; what is finished is kept.
     """
     cores = os.cpu_count() or 1
     jobs = jobs or cores
@@ -300,4 +304,7 @@ def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0
                 process.terminate()
         codes = [process.wait() for process in processes]
     if any(codes):
-        raise RuntimeError(f"The processes of the reference study ended with the exit codes {codes}.")
+        raise ReferenceFailed(
+            f"The processes of the reference study ended with the exit codes {codes}, the reason stands above. What is "
+            "finished is kept; run the same command again to go on."
+        )

@@ -13,6 +13,7 @@ from satkit import cli
 from satkit.choices import UsageError
 from satkit.interrupts import Terminated
 from satkit.notebooks import NotebookFailed
+from satkit.reference import ReferenceFailed
 from satkit.runs import RunBusy
 from satkit.strategies import PARTS, STRATEGIES, strategy
 
@@ -274,11 +275,12 @@ class Failure(Exception):
     ("error", "code", "said"),
     [
         (RunBusy("Another process is writing into here."), 1, "Another process is writing into here."),
+        (ReferenceFailed("A process failed."), 1, "A process failed."),
         (UsageError("Not like this."), 2, "Not like this."),
         (KeyboardInterrupt(), 130, "Interrupted. What was finished is kept; run the same command again to go on."),
         (Terminated(), 143, "Terminated. What was finished is kept; run the same command again to go on."),
     ],
-    ids=["busy", "usage", "ctrl-c", "sigterm"],
+    ids=["busy", "reference", "usage", "ctrl-c", "sigterm"],
 )
 def test_every_kind_of_end_has_its_exit_code(satkit_says, monkeypatch, error, code, said):
     monkeypatch.setattr("satkit.study.study", raising(error))

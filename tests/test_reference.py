@@ -1,6 +1,7 @@
 """The reference study: which runs, one row each, never twice, and what is said about them."""
 
 import math
+import shutil
 from dataclasses import asdict, replace
 
 import pytest
@@ -10,7 +11,15 @@ from satkit.comparison import read_rows
 from satkit.custom import find_strategy
 from satkit.files import read_json, write_json
 from satkit.presets import PRESETS, Preset
-from satkit.reference import ATTENTION, Entry, ReferenceStudy, entries, with_attention
+from satkit.reference import (
+    ATTENTION,
+    Entry,
+    ReferenceFailed,
+    ReferenceStudy,
+    entries,
+    with_attention,
+    work_in_processes,
+)
 from satkit.training import Schedule
 
 TINY = Preset(
@@ -108,3 +117,15 @@ def test_the_hash_of_a_configuration_ignores_the_machine_alone(study):
     assert reference.config_hash({**config, "machine": {}}) == reference.config_hash(config)
     assert reference.config_hash({**config, "seed": 5}) != reference.config_hash(config)
     assert asdict(FEW[0]) == {"strategy": "mib", "world": "plain", "seed": 0}
+
+
+def test_a_process_that_fails_is_not_passed_over(study, monkeypatch):
+    monkeypatch.setattr(reference.sys, "executable", shutil.which("false"))
+    with pytest.raises(ReferenceFailed, match="ended with the exit codes .1, 1., the reason stands above"):
+        work_in_processes(study, jobs=2, seconds=0.05)
+
+
+def test_a_finished_study_starts_no_process(study, monkeypatch):
+    monkeypatch.setattr(ReferenceStudy, "missing", lambda self: [])
+    monkeypatch.setattr(reference.subprocess, "Popen", lambda *_, **__: pytest.fail("nothing is left to do"))
+    work_in_processes(study)
