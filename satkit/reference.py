@@ -7,7 +7,9 @@ let it start from the rows of another machine. The strategies of one seed share 
 
 import hashlib
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -107,7 +109,8 @@ class ReferenceStudy:
 
     def rows(self) -> list[Row]:
         """The rows that are finished."""
-        return [Row(**read_json(path)) for path in sorted((self.folder / "rows").glob("*.json"))]
+        found = [read_json(path) for path in sorted((self.folder / "rows").glob("*.json"))]
+        return [Row(**{key: math.nan if value is None else value for key, value in row.items()}) for row in found]
 
     def take_rows(self, path: str | Path) -> None:
         """Start from the rows of a CSV file, and the machine that the JSON file beside it names.
@@ -168,8 +171,9 @@ class ReferenceStudy:
         return base, run
 
     def run(self, entry: Entry, found: Experiment, base: Run | None) -> None:
-        """Train a run to its end and keep its row; its weights are removed."""
-        run = found.open(self.folder / "runs" / entry.tag)
+        """Train a run to its end, keep its row and remove the rest."""
+        decides = config_hash(found.config)
+        run = found.open(self.folder / "runs" / f"{entry.tag}-{decides}")
         if base is not None and not run.is_done(0):
             take_base(run, base, found.strategy)
         began = time.monotonic()
@@ -177,14 +181,13 @@ class ReferenceStudy:
             if not run.is_done(step.index) or run.result() is None:
                 found.learn(run, step.index)
         result, name = run.result(), found.strategy.name
-        scores = {key: float("nan") if result[key] is None else result[key] for key in SCORES}
+        scores = {key: math.nan if result[key] is None else result[key] for key in SCORES}
         seconds = round(time.monotonic() - began, 1)
         where = dict(strategy=entry.strategy, name=name, world=entry.world, seed=entry.seed)
-        row = Row(**where, **scores, seconds=seconds, config=config_hash(found.config))
+        row = Row(**where, **scores, seconds=seconds, config=decides)
         write_json(self.folder / "rows" / f"{entry.tag}.json", asdict(row))
         write_json(self.folder / "machine.json", machine(found.device))
-        for path in (run.folder / "steps").glob("*/model.safetensors"):
-            path.unlink()
+        shutil.rmtree(run.folder)
 
     @contextmanager
     def claimed(self, name: str) -> Iterator[bool]:

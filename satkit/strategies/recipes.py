@@ -252,7 +252,7 @@ def with_part(learning: Strategy, text: str) -> Strategy:
     present = {getattr(term, "name", ""): term for term in learning.terms}
     part = make(*values)
     name = getattr(part, "name", "")
-    if values and name in present and hasattr(present[name], "weight") and "-" not in word:
+    if values and isinstance(make, type) and isinstance(present.get(name), make):
         part = replace(present[name], weight=values[0])  # the same term, weighted otherwise
     elif isinstance(part, AttentionTransfer | RegionFeatureTransfer) and learning.targets == Labels():
         part = replace(part, regions="teacher")  # no pseudo-labels say where the old classes are
