@@ -83,19 +83,26 @@ def test_a_step_that_is_interrupted_goes_on_bit_for_bit(study, tmp_path, name):
 
 
 def test_strategies_that_agree_in_their_base_step_share_it_and_the_others_have_their_own(study):
-    for name in ("sats", "fine-tuning", "ssul", "dft", "lwf-mc", "dkd", "ssul+memory=10"):
+    for name in ("sats", "fine-tuning", "ewc", "pi", "rw", "ssul", "dft", "lwf-mc", "dkd", "ssul+memory=10"):
         ready(study, SETTINGS, name, 1)
     bases = {name: base_folder(Experiment(SETTINGS, name).strategy) for name in STEPWISE}
-    assert bases["sats"] == bases["mib"] == bases["ewc"] == "base"
-    assert len({bases[name] for name in ("sats", "ssul", "dft", "lwf-mc", "dkd")}) == 5
+    assert bases["sats"] == bases["mib"] == "base"
+    assert bases["ewc"] == bases["pi"] == bases["rw"]
+    assert len({bases[name] for name in ("sats", "ewc", "ssul", "dft", "lwf-mc", "dkd")}) == 6
     assert {path.parent.name for path in study.glob("base*/config.json")} == set(bases.values())
+
+
+def test_measuring_importances_does_not_change_what_a_base_step_learns(study):
+    for name in ("sats", "ewc"):
+        ready(study, SETTINGS, name, 1)
     one, other = (open_study(study, SETTINGS, name)[1].load_model(0).state_dict() for name in ("sats", "ewc"))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
 
 
-def test_the_base_step_measures_every_importance_and_a_run_takes_what_it_needs(study):
-    _, base = open_base(study, SETTINGS, strategy("sats"))
+def test_the_base_step_of_importances_measures_every_one_and_a_run_keeps_its_own(study):
+    _, base = open_base(study, SETTINGS, strategy("ewc"))
     ready(study, SETTINGS, "ewc", 2)
+    ready(study, SETTINGS, "sats", 1)
     measured = {key.split(".")[0] for key in base.load_fitted(0)}
     assert measured == {"ewc", "pi", "rw"}
     assert {key.split(".")[0] for key in open_study(study, SETTINGS, "ewc")[1].load_fitted(1)} == {"ewc"}

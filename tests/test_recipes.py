@@ -22,6 +22,7 @@ from satkit.strategies import (
     UnbiasedDistillation,
     strategy,
 )
+from satkit.strategies.importance import EveryImportance
 from satkit.strategies.recipes import BASE, base_of
 from satkit.training import begin_step
 
@@ -163,12 +164,14 @@ def test_a_combination_that_cannot_be_is_refused_in_one_sentence(name, message):
 
 def test_most_strategies_share_one_base_step_and_the_others_say_which_do_not():
     own = {name for name, recipe in STRATEGIES.items() if base_of(recipe) != BASE}
-    assert own == {"lwf-mc", "ssul", "dft", "dkd"}
+    assert own == {"ewc", "pi", "rw", "lwf-mc", "ssul", "dft", "dkd"}
+    assert base_of(strategy("ewc")) == base_of(strategy("pi")) == base_of(strategy("rw"))
 
 
 def test_an_importance_that_measures_otherwise_has_a_base_step_of_its_own():
     assert base_of(BASE) == BASE
+    assert base_of(strategy("ewc")).importance == EveryImportance()
     usual, other = strategy("ewc+memory"), replace(strategy("ewc"), importance=EWC(100, momentum=0.5))
-    assert base_of(usual) == base_of(replace(strategy("ewc"), importance=EWC(500))) == BASE
+    assert base_of(usual) == base_of(replace(strategy("ewc"), importance=EWC(500)))
     assert base_of(other).importance == EWC(0.0, momentum=0.5)
     assert base_of(replace(other, importance=EWC(7, momentum=0.5))) == base_of(other)

@@ -25,7 +25,7 @@ from satkit.strategies.unknown_class import UnknownAndPseudoLabels
 
 LEARN = (CrossEntropy(),)
 
-BASE = Strategy("base", terms=LEARN, base_terms=LEARN, importance=EveryImportance())
+BASE = Strategy("base", terms=LEARN, base_terms=LEARN)
 
 FINE_TUNING = Strategy("fine-tuning", terms=LEARN, base_terms=LEARN)
 
@@ -262,11 +262,11 @@ def with_part(learning: Strategy, text: str) -> Strategy:
 def base_of(learning: Strategy) -> Strategy:
     """What a strategy's base step is learnt with.
 
-    It measures every importance, for those who come to need them; one that measures with settings of its own, its
-    weight aside, has a base step of its own.
+    A strategy that holds parameters by their importance measures it there already. All three importances are measured
+    side by side, so that EWC, PI and RW share a base step; one with settings of its own, its weight aside, does not.
     """
     own = learning.importance
-    usual = own in (None, EveryImportance()) or own in [
-        replace(each, weight=own.weight) for each in EveryImportance().each
-    ]
+    if own is None:
+        return learning.base()
+    usual = own in [replace(each, weight=own.weight) for each in EveryImportance().each]
     return replace(learning.base(), importance=EveryImportance() if usual else replace(own, weight=0.0))
