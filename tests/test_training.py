@@ -14,7 +14,7 @@ from satkit.data.labels import IGNORE
 from satkit.files import load_tensors, save_tensors
 from satkit.models import build_segmenter
 from satkit.scenario import scenario
-from satkit.strategies import FINE_TUNING, SATS, CrossEntropy, EntropyPseudoLabels, Strategy
+from satkit.strategies import EWC, FINE_TUNING, SATS, CrossEntropy, EntropyPseudoLabels, Strategy, WeightFusion
 from satkit.training import NonFiniteLoss, Schedule, begin_step, fit_targets, make_optimiser, train_step
 
 SCENARIO = scenario(["background", "cat", "dog", "bus"], "2-1")
@@ -339,6 +339,73 @@ class TestLearning:
     def test_thresholds_are_fitted_for_every_channel_of_the_teacher(self):
         _, _, fitted = begun(SCENARIO.steps[1], SATS)
         assert fitted["thresholds"].shape == (SCENARIO.steps[1].num_old,)
+
+
+def held(weight, iterations=6):
+    """A step after a base step that measured importances: student, teacher, what was measured, losses."""
+    schedule = variant(ADAMW, iterations=iterations)
+    recipe = variant(FINE_TUNING, importance=EWC(weight))
+    base, _ = begin_step(blank(dropout=0.0, drop_path=0.0), SCENARIO.steps[0], recipe, seed=0)
+    measured, losses = {}, []
+    step = SCENARIO.steps[0]
+    train_step(base, None, step, recipe, RandomBatches(step), schedule, seed=0, importances=measured)
+    before = {name: value.clone() for name, value in measured.items()}
+    step = SCENARIO.steps[1]
+    student, teacher = begin_step(base, step, recipe, seed=0)
+    train_step(
+        *(student, teacher, step, recipe, RandomBatches(step), schedule),
+        seed=0,
+        importances=measured,
+        report=lambda iteration: losses.append(iteration.losses),
+    )
+    return student, teacher, before, measured, losses
+
+
+def distance(student, teacher):
+    """How far the parameters that both have are apart."""
+    new = dict(student.named_parameters())
+    return float(sum((new[name] - old).detach().square().sum() for name, old in teacher.named_parameters()) ** 0.5)
+
+
+class TestImportance:
+    def test_every_iteration_is_measured_and_handed_to_the_next_step(self):
+        _, _, before, after, _ = held(0.0)
+        assert before.keys() <= after.keys()
+        assert all(name.startswith("ewc.fisher.") for name in before)
+        assert not any(value.eq(1).all() for value in before.values())  # where the measure begins
+        assert not any(torch.equal(value, after[name]) for name, value in before.items())
+
+    def test_the_penalty_is_reported_and_holds_the_student(self):
+        free, tight = held(0.0), held(1e4)
+        assert distance(*tight[:2]) < 0.7 * distance(*free[:2])
+        assert all(losses["importance"] == 0 for losses in free[4])
+        assert tight[4][0]["importance"] == 0  # nothing has moved yet
+        assert tight[4][-1]["importance"] > 0
+        last = tight[4][-1]
+        assert last["total"] == pytest.approx(last["cross-entropy"] + last["importance"], rel=1e-5)
+
+    def test_the_measure_is_that_of_the_data_s_loss_without_the_penalty(self):
+        free, tight = held(0.0, iterations=1), held(1e9, iterations=1)
+        assert all(torch.equal(value, tight[3][name]) for name, value in free[3].items())
+
+
+class TestFusion:
+    def test_student_and_teacher_are_averaged_at_the_end_of_a_later_step(self):
+        step, recipe = SCENARIO.steps[1], variant(FINE_TUNING, fusion=WeightFusion(0.25))
+        alone, teacher, _ = begun(step, FINE_TUNING)
+        fused, _, _ = begun(step, recipe)
+        for student, learning in ((alone, FINE_TUNING), (fused, recipe)):
+            train_step(student, teacher, step, learning, RandomBatches(step), ADAMW, seed=0, fitted={})
+        new = dict(alone.named_parameters())
+        for name, value in fused.named_parameters():
+            old = dict(teacher.named_parameters()).get(name)
+            torch.testing.assert_close(value, new[name] if old is None else 0.75 * old + 0.25 * new[name])
+        assert distance(alone, teacher) > 0
+
+    def test_the_base_step_has_nothing_to_be_averaged_with(self):
+        step, recipe = SCENARIO.steps[0], variant(FINE_TUNING, fusion=WeightFusion(0.0))
+        one, other = (train(step, learning, ADAMW)[0] for learning in (FINE_TUNING, recipe))
+        assert same(one, other)
 
 
 class TestResuming:
