@@ -133,6 +133,24 @@ def test_the_two_worlds_share_a_base_step_and_differ_afterwards(study, tmp_path)
     one, other = (run.load_model(1).state_dict() for run in (plain, shifted))
     assert not all(torch.equal(value, other[key]) for key, value in one.items())
     assert (plain.config["shift"], shifted.config["shift"]) == (0.0, 0.5)
+    assert open_base(study, SETTINGS, strategy("sats"))[1].config["shift"] == 0.0
+
+
+def test_a_model_is_read_as_its_strategy_s_head_says_also_after_loading(study):
+    for name in ("sats", "ssul", "dkd"):
+        experiment, run = ready(study, SETTINGS, name, 2)
+        assert run.load_model(1).build.readout == experiment.strategy.head.readout
+        assert run.load_model(1).build.deep_heads == experiment.strategy.head.deep
+
+
+def test_a_step_is_trained_on_its_exemplars(study):
+    experiment, run = ready(study, SETTINGS, "sats+memory=10", 2)
+    _, without = ready(study, SETTINGS, "sats", 2)
+    one, other = (each.load_model(1).state_dict() for each in (run, without))
+    assert not all(torch.equal(value, other[key]) for key, value in one.items())
+    kept = experiment.batches(experiment.steps[1], run.load_fitted(1)).exemplars
+    assert np.array_equal(kept.entries, run.load_fitted(1)["memory"].numpy())
+    assert experiment.batches(experiment.steps[1]).exemplars is None
 
 
 def test_a_memory_larger_than_the_data_is_refused_before_training():
