@@ -23,7 +23,7 @@ from satkit.bases import base_folder, open_base, take_base
 from satkit.comparison import SCORES, Row, difference, effect_table, read_rows, score, write_rows
 from satkit.custom import find_strategy
 from satkit.experiment import CONVENTIONS, Experiment, Settings, machine, slug
-from satkit.files import read_json, try_lock, write_json
+from satkit.files import read_json, replacing, try_lock, write_json
 from satkit.progress import format_seconds
 from satkit.runs import RECORDED_ONLY, Run, run_folder
 
@@ -196,12 +196,14 @@ class ReferenceStudy:
             yield try_lock(lock)
 
     def collect(self) -> tuple[Path, Path]:
-        """Write `reference_study.csv` and `reference_study.json` from the rows of this study."""
+        """Write `reference_study.csv` and `.json` from the rows of this study, and the table for README as `.md`."""
         present = {(e.strategy, e.world, e.seed): config_hash(self.open(e).config) for e in entries(self.seeds)}
         rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"
         write_rows(table, rows)
         write_json(about, self.describe(rows))
+        with replacing(table.with_suffix(".md")) as temporary:
+            temporary.write_text(markdown(rows, read_json(about)) + "\n", encoding="utf-8")
         return table, about
 
     def describe(self, rows: list[Row]) -> dict:

@@ -17,6 +17,7 @@ from satkit.reference import (
     ReferenceFailed,
     ReferenceStudy,
     entries,
+    markdown,
     with_attention,
     work_in_processes,
 )
@@ -80,6 +81,7 @@ def test_a_study_ends_in_one_row_a_run_and_is_never_computed_twice(study, monkey
     assert {path.name for path in (study.folder / "runs").iterdir()} == {"seed0"}  # the base steps
     facts = read_json(about)
     assert facts["missing"] == []
+    assert table.with_suffix(".md").read_text(encoding="utf-8").strip() == markdown(rows, facts)
     assert facts["worlds"]["shifted"] == reference.SHIFT
     assert set(facts["effect_of_attention"]["plain"]) == set(ATTENTION)
     assert facts["strategies"]["joint"]["joint"] is True
