@@ -173,7 +173,7 @@ def check_notebooks() -> list[Finding]:
 
 def check_folders() -> list[Finding]:
     """Whether runs and cached data can be written."""
-    from satkit.data.scenes import cache_folder
+    from satkit.data.store import cache_folder
     from satkit.runs import runs_root
 
     return [

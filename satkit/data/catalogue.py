@@ -3,14 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from satkit.choices import choose
-from satkit.data import camvid, scenes
+from satkit.choices import UsageError, choose
+from satkit.data import ade20k, camvid, cityscapes, folder, scenes, voc
 from satkit.data.contract import SegmentationData
+from satkit.data.reading import DataFiles, read
 
-DATA_SETS: dict[str, Callable[..., SegmentationData]] = {
-    "scenes": scenes.load,
-    "camvid": camvid.load,
+# Data sets on disk, by the function that says what belongs to them.
+ON_DISK: dict[str, Callable[..., DataFiles]] = {
+    "voc": voc.find,
+    "ade20k": ade20k.find,
+    "cityscapes": cityscapes.find,
+    "camvid": camvid.find,
+    "folder": folder.find,
 }
+DATA_SETS = ("scenes", *ON_DISK)
+DOWNLOADS: dict[str, Callable[[str], str]] = {"voc": voc.download}
 
 
 def load_data(name: str, root: str | Path = "", **options) -> SegmentationData:
@@ -19,10 +26,23 @@ def load_data(name: str, root: str | Path = "", **options) -> SegmentationData:
     Args:
         name: One of `DATA_SETS`.
         root: Folder of the data on disk; the embedded scenes need none.
-        **options: What that data set's own `load` accepts, e.g. `size` and `seed` of the scenes.
+        **options: What that data set's own function accepts, e.g. `size` and `seed` of the scenes.
 
     Raises:
         UsageError: For an unknown name, or a data set on disk without its folder.
         DataError: If the folder does not hold what it should, with every file concerned.
     """
-    return choose("data set", name, DATA_SETS)(root, **options)
+    choose("data set", name, dict.fromkeys(DATA_SETS))
+    return scenes.load(root, **options) if name == "scenes" else read(ON_DISK[name](root, **options))
+
+
+def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
+    """What belongs to a data set on disk, before anything is read.
+
+    Raises:
+        UsageError: For an unknown name, or one that is not on disk.
+    """
+    if name == "scenes":
+        raise UsageError("The scenes are drawn by satkit and have no files to check. Choose a data set on disk.")
+    choose("data set", name, dict.fromkeys(DATA_SETS))
+    return ON_DISK[name](root, **options)

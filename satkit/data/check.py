@@ -6,22 +6,31 @@ another kind of damage in a mask, add a function to `MASK_CHECKS`.
 """
 
 import hashlib
+import io
+import os
 import struct
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from satkit.data.labels import IGNORE
+from satkit.data.pairs import Pair
+from satkit.data.problems import Problem
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-MASK_SUFFIXES = (".png",)
+IMAGE_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits or fewer a channel
 MASK_MODES = ("L", "P")  # one channel of 8 bits, or indices into a palette
-MOST_SHOWN = 20
 MOST_VALUES_SHOWN = 8
+ORIENTATION = 0x0112  # the EXIF entry that says how a photograph has to be turned
+TURNED = range(2, 9)  # its values that ask for turning; 1 is upright, others mean nothing
+PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_DEPTH = 24  # place of the byte that says how many bits a channel has
+AHEAD = 64  # pairs that are read together
 
 # What Pillow raises for files that are cut off, garbled, or no image at all.
 DECODING_ERRORS = (
@@ -33,47 +42,6 @@ DECODING_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a data set.
-
-    Attributes:
-        path: The file or folder concerned.
-        what: What is wrong, in the same words for all files.
-        detail: What was found in this one.
-    """
-
-    path: str
-    what: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        text = f"{self.path}: {self.what}" + (f" ({self.detail})" if self.detail else "")
-        return " ".join(text.split())
-
-
-class DataError(ValueError):
-    """Data on disk that is not what it should be; `problems` holds all that was found."""
-
-    def __init__(self, problems: Collection[Problem]):
-        self.problems = tuple(problems)
-        count = len(self.problems)
-        lines = [f"  {problem}" for problem in self.problems[:MOST_SHOWN]]
-        if count > MOST_SHOWN:
-            lines.append(f"  ... and {count - MOST_SHOWN} more.")
-        found = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__("\n".join([f"The data set has {found}; mend or remove what is named:", *lines]))
-
-
-@dataclass(frozen=True)
-class Pair:
-    """An image file and the mask file of the same stem."""
-
-    name: str
-    image: Path
-    mask: Path
 
 
 @dataclass(frozen=True)
@@ -89,45 +57,6 @@ class Examined:
     problems: tuple[Problem, ...]
 
 
-def raise_if(problems: Collection[Problem]) -> None:
-    """Raise one `DataError` with all problems, unless there are none."""
-    if problems:
-        raise DataError(problems)
-
-
-def pair_files(
-    images: Path,
-    masks: Path,
-    image_suffixes: Collection[str] = IMAGE_SUFFIXES,
-    mask_suffixes: Collection[str] = MASK_SUFFIXES,
-) -> tuple[list[Pair], list[Problem]]:
-    """Images with the masks of the same stem, ordered by name, and what is wrong with the folders.
-
-    Files with other suffixes are no part of the data set. A stem that has a problem is in no pair.
-    """
-    problems: list[Problem] = []
-    by_stem = [
-        _files(folder, suffixes, problems) for folder, suffixes in ((images, image_suffixes), (masks, mask_suffixes))
-    ]
-    if any(files is None for files in by_stem):
-        return [], problems
-    pairs = []
-    for stem in sorted({*by_stem[0], *by_stem[1]}):
-        image, mask = (files.get(stem, []) for files in by_stem)
-        for files in (image, mask):
-            if len(files) > 1:
-                names = ", ".join(file.name for file in files)
-                problems.append(Problem(str(files[0].with_suffix(".*")), "several files of the same stem", names))
-        if not mask:
-            problems.append(Problem(str(image[0]), "image without mask", f"no {stem}.png in {masks}"))
-        if not image:
-            expected = " or ".join(image_suffixes)
-            problems.append(Problem(str(mask[0]), "mask without image", f"no {stem}{expected} in {images}"))
-        if len(image) == len(mask) == 1:
-            pairs.append(Pair(stem, image[0], mask[0]))
-    return pairs, problems
-
-
 def examine(
     pairs: Iterable[Pair], num_labels: int, allowed_values: Collection[int] | None = None
 ) -> Iterator[Examined]:
@@ -139,14 +68,10 @@ def examine(
     """
     allowed = np.zeros(256, dtype=bool)
     allowed[list((*range(num_labels), IGNORE) if allowed_values is None else allowed_values)] = True
-    for pair in pairs:
-        image, problems = _read_image(pair.image)
-        mask, mask_problems = _read_mask(pair.mask)
-        problems += mask_problems
-        if mask is not None:
-            for check in MASK_CHECKS:
-                problems += check(pair, image, mask, allowed)
-        yield Examined(pair, image, mask, tuple(problems))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        left = iter(pairs)
+        while together := list(islice(left, AHEAD)):
+            yield from threads.map(lambda pair: _examine(pair, allowed), together)
 
 
 def find_problems(
@@ -154,6 +79,25 @@ def find_problems(
 ) -> list[Problem]:
     """Everything wrong with the files of these pairs; the arguments are those of `examine`."""
     return [problem for examined in examine(pairs, num_labels, allowed_values) for problem in examined.problems]
+
+
+def mask_values(files: Iterable[Path]) -> set[int]:
+    """Every value that occurs in these masks; those that cannot be read are left to `examine`."""
+    found = np.zeros(256, dtype=bool)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for mask, _ in threads.map(_read_mask, files):
+            if mask is not None:
+                found[mask.ravel()] = True
+    return set(np.flatnonzero(found).tolist())
+
+
+def shared_images(train: dict[str, Path], test: dict[str, Path]) -> list[Problem]:
+    """Images, by the hash of their pixels, that are learnt from and tested on."""
+    return [
+        Problem(str(file), "image to learn from that is also tested on", f"the same as {test[digest]}", warning=True)
+        for digest, file in train.items()
+        if digest in test
+    ]
 
 
 def content_hash(arrays: Iterable[np.ndarray]) -> str:
@@ -165,37 +109,76 @@ def content_hash(arrays: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _files(folder: Path, suffixes: Collection[str], problems: list[Problem]) -> dict[str, list[Path]] | None:
-    if not folder.is_dir():
-        problems.append(Problem(str(folder), "missing folder"))
-        return None
-    found: dict[str, list[Path]] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in suffixes and not file.name.startswith("."):
-            found.setdefault(file.stem, []).append(file)
-    if not found:
-        problems.append(Problem(str(folder), "empty folder", f"no file ends in {', '.join(suffixes)}"))
-        return None
-    return found
+def _examine(pair: Pair, allowed: np.ndarray) -> Examined:
+    image, problems = _read_image(pair.image)
+    mask, mask_problems = _read_mask(pair.mask)
+    problems += mask_problems
+    if mask is not None:
+        for check in MASK_CHECKS:
+            problems += check(pair, image, mask, allowed)
+    return Examined(pair, image, mask, tuple(problems))
 
 
 def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
     try:
-        with Image.open(path, formats=["JPEG", "PNG"]) as file:
-            return np.array(file.convert("RGB")), []
+        data = path.read_bytes()
+        _check_parts(data)
+        with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as file:
+            if file.mode not in IMAGE_MODES:
+                detail = f"its mode is {file.mode}; save it with 8 bits"
+                return None, [Problem(str(path), "image has more than 8 bits a channel", detail)]
+            _check_area(file)
+            turned = file.getexif().get(ORIENTATION)
+            file.info.pop("transparency", None)  # of no use here, and in a palette image Pillow warns of it
+            image = np.array(file if file.mode == "RGB" else file.convert("RGB"))
     except DECODING_ERRORS as error:
-        return None, [Problem(str(path), "unreadable image", str(error))]
+        return None, [Problem(str(path), "unreadable image", _reason(error, "JPEG or PNG"))]
+    if turned not in TURNED:
+        return image, []
+    detail = f"EXIF orientation {turned}; it is used as stored, its mask must lie the same way"
+    return image, [Problem(str(path), "photograph that is stored turned", detail, warning=True)]
 
 
 def _read_mask(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
     try:
-        with Image.open(path, formats=["PNG"]) as file:
+        data = path.read_bytes()
+        _check_parts(data)
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as file:
             if file.mode not in MASK_MODES:
                 detail = f"its mode is {file.mode}, a mask holds one label of 8 bits per pixel (mode L or P)"
                 return None, [Problem(str(path), "mask is not single-channel with 8 bits", detail)]
+            if file.mode == "L" and data[PNG_DEPTH] != 8:
+                detail = f"it is grey with {data[PNG_DEPTH]} bits, which are stretched to 0 .. 255 when read"
+                return None, [Problem(str(path), "mask is not single-channel with 8 bits", detail)]
+            _check_area(file)
             return np.array(file), []
     except DECODING_ERRORS as error:
-        return None, [Problem(str(path), "unreadable mask", str(error))]
+        return None, [Problem(str(path), "unreadable mask", _reason(error, "PNG"))]
+
+
+def _reason(error: Exception, kinds: str) -> str:
+    return f"its content is not {kinds}" if isinstance(error, UnidentifiedImageError) else str(error)
+
+
+def _check_parts(data: bytes) -> None:
+    """Compare the parts of a PNG with their check sums, which decoding does not do for the pixels."""
+    place, kind = len(PNG_START), b""
+    if not data.startswith(PNG_START):
+        return
+    while kind != b"IEND":
+        if place + 12 > len(data):
+            raise ValueError("the file is cut off")
+        length, kind = struct.unpack(">I4s", data[place : place + 8])
+        end = place + 8 + length
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ValueError(f"its part {kind.decode('latin-1')!r} is cut off or does not match its check sum")
+        place = end + 4
+
+
+def _check_area(file: Image.Image) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit and file.width * file.height > limit:
+        raise ValueError(f"{file.width} x {file.height} pixels are more than the {limit:,} that are safe to decode")
 
 
 def _check_size(pair: Pair, image: np.ndarray | None, mask: np.ndarray, allowed: np.ndarray) -> list[Problem]:

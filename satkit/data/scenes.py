@@ -14,7 +14,6 @@ draws the same pixels.
 
 import hashlib
 import math
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from satkit.choices import UsageError
 from satkit.data.check import content_hash
 from satkit.data.contract import SegmentationData, Split
 from satkit.data.labels import BACKGROUND, IGNORE, presence
+from satkit.data.store import cache_folder
 from satkit.files import replacing
 
 VERSION = 1  # of the drawing; a change of it makes new cache files
@@ -241,11 +241,6 @@ def _grow(inside: np.ndarray) -> np.ndarray:
     grown[:, 1:] |= inside[:, :-1]
     grown[:, :-1] |= inside[:, 1:]
     return grown
-
-
-def cache_folder() -> Path:
-    """Where drawn scenes are kept: $SATKIT_CACHE, else `.cache/satkit` in the home folder."""
-    return Path(os.environ.get("SATKIT_CACHE") or Path.home() / ".cache" / "satkit").expanduser()
 
 
 def cache_name(size: int, train_images: int, test_images: int, seed: int) -> str:

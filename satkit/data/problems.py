@@ -1,0 +1,60 @@
+"""What is wrong with a data set on disk: one `Problem` per file, one `DataError` for all of them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+MOST_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a data set.
+
+    Attributes:
+        path: The file or folder concerned.
+        what: What is wrong, in the same words for all files.
+        detail: What was found in this one.
+        warning: Whether the data can be used all the same.
+    """
+
+    path: str
+    what: str
+    detail: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        detail = " ".join(self.detail.split())
+        return f"{self.path}: {self.what}" + (f" ({detail})" if detail else "")
+
+
+class DataError(ValueError):
+    """Data on disk that is not what it should be; `problems` holds all that was found."""
+
+    def __init__(self, problems: Collection[Problem]):
+        self.problems = tuple(problems)
+        found = counted(len(self.problems), "problem")
+        super().__init__(f"The data set has {found}; mend or remove what is named:\n{listing(self.problems)}")
+
+
+class DataWarning(UserWarning):
+    """Data on disk that can be used, but is hardly meant to be as it is."""
+
+
+def raise_if(problems: Collection[Problem]) -> None:
+    """Raise one `DataError` with all problems that are no mere warnings, unless there are none."""
+    serious = [problem for problem in problems if not problem.warning]
+    if serious:
+        raise DataError(serious)
+
+
+def listing(problems: Collection[Problem], most: int = MOST_SHOWN) -> str:
+    """Problems, one a line; those beyond the first `most` are counted."""
+    lines = [f"  {problem}" for problem in list(problems)[:most]]
+    if len(problems) > most:
+        lines.append(f"  ... and {len(problems) - most} more.")
+    return "\n".join(lines)
+
+
+def counted(count: int, thing: str) -> str:
+    """How many of a thing there are: "1 problem", "2 problems"."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
