@@ -28,30 +28,28 @@ from satkit.data.loading import (
     evaluation_batches,
     exemplar_presence,
     exemplars,
+    held_out,
     test_images,
     training_images,
 )
-from satkit.data.transforms import ResizedCrop, SimpleAugment
+from satkit.data.prefetching import prefetched
+from satkit.data.transforms import CentreCrop, ResizedCrop, SimpleAugment
 from satkit.evaluation import evaluate
 from satkit.files import CheckpointError
 from satkit.interrupts import remembered
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.presets import Preset, preset
+from satkit.protocol import protocol
 from satkit.recorder import Recorder
 from satkit.runs import Run
-from satkit.scenario import Scenario, Step, scenario
+from satkit.scenario import DOMAIN_SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.seeding import best_device, derive, seed_everything
+from satkit.selection import BestWeights
 from satkit.strategies import Strategy
+from satkit.strategies.contradictions import contradicts_domains
 from satkit.training import Iteration, begin_step, fit_targets, train_step
 
-CONVENTIONS = {
-    "background_in_old": True,
-    "void_in_training": "ignored",
-    "future_classes_at_test": "background",
-    "evaluation": "whole images at full size",
-    "evaluated_checkpoint": "last",
-    "test_images": "those with a class seen so far",
-}
+MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,9 @@ class Settings:
         data: Name of the data set.
         root: Its folder, where it is on disk.
         task: E.g. "15-5".
-        setting: "overlapped", "disjoint" or "sequential".
+        setting: One of `satkit.scenario.SETTINGS`, e.g. "overlapped".
         order: Data set labels in the order of learning; empty for the data set's own.
+        protocol: The conventions of the scores, as `satkit.protocol.protocol` takes them; empty for the preset's.
         backbone: A timm name.
         preset: "smoke", "quick", "full" or "published".
         seed: Of everything random.
@@ -80,6 +79,7 @@ class Settings:
     preset: str = "quick"
     seed: int = 0
     shift: float = 0.0
+    protocol: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "order", tuple(self.order))
@@ -111,9 +111,14 @@ class Experiment:
         self.settings = settings
         self.preset: Preset = preset(settings.data, settings.preset)
         self.strategy = self.preset.adapt(find_strategy(learning))
+        self.protocol = protocol(settings.protocol or self.preset.protocol)
         self.backbone = settings.backbone or self.preset.backbone
-        self.task = settings.task or self.preset.task
         self.device = best_device()
+
+    @property
+    def workers(self) -> int:
+        """Threads that make batches ahead; the result does not depend on them. On a CPU training needs all cores."""
+        return min(MOST_WORKERS, os.cpu_count() or 1) if self.device.type == "cuda" else 0
 
     @cached_property
     def data(self) -> SegmentationData:
@@ -121,10 +126,17 @@ class Experiment:
         return load_data(self.settings.data, self.settings.root, **self.preset.data)
 
     @cached_property
+    def task(self) -> str:
+        """The task that was asked for, the preset's, or the first that divides the classes."""
+        by_domain = self.settings.setting in DOMAIN_SETTINGS
+        chosen = self.settings.task or (self.preset.domain_task if by_domain else self.preset.task)
+        return chosen or usual_tasks(len(self.data.class_names) - 1)[0]
+
+    @cached_property
     def scenario(self) -> Scenario:
         """Which classes are old and new, also where they are learnt jointly."""
-        names = self.data.class_names
-        return scenario(names, self.task, self.settings.setting, self.settings.order)
+        chosen = self.settings
+        return scenario(self.data.class_names, self.task, chosen.setting, chosen.order, self.data.domains)
 
     @property
     def learnt(self) -> Scenario:
@@ -141,7 +153,8 @@ class Experiment:
         """Everything that decides the result, and the machine it is made on."""
         settings = {**asdict(self.settings), "task": self.task, "backbone": self.backbone}
         settings["order"] = list(self.scenario.order)
-        settings.pop("root")
+        for left_out in ("root", "protocol"):  # another place is the same data; conventions are listed one by one
+            settings.pop(left_out)
         augment = {k: list(v) if isinstance(v, tuple) else v for k, v in self.preset.augment.items()}
         return {
             **settings,
@@ -151,20 +164,32 @@ class Experiment:
             "data_options": self.preset.data,
             "augment": augment,
             "schedules": [asdict(self.schedule(step)) for step in self.steps],
-            "conventions": CONVENTIONS,
+            "conventions": self.conventions,
             "machine": machine(self.device),
         }
+
+    @property
+    def conventions(self) -> dict[str, str | bool]:
+        """The conventions of the protocol, in words."""
+        return self.protocol.describe(self.preset.augment["size"])
 
     def schedule(self, step: Step):
         """The schedule of a step."""
         first = self.preset.base if step.index == 0 else self.preset.later
         images = len(self.images(step))
-        return self.preset.schedule(step.index, max(1, images // first.batch_size))
+        return self.preset.schedule(step.index, max(1, images // first.batch_size), self.task)
 
     def check(self) -> None:
         """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
         _ = self.config
         self.try_backbone(attention=self.strategy.needs_attention)
+        if self.scenario.by_domain and (reason := contradicts_domains(self.strategy)):
+            raise UsageError(f"{self.strategy.name} cannot learn place by place: {reason}")
+        if self.strategy.fusion and self.protocol.checkpoint == "best":
+            raise UsageError(
+                f"{self.strategy.name} fuses teacher and student at the end of a step, so it has no best weights to "
+                "choose from. Take checkpoint=last."
+            )
         memory, first = self.strategy.memory, len(self.images(self.steps[0]))
         if memory and memory.size > first:
             raise UsageError(
@@ -198,8 +223,14 @@ class Experiment:
         return build_segmenter(self.backbone, **spec).to(self.device)
 
     def images(self, step: Step) -> StepImages:
-        """The training images of a step, as its annotator labelled them."""
-        return training_images(self.data, self.learnt, step, self.settings.shift, self.settings.seed)
+        """The training images of a step, as its annotator labelled them, without those that are held out."""
+        images, seed = self.annotated(step), self.settings.seed
+        return held_out(images, seed, step.index)[0] if self.protocol.validates else images
+
+    def annotated(self, step: Step) -> StepImages:
+        """All images that belong to a step, as its annotator labelled them."""
+        chosen = self.settings
+        return training_images(self.data, self.learnt, step, chosen.shift, chosen.seed, self.protocol.void)
 
     def open(self, folder: Path) -> Run:
         """The run in this folder, new or continued.
@@ -243,24 +274,36 @@ class Experiment:
         index, schedule = begun.step.index, self.schedule(begun.step)
         resume = _checkpoint(run, index)
         importances = run.load_fitted(index - 1) if self.strategy.importance and index else {}
-        with remembered() as interrupts:
+        best = BestWeights(run, index, begun.student, lambda student: self.judge(student, begun.step))
+        stream = self.batches(begun.step, begun.fitted)
+        with remembered() as interrupts, prefetched(stream, self.workers, schedule.iterations) as batches:
             recorder = Recorder(run, index, resume, interrupts, report)
+            watchers = (best, recorder) if self.protocol.checkpoint == "best" else (recorder,)
             train_step(
                 begun.student,
                 begun.teacher,
                 begun.step,
                 self.strategy,
-                self.batches(begun.step, begun.fitted),
+                batches,
                 schedule,
                 seed=self.settings.seed,
                 fitted=begun.fitted,
                 importances=importances,
-                report=recorder,
+                report=lambda iteration: [watcher(iteration) for watcher in watchers],
                 resume=resume,
             )
         recorder.write()
+        if self.protocol.checkpoint == "best":
+            begun.fitted["best_iteration"] = torch.tensor(best.put_back())
         begun.fitted |= importances if self.strategy.importance else {}
         return begun.student
+
+    def judge(self, student: Segmenter, step: Step) -> float:
+        """What the best weights of a step have most of: mean IoU over the images that the protocol selects on."""
+        images = self.tests(step)
+        if self.protocol.validates:
+            images = held_out(self.annotated(step), self.settings.seed, step.index)[1]
+        return metrics.mean_iou(self._confusion(student, images, step), range(step.num_outputs))
 
     def remember(self, run: Run, index: int) -> np.ndarray:
         """The exemplar memory at the beginning of a step: int64 (size, 2), image number and the step it was kept in."""
@@ -268,7 +311,8 @@ class Experiment:
         found = np.stack([self.images(ended).indices, np.full(len(self.images(ended)), ended.index)], axis=1)
         kept = run.load_fitted(ended.index).get("memory", torch.empty(0, 2, dtype=torch.int64)).numpy()
         memory, entries = self.strategy.memory, np.concatenate([kept, found]).astype(np.int64)
-        present = exemplar_presence(self.data.train, self.learnt, entries, memory.labels, ended)
+        split = self.data.pool if self.learnt.by_domain else self.data.train
+        present = exemplar_presence(split, self.learnt, entries, memory.labels, ended)
         return memory.choose(kept, found, present, derive(self.settings.seed, "memory", index))
 
     def exemplars(self, step: Step, fitted: dict) -> Exemplars | None:
@@ -277,8 +321,8 @@ class Experiment:
             return None
         memory, chosen = self.strategy.memory, self.settings
         entries = fitted["memory"].numpy()
-        share = memory.share
-        return exemplars(self.data, self.learnt, entries, memory.labels, step, share, chosen.shift, chosen.seed)
+        look = (chosen.shift, chosen.seed, self.protocol.void)
+        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, *look)
 
     def batches(self, step: Step, fitted: dict | None = None) -> BatchStream:
         """The training batches of a step, by number; with the exemplars that `begin` has fitted, if there are any."""
@@ -292,23 +336,40 @@ class Experiment:
         """The same images with their whole annotation, as class indices; nobody trains on it."""
         return replace(images, table=label_table(self.scenario.test_table(self.scenario.steps[-1])))
 
+    @property
+    def crop(self) -> CentreCrop | None:
+        """What is taken of each test image; None for all of it."""
+        return CentreCrop(self.preset.augment["size"]) if self.protocol.evaluation == "centre" else None
+
     def tests(self, step: Step) -> StepImages:
         """The test images of a step, labelled with every class seen so far."""
-        return test_images(self.data, self.learnt, step, CONVENTIONS["future_classes_at_test"])
+        return test_images(self.data, self.learnt, step, self.protocol.future, self.protocol.test_images)
 
     def evaluate(self, student: Segmenter, step: Step) -> np.ndarray:
-        """Confusion matrix on the test images, after a step."""
-        return evaluate(student, evaluation_batches(self.tests(step), 16), step.num_outputs)
+        """Confusion matrix on the test images, after a step; where places arrive, one for each place seen so far."""
+        tests = self.tests(step)
+        if not self.learnt.by_domain:
+            return self._confusion(student, tests, step)
+        where = np.array(tests.split.domains)[tests.indices]
+        seen = [place for earlier in self.steps[: step.index + 1] for place in earlier.domains]
+        parts = [replace(tests, indices=tests.indices[where == place]) for place in seen]
+        return np.stack([self._confusion(student, part, step) for part in parts])
+
+    def _confusion(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
+        return evaluate(student, evaluation_batches(images, 16, self.crop), step.num_outputs)
 
     def save(self, run: Run, begun: Begun, confusion: np.ndarray) -> dict:
         """Write a finished step, and the run's result once every step is finished. Returns the step's scores."""
         index = begun.step.index
+        if self.learnt.by_domain:
+            scores = metrics.old_new_all_places(confusion, self.scenario)
+        else:
+            scores = metrics.old_new_all(confusion, self.scenario, self.protocol.counts_background)
         if not run.is_done(index):
-            scores = metrics.old_new_all(confusion, self.scenario, CONVENTIONS["background_in_old"])
             run.save_step(index, begun.student, confusion, scores, begun.fitted)
         if run.steps_done() == len(self.steps) and run.result() is None:
             run.finish(self.result(run))
-        return metrics.old_new_all(run.load_confusion(index), self.scenario, CONVENTIONS["background_in_old"])
+        return scores
 
     def learn(self, run: Run, index: int, report: Callable[[Iteration], None] = lambda _: None) -> Segmenter:
         """Carry out one whole step, or load it if it is finished."""
@@ -318,12 +379,17 @@ class Experiment:
             self.save(
                 run,
                 begun,
-                run.load_confusion(index) if begun.finished else self.evaluate(student, begun.step),
+                run.load_evaluation(index) if begun.finished else self.evaluate(student, begun.step),
             )
         return student
 
     def result(self, run: Run) -> dict:
         """What result.json says: scores with everything that a number needs beside it."""
+        evaluations = [run.load_evaluation(step.index) for step in self.steps]
+        if self.learnt.by_domain:
+            scores = metrics.summary_of_places(evaluations, self.scenario)
+        else:
+            scores = metrics.summary(evaluations, self.scenario, self.protocol.counts_background)
         return {
             "strategy": self.strategy.name,
             "data": self.settings.data,
@@ -333,9 +399,9 @@ class Experiment:
             "backbone": self.backbone,
             "seed": self.settings.seed,
             "shift": self.settings.shift,
-            "conventions": CONVENTIONS,
+            "conventions": self.conventions,
             "machine": machine(self.device),
-            **metrics.summary(run.confusions(), self.scenario, CONVENTIONS["background_in_old"]),
+            **scores,
         }
 
 

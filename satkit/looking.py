@@ -39,7 +39,7 @@ def look(model: Segmenter, image: np.ndarray) -> Look:
         BackboneError: If the backbone has no attention to tap; `prediction` works for any.
     """
     device = next(model.parameters()).device
-    output = model.eval()(to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device), attention=True)
+    output = model.eval()(to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device), attention=True)
     return Look(output.attention, output.classes()[0].to(torch.uint8).cpu().numpy())
 
 
@@ -51,7 +51,7 @@ def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
         image: uint8 of shape (height, width, 3).
     """
     device = next(model.parameters()).device
-    return predict(model, to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device))[0].cpu().numpy()
+    return predict(model, to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device))[0].cpu().numpy()
 
 
 @torch.no_grad()
@@ -69,8 +69,8 @@ def targets_of(strategy: Strategy, begun, index: int) -> np.ndarray:
     if not taught and not getattr(policy, "in_base_step", False):
         return labels
     device = next(begun.student.parameters()).device
-    shown = to_input(torch.from_numpy(np.ascontiguousarray(image))[None]).to(device)
-    labels = torch.from_numpy(np.ascontiguousarray(labels))[None].to(device)
+    shown = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device)
+    labels = torch.from_numpy(np.array(labels, order="C"))[None].to(device)
     output = begun.teacher(shown) if taught else None
     return policy(labels, output, begun.step, begun.fitted, shown)[0].cpu().numpy()
 
@@ -200,4 +200,4 @@ def largest_class(labels: np.ndarray, classes) -> int:
 
 
 def _one(labels: np.ndarray, tap: AttentionTap) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(labels))[None].to(tap.queries.device)
+    return torch.from_numpy(np.array(labels, order="C"))[None].to(tap.queries.device)

@@ -66,6 +66,54 @@ def forgetting(table: np.ndarray, scenario: Scenario) -> np.ndarray:
     return drop
 
 
+def old_new_all_places(places: np.ndarray, scenario: Scenario) -> dict[str, float]:
+    """Mean IoU on the test images of the base step's places, of those that came later, and of all seen so far.
+
+    Args:
+        places: Confusion matrices of shape (place, truth, predicted), in the order of learning.
+    """
+    parts = np.split(places, [len(scenario.steps[0].domains)])
+    old, new = (mean_iou(part.sum(axis=0), range(places.shape[1])) if len(part) else float("nan") for part in parts)
+    return {"old": old, "new": new, "all": mean_iou(places.sum(axis=0), range(places.shape[1]))}
+
+
+def summary_of_places(steps: list[np.ndarray], scenario: Scenario) -> dict:
+    """The same as `summary`, where places arrive instead of classes.
+
+    Args:
+        steps: For each step the confusion matrices of the places seen so far, as in `old_new_all_places`.
+
+    Returns:
+        forgetting: Mean drop of a place's mean IoU from its best earlier step, over the places of earlier steps.
+        kept: old after the last step, as a share of what it was after step 0. per_place: The mean IoU of every place
+        after each step, NaN before it has arrived.
+    """
+    per_step = [old_new_all_places(places, scenario) for places in steps]
+    names = [name for step in scenario.steps for name in step.domains]
+    table = np.full((len(steps), len(names)), np.nan)
+    for index, places in enumerate(steps):
+        table[index, : len(places)] = [mean_iou(place, range(len(place))) for place in places]
+    earlier = len(steps[-2]) if len(steps) > 1 else 0
+    drops = np.nanmax(table[:-1, :earlier], axis=0) - table[-1, :earlier] if earlier else np.array([])
+    total = [places.sum(axis=0) for places in steps]
+    first, last = per_step[0]["old"], per_step[-1]["old"]
+    ious = iou_table(total, len(scenario.names))
+    return {
+        **per_step[-1],
+        "base": first,
+        "kept": last / first if first > 0 else float("nan"),
+        "average": float(np.mean([scores["all"] for scores in per_step])),
+        "forgetting": float(np.nanmean(drops)) if np.isfinite(drops).any() else float("nan"),
+        "pixel_accuracy": pixel_accuracy(total[-1]),
+        "steps": per_step,
+        "per_class": {
+            name: {"iou": ious[:, index].tolist(), "forgetting": float("nan")}
+            for index, name in enumerate(scenario.names)
+        },
+        "per_place": {name: table[:, index].tolist() for index, name in enumerate(names)},
+    }
+
+
 def summary(confusions: list[np.ndarray], scenario: Scenario, background_in_old: bool = True) -> dict:
     """Everything a results table shows, of a run with these confusion matrices, one per step.
 

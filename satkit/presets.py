@@ -21,7 +21,7 @@ class Preset:
 
     Attributes:
         name: The name it is chosen by.
-        task: The task where none is asked for.
+        task: The task where none is asked for; "" for the first that divides the classes.
         backbone: The backbone where none is asked for.
         model: Further fields of `SegmenterSpec`.
         data: Options of the data set's `load`.
@@ -30,6 +30,9 @@ class Preset:
         augment: Crop size in pixels, range of scales, and kind: "simple" or "resized".
         pseudo_threshold: Replaces the median as the threshold of a strategy's pseudo-labels; "" leaves it.
         epochs: Epochs of the base and of a later step; they replace the schedules' iterations where given.
+        task_epochs: The same for single tasks, by their names.
+        protocol: The conventions of the scores where none are asked for.
+        domain_task: The task where none is asked for and places arrive instead of classes.
     """
 
     name: str
@@ -42,12 +45,16 @@ class Preset:
     augment: dict = field(default_factory=dict)
     pseudo_threshold: str = ""
     epochs: tuple[int, int] | None = None
+    task_epochs: dict[str, tuple[int, int]] = field(default_factory=dict)
+    protocol: str = ""
+    domain_task: str = ""
 
-    def schedule(self, step: int, batches_per_epoch: int) -> Schedule:
-        """The schedule of a step, given how many batches an epoch of its images has."""
+    def schedule(self, step: int, batches_per_epoch: int, task: str = "") -> Schedule:
+        """The schedule of a step of a task, given how many batches an epoch of its images has."""
         schedule = self.base if step == 0 else self.later
-        if self.epochs:
-            schedule = replace(schedule, iterations=self.epochs[min(step, 1)] * batches_per_epoch)
+        epochs = self.task_epochs.get(task, self.epochs)
+        if epochs:
+            schedule = replace(schedule, iterations=epochs[min(step, 1)] * batches_per_epoch)
         return schedule
 
     def adapt(self, strategy: Strategy) -> Strategy:
@@ -90,7 +97,46 @@ _PUBLISHED = Preset(
     model={"decoder_width": 256, "plain_decoder": True, "drop_path": 0.1, "pretrained": True},
     augment={"size": 512, "kind": "resized"},
     epochs=(30, 30),
+    protocol="sats",
 )
+
+# Photographs of any size, for two cores: their shorter side, or most of it, squeezed into small squares.
+_PHOTOGRAPHS = replace(
+    _SCENES,
+    base=Schedule(2000, 2e-3, clip=1.0),
+    later=replace(_LATER, lr=1e-3),
+    data={},
+    augment={"size": 96, "kind": "resized"},
+    protocol="plop",
+)
+
+
+def _photographs(task: str, epochs: tuple[int, int], task_epochs=None, domain_task: str = "") -> dict[str, Preset]:
+    """The presets of a benchmark of photographs; epochs are those of the published set-up."""
+    quick = replace(_PHOTOGRAPHS, task=task, domain_task=domain_task)
+    return {
+        "smoke": replace(
+            quick,
+            name="smoke",
+            base=Schedule(30, 2e-3, clip=1.0),
+            later=replace(_LATER, iterations=15),
+            augment={"size": 64, "kind": "resized"},
+        ),
+        "quick": quick,
+        "full": replace(
+            quick,
+            name="full",
+            backbone="mit_b0",
+            base=Schedule(10000, 2e-4, clip=1.0, classifier_lr_factor=10.0),
+            later=replace(_LATER, iterations=2000, lr=1e-4),
+            model={"decoder_width": 256, "pretrained": True},
+            augment={"size": 256, "kind": "resized"},
+        ),
+        "published": replace(
+            _PUBLISHED, task=task, epochs=epochs, task_epochs=task_epochs or {}, domain_task=domain_task
+        ),
+    }
+
 
 PRESETS = {
     "scenes": {
@@ -114,6 +160,10 @@ PRESETS = {
             augment={"size": 96},
         ),
     },
+    # Epochs of the scripts released with SATS; those of Cityscapes are PLOP's for its cities.
+    "voc": _photographs("15-5", (30, 30), {"15-1": (30, 3)}),
+    "ade20k": _photographs("100-50", (60, 6)),
+    "cityscapes": _photographs("10-9", (50, 50), domain_task="11-5"),
     "camvid": {
         "smoke": replace(
             _CAMVID,
@@ -133,6 +183,7 @@ PRESETS = {
         ),
         "published": replace(_PUBLISHED, task="6-5"),
     },
+    "folder": _photographs("", (30, 30)),
 }
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from satkit.bases import base_folder, open_base, take_base
 from satkit.comparison import SCORES, Row, difference, effect_table, read_rows, score, write_rows
 from satkit.custom import find_strategy
-from satkit.experiment import CONVENTIONS, Experiment, Settings, machine, slug
+from satkit.experiment import Experiment, Settings, machine, slug
 from satkit.files import read_json, replacing, try_lock, write_json
 from satkit.progress import format_seconds
 from satkit.runs import RECORDED_ONLY, Run, run_folder
@@ -223,7 +223,7 @@ class ReferenceStudy:
             "joint_schedule": asdict(self.open(Entry("joint", "plain", self.seeds[0])).schedule(plain.steps[0])),
             "data_options": plain.preset.data,
             "data_fingerprint": plain.data.fingerprint,
-            "conventions": CONVENTIONS,
+            "conventions": plain.conventions,
             "machine": read_json(self.folder / "machine.json"),
             "strategies": {text: plain.preset.adapt(find_strategy(text)).describe() for text in texts},
             "seconds": sum(row.seconds for row in rows),

@@ -16,6 +16,8 @@ from satkit.choices import UsageError
 from satkit.figures import KeptFigure, kept_figures
 from satkit.files import read_json, replacing
 from satkit.progress import format_seconds
+from satkit.protocol import sentence
+from satkit.scenario import DOMAIN_SETTINGS
 
 TEMPLATE = Path(__file__).with_name("report.html")
 COLUMNS = {
@@ -97,16 +99,47 @@ def findings(result: dict) -> list[str]:
     return said
 
 
-def score_table(result: dict) -> str:
-    """The table of strategies as HTML."""
+def ranges(result: dict) -> dict[str, str]:
+    """What "old", "new" and "all" run over: class indices, or places where these are what arrives."""
+    if result["settings"]["setting"] in DOMAIN_SETTINGS:
+        return {"old": "places", "new": "places", "all": "places"}
     base, added = result["base_classes"], result["added_classes"]
-    ranges = {
-        "old": f"0-{base[-1]}",
+    scores = next(iter(result["strategies"].values()))
+    return {
+        "old": f"{0 if scores['conventions']['background_in_old'] else 1}-{base[-1]}",
         "new": f"{added[0]}-{added[-1]}" if added else "",
         "all": f"0-{(added or base)[-1]}",
     }
+
+
+def headings(result: dict) -> list[str]:
+    """Heads of the columns of scores; "old" and "new" say what they run over."""
+    over = {key: text for key, text in ranges(result).items() if key != "all"}
+    return [f"{key} {over.get(key, '')}".strip() for key in COLUMNS]
+
+
+def meaning(result: dict) -> str:
+    """What the columns of scores are, as a sentence."""
+    if result["settings"]["setting"] in DOMAIN_SETTINGS:
+        return (
+            "Mean IoU in % after the last step. Old: on the places of the base step; new: on those that came later; "
+            "forgetting: mean drop of a place from its best earlier step; kept: share of old that is left since the "
+            "base step; average: all, averaged over steps."
+        )
+    scores = next(iter(result["strategies"].values()))
+    background = "included" if scores["conventions"]["background_in_old"] else "excluded"
+    return (
+        f"Mean IoU in % after the last step. Old: classes of the base step, background {background}; new: classes "
+        "learnt later; forgetting: mean drop of a class from its best earlier step; kept: share of the base classes' "
+        "mean IoU that is left, background excluded; average: all, averaged over steps."
+    )
+
+
+def score_table(result: dict) -> str:
+    """The table of strategies as HTML."""
+    over = ranges(result)
     heads = "".join(
-        f'<th scope="col">{key} {ranges.get(key, "")}<small>{words}</small></th>' for key, words in COLUMNS.items()
+        f'<th scope="col">{key} {over.get(key, "")}<small>{words}</small></th>' for key, words in COLUMNS.items()
     )
     rows = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th>'
@@ -115,22 +148,21 @@ def score_table(result: dict) -> str:
         for name, scores in result["strategies"].items()
     )
     stepwise = {name: scores["base"] for name, scores in result["strategies"].items() if len(scores["steps"]) > 1}
-    began = f" After the base step the old classes had {percent(next(iter(stepwise.values())))}." if stepwise else ""
+    old = "the old places" if over["old"] == "places" else "the old classes"
+    began = f" After the base step {old} had {percent(next(iter(stepwise.values())))}." if stepwise else ""
     if len(set(stepwise.values())) > 1:
         each = ", ".join(f"{percent(score)} ({html.escape(name)})" for name, score in stepwise.items())
-        began = f" After their base steps the old classes had {each}."
+        began = f" After their base steps {old} had {each}."
+    caption = meaning(result) + began
     return (
         f'<table><thead><tr><th scope="col">strategy</th>{heads}</tr></thead><tbody>{rows}</tbody>'
-        f"<caption>Mean IoU in %. Old: classes of the base step, background (0) included; new: classes learnt later; "
-        "forgetting: mean drop of a class from its best earlier step; kept: share of the base classes' mean IoU "
-        f"that is left, background excluded; average: all, averaged over steps.{began}</caption></table>"
+        f"<caption>{caption}</caption></table>"
     )
 
 
 def markdown_table(result: dict) -> str:
     """The table of strategies as Markdown, with what a reader must know beside it."""
-    base, added = result["base_classes"], result["added_classes"]
-    heads = ["strategy", f"old 0-{base[-1]}", f"new {added[0]}-{added[-1]}", "all", "forgetting", "kept", "average"]
+    heads = ["strategy", *headings(result)]
     rows = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * (len(heads) - 1)]
     for name, scores in result["strategies"].items():
         rows.append(f"| {name} | " + " | ".join(number(scores[key]) for key in COLUMNS) + " |")
@@ -139,10 +171,8 @@ def markdown_table(result: dict) -> str:
     note = (
         f"`satkit study`: {settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}, "
         f"seed {settings['seed']} (one seed), {threads(machine)} on {machine['device']}, torch {machine['torch']}, "
-        f"{format_seconds(result['seconds'])}. Mean IoU in % after the last step. Old: classes of the base step, "
-        f"background included ({number(scores['base'])} after the base step); new: classes learnt later; forgetting: "
-        "mean drop of a class from its best earlier step; kept: share of the base classes' mean IoU that is left, "
-        "background excluded; average: all, averaged over steps."
+        f"{format_seconds(result['seconds'])}. {meaning(result)} Old was {number(scores['base'])} after the base step. "
+        f"{sentence(scores['conventions'])}"
     )
     return "\n".join(rows) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
 
@@ -159,14 +189,10 @@ def figure_sections(figures: list[tuple[KeptFigure, Path]]) -> str:
 
 def conventions(scores: dict) -> str:
     """The conventions that a number follows, as a sentence."""
-    rules = scores["conventions"]
     return (
-        f"Background counts {'as an old class' if rules['background_in_old'] else 'only in all'}; void pixels are "
-        f"{rules['void_in_training']} in training; classes not yet learnt count as {rules['future_classes_at_test']} "
-        f"at test time; evaluated are {rules['evaluation']}, {rules['test_images']}, with the "
-        f"{rules['evaluated_checkpoint']} weights of each step. Setting: {scores['setting']}; backbone: "
-        f"{scores['backbone']}; preset: {scores['preset']}; seed: {scores['seed']} (one seed, so differences of a few "
-        "points between strategies mean little)."
+        f"{sentence(scores['conventions'])} Setting: {scores['setting']}; backbone: {scores['backbone']}; preset: "
+        f"{scores['preset']}; seed: {scores['seed']} (one seed, so differences of a few points between strategies mean "
+        "little)."
     )
 
 
@@ -188,6 +214,8 @@ def command(settings: dict) -> str:
     words += ["--preset", settings["preset"], "--seed", str(settings["seed"])]
     if settings.get("shift"):
         words += ["--shift", f"{settings['shift']:g}"]
+    if settings.get("protocol"):
+        words += ["--protocol", settings["protocol"]]
     if settings["backbone"]:
         words += ["--backbone", settings["backbone"]]
     if settings["order"] != sorted(settings["order"]):

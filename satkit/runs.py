@@ -134,7 +134,8 @@ class Run:
         with replacing(folder / "confusion.npy") as temporary, temporary.open("wb") as file:
             np.save(file, confusion)
         write_json(folder / "metrics.json", metrics)
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        for left in ("checkpoint.safetensors", "best.safetensors"):
+            (folder / left).unlink(missing_ok=True)
 
     def load_model(self, step: int) -> Segmenter:
         """The segmenter after a step, in evaluation mode.
@@ -161,7 +162,12 @@ class Run:
         return {k.removeprefix("fitted."): v for k, v in tensors.items() if k.startswith("fitted.")}
 
     def load_confusion(self, step: int) -> np.ndarray:
-        """The confusion matrix after a step."""
+        """The confusion matrix after a step, `[truth, predicted]`, over all test images."""
+        stored = self.load_evaluation(step)
+        return stored.sum(axis=0) if stored.ndim == 3 else stored
+
+    def load_evaluation(self, step: int) -> np.ndarray:
+        """What was stored after a step: the confusion matrix, or one for each place where places arrive."""
         return np.load(self.step_folder(step) / "confusion.npy", allow_pickle=False)
 
     def confusions(self) -> list[np.ndarray]:
@@ -174,7 +180,7 @@ class Run:
             return
         model = base.load_model(0)
         self.write_history(0, base.history(0))
-        self.save_step(0, model, base.load_confusion(0), read_json(base.step_folder(0) / "metrics.json"), fitted or {})
+        self.save_step(0, model, base.load_evaluation(0), read_json(base.step_folder(0) / "metrics.json"), fitted or {})
 
     def save_checkpoint(self, step: int, snapshot: dict[str, Tensor]) -> None:
         """Write the state to resume a step from."""

@@ -6,17 +6,22 @@ place in the order of learning: 0 is background, 1 .. N are the classes. `Scenar
 the data set.
 
 A setting says which images a step may use and what is annotated in them (Cermelli et al., CVPR 2020, section 3;
-"sequential" after Douillard & Lesort's Continuum):
+"sequential" after Douillard & Lesort's Continuum; "partitioned" after Kwak et al., arXiv 2405.09858):
 
-============  ===========================================  ==================================
-setting       images of step t                             annotated
-============  ===========================================  ==================================
-overlapped    contain a class of step t                    classes of step t
-disjoint      as overlapped, and no class of a later step  classes of step t
-sequential    as disjoint                                  classes of steps 0 .. t
-============  ===========================================  ==================================
+==============  ===========================================  ==================================
+setting         images of step t                             annotated
+==============  ===========================================  ==================================
+overlapped      contain a class of step t                    classes of step t
+disjoint        as overlapped, and no class of a later step  classes of step t
+sequential      as disjoint                                  classes of steps 0 .. t
+partitioned     those whose one class, drawn at random of    classes of step t
+                those they contain, belongs to step t
+domain          taken in a place of step t                   every class
+domain-leaking  as domain, divided as PLOP's code does it    every class
+==============  ===========================================  ==================================
 
-Whatever is not annotated is background: that is the background shift.
+Whatever is not annotated is background: that is the background shift. In the last two settings it does not exist: all
+classes are learnt in the base step, and what arrives are places (for Cityscapes: cities), `Step.domains`.
 """
 
 import re
@@ -25,19 +30,31 @@ from dataclasses import dataclass
 
 from satkit.choices import UsageError, unknown
 
-SETTINGS = ("overlapped", "disjoint", "sequential")
-VOC_TASKS = ("19-1", "15-5", "15-1", "10-10", "10-5", "10-1", "5-3", "5-5", "5-1", "2-2", "2-1")
+DOMAIN_SETTINGS = ("domain", "domain-leaking")
+SETTINGS = ("overlapped", "disjoint", "sequential", "partitioned", *DOMAIN_SETTINGS)
+# The published tasks, by how many classes, or cities, they divide.
+TASKS = {
+    20: ("19-1", "15-5", "15-1", "10-10", "10-5", "10-1", "5-3", "5-5", "5-1", "2-2", "2-1"),  # VOC
+    150: ("100-50", "100-10", "100-5", "50-50", "50-10", "25-25", "10-10"),  # ADE20K
+    19: ("10-9", "14-1"),  # Cityscapes by class
+    21: ("11-5", "11-1", "1-1"),  # Cityscapes by city
+}
 OFFLINE = "offline"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One increment: the class indices learnt before, now and later. Step 0 is the base step."""
+    """One increment: the class indices learnt before, now and later. Step 0 is the base step.
+
+    Attributes:
+        domains: Where the step's images were taken, if that is what changes from step to step.
+    """
 
     index: int
     old: tuple[int, ...]
     new: tuple[int, ...]
     future: tuple[int, ...]
+    domains: tuple[str, ...] = ()
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -90,38 +107,55 @@ class Scenario:
 
     def joint(self) -> "Scenario":
         """The same classes learnt all at once: the upper bound that the field calls joint training."""
+        if self.by_domain:
+            everywhere = tuple(name for step in self.steps for name in step.domains)
+            return _by_domain(OFFLINE, (len(everywhere),), self.setting, self.order, self.names, everywhere)
         return _build(OFFLINE, (len(self.order),), self.setting, self.order, self.names)
+
+    @property
+    def by_domain(self) -> bool:
+        """Whether places arrive instead of classes."""
+        return self.setting in DOMAIN_SETTINGS
 
     def training_table(self, step: Step) -> dict[int, int]:
         """Data set label -> class index, for the labels that the annotator of this step shows."""
-        shown = step.seen if self.setting == "sequential" else step.new
+        shown = step.seen if self.setting == "sequential" or self.by_domain else step.new
         return {self.order[index - 1]: index for index in shown}
 
     def test_table(self, step: Step) -> dict[int, int]:
         """Data set label -> class index, for every class seen so far."""
         return {self.order[index - 1]: index for index in step.seen}
 
-    def contains_image(self, step: Step, present: Sequence[int]) -> bool:
-        """Whether an image belongs to a step's training images.
+    def contains_image(self, step: Step, present: Sequence[int], drawn: int | None = None) -> bool:
+        """Whether an image belongs to a step's training images, where classes decide that.
 
         Args:
             present: Data set labels that occur in the image's full annotation.
+            drawn: The one of them that decides in the setting "partitioned".
         """
-        wanted = {self.order[index - 1] for index in step.new}
-        later = {self.order[index - 1] for index in step.future}
-        found = set(present)
-        return bool(found & wanted) and (self.setting == "overlapped" or not found & later)
+        wanted, unwanted = self.image_filter(step)
+        if self.setting == "partitioned":
+            return drawn in wanted
+        return bool(wanted & set(present)) and not unwanted & set(present)
+
+    def image_filter(self, step: Step) -> tuple[set[int], set[int]]:
+        """Data set labels of which an image of the step must hold one, and those of which it must hold none."""
+        wanted, later = ({self.order[index - 1] for index in part} for part in (step.new, step.future))
+        return wanted, later if self.setting in ("disjoint", "sequential") else set()
 
 
-def task_sizes(task: str, num_classes: int) -> tuple[int, ...]:
+def task_sizes(task: str, num_classes: int, what: str = "classes") -> tuple[int, ...]:
     """Number of classes of each step of a task.
+
+    Args:
+        what: What the task divides, for messages.
 
     Raises:
         UsageError: If the task is not of the form A-B, or does not divide the classes.
     """
     if task == OFFLINE:
         return (num_classes,)
-    valid = _valid_tasks(num_classes)
+    valid = usual_tasks(num_classes)
     match = re.fullmatch(r"(\d+)-(\d+)", task)
     if not match:
         raise unknown("task", task, [*valid, OFFLINE])
@@ -129,7 +163,7 @@ def task_sizes(task: str, num_classes: int) -> tuple[int, ...]:
     rest = num_classes - base
     if base < 1 or increment < 1 or rest < increment or rest % increment:
         raise UsageError(
-            f"Task {task!r} must divide the {num_classes} classes: after {base} base classes {rest} remain, "
+            f"Task {task!r} must divide the {num_classes} {what}: after {base} base {what} {rest} remain, "
             f"which steps of {increment} do not fill. Choose for example one of: {', '.join(valid)}, {OFFLINE}."
         )
     return (base, *[increment] * (rest // increment))
@@ -140,6 +174,7 @@ def scenario(
     task: str = "15-5",
     setting: str = "overlapped",
     order: Sequence[int] | None = None,
+    domains: Sequence[str] = (),
 ) -> Scenario:
     """Build a scenario.
 
@@ -148,9 +183,11 @@ def scenario(
         task: "A-B": A base classes, then B a step until the classes are used up; or "offline".
         setting: One of `SETTINGS`.
         order: Data set labels in the order of learning, each of 1 .. N once; None keeps the data set's order.
+        domains: Places in the order of learning, which the task divides in the settings by domain.
 
     Raises:
-        UsageError: For an unknown task or setting, or an order that is not a permutation.
+        UsageError: For an unknown task or setting, an order that is not a permutation, or a setting by domain for data
+            whose images have no place.
     """
     if setting not in SETTINGS:
         raise unknown("setting", setting, SETTINGS)
@@ -162,7 +199,14 @@ def scenario(
             "Background (0) is never part of it."
         )
     ordered = (names[0], *[names[label] for label in order])
-    return _build(task, task_sizes(task, num_classes), setting, order, ordered)
+    if setting not in DOMAIN_SETTINGS:
+        return _build(task, task_sizes(task, num_classes), setting, order, ordered)
+    if len(domains) < 2:
+        raise UsageError(
+            f"The setting {setting!r} learns place by place and needs images of two or more places, got "
+            f"{len(domains)}. Cityscapes has them: its cities."
+        )
+    return _by_domain(task, task_sizes(task, len(domains), "cities"), setting, order, ordered, tuple(domains))
 
 
 def _build(task, sizes, setting, order, names) -> Scenario:
@@ -181,12 +225,24 @@ def _build(task, sizes, setting, order, names) -> Scenario:
     return Scenario(task, setting, tuple(order), tuple(names), tuple(steps))
 
 
-def _valid_tasks(num_classes: int) -> list[str]:
+def _by_domain(task, sizes, setting, order, names, domains) -> Scenario:
+    every = tuple(range(1, len(order) + 1))
+    ends = [sum(sizes[: index + 1]) for index in range(len(sizes))]
+    steps = tuple(
+        Step(index, *(((), every) if index == 0 else (every, ())), (), domains[end - size : end])
+        for index, (size, end) in enumerate(zip(sizes, ends, strict=True))
+    )
+    return Scenario(task, setting, tuple(order), tuple(names), steps)
+
+
+def usual_tasks(num_classes: int) -> list[str]:
+    """Tasks that divide so many classes, the published ones where there are any."""
+
     def divides(task: str) -> bool:
         base, increment = map(int, task.split("-"))
         rest = num_classes - base
         return base >= 1 and rest >= increment and rest % increment == 0
 
-    usual = [task for task in VOC_TASKS if num_classes == 20 and divides(task)]
+    usual = [task for task in TASKS.get(num_classes, ()) if divides(task)]
     half = (num_classes + 1) // 2
     return usual or [f"{half}-{num_classes - half}", f"{half}-1"]

@@ -9,6 +9,7 @@ its last checkpoint.
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,7 +22,8 @@ from satkit.files import read_json, write_json
 from satkit.models import BackboneError
 from satkit.notebooks import run_notebook
 from satkit.progress import format_seconds, read_progress
-from satkit.report import threads, write_report
+from satkit.protocol import sentence
+from satkit.report import COLUMNS, headings, meaning, threads, write_report
 from satkit.runs import Run, run_folder
 from satkit.seeding import derive
 from satkit.strategies.recipes import BASE
@@ -58,6 +60,7 @@ def study_name(settings: Settings) -> str:
     parts = [settings.data, plain.task, settings.preset, f"seed{settings.seed}"]
     parts += [settings.setting] if settings.setting != "overlapped" else []
     parts += [f"shift{settings.shift:g}"] if settings.shift else []
+    parts += [slug(settings.protocol)] if settings.protocol else []
     parts += [slug(settings.backbone)] if settings.backbone else []
     parts += ["order-" + "-".join(map(str, settings.order[:6]))] if settings.order else []
     return "-".join(parts)
@@ -222,12 +225,10 @@ def collect(folder: Path, settings: Settings, experiments, strategies) -> dict:
 
 def table(result: dict) -> str:
     """The study's table as text: mean IoU in percent."""
-    base, added = result["base_classes"], result["added_classes"]
-    heads = ["strategy", f"old 0-{base[-1]}", f"new {added[0]}-{added[-1]}" if added else "new", "all"]
-    heads += ["forgetting", "kept", "average"]
+    heads = ["strategy", *headings(result)]
     rows = [heads]
     for name, scores in result["strategies"].items():
-        values = (scores[key] for key in ("old", "new", "all", "forgetting", "kept", "average"))
+        values = (scores[key] for key in COLUMNS)
         rows.append([name, *("-" if value is None else f"{100 * value:.1f}" for value in values)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = [
@@ -242,11 +243,9 @@ def table(result: dict) -> str:
     notes = (
         f"{settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}, seed "
         f"{settings['seed']}, {threads(any_scores['machine'])} on {any_scores['machine']['device']}. "
-        "Mean IoU in % after the last step;\nold = classes of the base step, background included; new = classes "
-        "learnt later; forgetting = mean drop of a class\nfrom its best earlier step; kept = share of the base "
-        "classes' mean IoU that is left (background excluded);\naverage = all, averaged over steps."
+        f"{meaning(result)} {sentence(any_scores['conventions'])}"
     )
-    return "\n" + "\n".join(lines) + "\n\n" + notes + "\n"
+    return "\n" + "\n".join(lines) + "\n\n" + textwrap.fill(notes, 118) + "\n"
 
 
 def overview(root: str | Path) -> str:

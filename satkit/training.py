@@ -106,8 +106,8 @@ def begin_step(previous: Segmenter, step: Step, strategy: Strategy, seed: int) -
         previous: At step 0 a segmenter without classes; later the model of the step before. It stays as it is.
 
     Returns:
-        The student, grown by the step's classes and initialised; the teacher, frozen and in evaluation mode, or None
-        at step 0.
+        The student, grown by the step's classes, if it has new ones, and initialised; the teacher, frozen and in
+        evaluation mode, or None at step 0.
     """
     student = copy.deepcopy(previous).requires_grad_(True)
     seed_everything(derive(seed, "classifier", step.index))
@@ -117,8 +117,9 @@ def begin_step(previous: Segmenter, step: Step, strategy: Strategy, seed: int) -
             student.classifier.grow(count)
         student.classifier.reserve({"nothing": 0, "unknown": 1, "future": len(step.future)}[strategy.head.reserves])
         return student, None
-    student.classifier.grow(len(step.new))
-    strategy.classifier(student.classifier)
+    if step.new:
+        student.classifier.grow(len(step.new))
+        strategy.classifier(student.classifier)
     if strategy.freezing:
         strategy.freezing(student)
     teacher = copy.deepcopy(previous).eval().requires_grad_(False)

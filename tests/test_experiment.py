@@ -17,6 +17,7 @@ from satkit.experiment import Experiment, Settings, slug
 from satkit.interrupts import Terminated
 from satkit.models import BackboneError
 from satkit.presets import PRESETS, Preset
+from satkit.protocol import protocol
 from satkit.runs import Run
 from satkit.strategies import SATS, STRATEGIES
 from satkit.training import Schedule
@@ -117,7 +118,7 @@ class TestAWholeStudy:
             "tiny",
             0,
         )
-        assert result["conventions"] == experiments.CONVENTIONS
+        assert result["conventions"] == protocol().describe(32) == undisturbed[1].config["conventions"]
         assert {"torch", "threads", "device"} <= set(result["machine"])
         assert len(result["steps"]) == 2
         assert set(result) >= {"old", "new", "all", "base", "kept", "average", "forgetting", "per_class"}
@@ -172,6 +173,11 @@ class TestAWholeStudy:
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
         experiment, run = open_study(folder, SETTINGS, "sats")
         assert same(experiment.learn(run, 1).state_dict(), weights(undisturbed[1], 1))
+
+    @pytest.mark.parametrize("workers", [1, 3])
+    def test_any_number_of_workers_gives_the_same_bits(self, undisturbed, tmp_path, monkeypatch, workers):
+        monkeypatch.setattr(Experiment, "workers", workers)
+        assert same_outcome(learn(tmp_path)[1], undisturbed[1])
 
     def test_a_step_does_not_care_whether_earlier_steps_ran_in_this_process(self, undisturbed, tmp_path):
         torch.manual_seed(54321)
@@ -321,6 +327,119 @@ class TestConfigurationsAreNotMixed:
             Experiment(SETTINGS, "stas")
         with pytest.raises(UsageError, match="Task '15-4' must divide"):
             Experiment(replace(SETTINGS, task="15-4"), "sats").check()
+
+
+class TestProtocols:
+    def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are(self):
+        plain, mib = (Experiment(replace(SETTINGS, protocol=name)).config for name in ("", "mib"))
+        assert not {"root", "protocol"} & set(plain)
+        assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
+
+    def test_test_images_labels_and_crops_follow_the_protocol(self):
+        plain = Experiment(SETTINGS)
+        other = Experiment(
+            replace(SETTINGS, protocol="future=ignored,test_images=all,evaluation=centre,void=background")
+        )
+        step = plain.steps[0]
+        assert len(other.tests(step)) == len(other.data.test) >= len(plain.tests(step))
+        later = plain.scenario.order[step.future[0] - 1]
+        assert (plain.tests(step).table[later], other.tests(step).table[later]) == (0, 255)
+        assert (plain.images(step).table[255], other.images(step).table[255]) == (255, 0)
+        assert (plain.crop, other.crop.size) == (None, 32)
+
+    def test_background_counts_in_old_or_not(self, tmp_path):
+        confusion = np.eye(16, dtype=np.int64)
+        confusion[0, 1] = 3
+        scores = {}
+        for name in ("yes", "no"):
+            experiment = Experiment(replace(SETTINGS, protocol=f"background_in_old={name}"))
+            run = experiment.open(tmp_path / name)
+            scores[name] = experiment.save(run, experiment.begin(run, 0), confusion)
+        assert scores["yes"]["all"] == scores["no"]["all"] == scores["yes"]["old"] < scores["no"]["old"]
+
+    @pytest.mark.parametrize("selection", ["test", "validation"])
+    def test_the_best_weights_are_those_that_score_highest_and_survive_an_interruption(
+        self, tmp_path, monkeypatch, selection
+    ):
+        settings = replace(SETTINGS, protocol=f"checkpoint=best,selection={selection}")
+        scores = iter([0.1, 0.9, 0.3, 0.2])  # after iterations 1 .. 4
+        monkeypatch.setattr(Experiment, "judge", lambda self, student, step: next(scores))
+        base, run = open_study(tmp_path, settings)
+        kept = {}
+
+        def watch(iteration):
+            kept[iteration.number] = {name: value.clone() for name, value in iteration.snapshot().items()}
+
+        base.learn(run, 0, watch)
+        best = {name.removeprefix("student."): v for name, v in kept[2].items() if name.startswith("student.")}
+        assert same(weights(run, 0), best)
+        assert int(run.load_fitted(0)["best_iteration"]) == 2
+        assert not (run.step_folder(0) / "best.safetensors").exists()
+
+    def test_held_out_images_are_judged_by_and_not_trained_on(self, tmp_path):
+        experiment = Experiment(replace(SETTINGS, protocol="checkpoint=best,selection=validation"))
+        step = experiment.steps[0]
+        assert len(experiment.images(step)) == round(0.8 * len(experiment.annotated(step)))
+        assert 0 <= experiment.judge(experiment.begin(Run.create(tmp_path / "run", {}), 0).student, step) <= 1
+
+    def test_weights_that_are_fused_at_the_end_have_no_best(self):
+        with pytest.raises(UsageError, match="EWF fuses teacher and student"):
+            Experiment(replace(SETTINGS, protocol="sats"), "ewf").check()
+
+
+@pytest.fixture(scope="module")
+def cities(tmp_path_factory):
+    """Three cities, five images of 32 x 64 pixels each, in the layout of Cityscapes."""
+    from PIL import Image
+
+    from satkit.data.cityscapes import LABEL_IDS
+
+    root, random = tmp_path_factory.mktemp("cityscapes"), np.random.default_rng(0)
+    values = np.array([*LABEL_IDS])
+    for split, city in (("train", "aachen"), ("train", "bremen"), ("val", "munster")):
+        for number in range(5):
+            mask = np.kron(values[random.integers(19, size=(2, 4))], np.ones((16, 16))).astype(np.uint8)
+            image = np.repeat(7 * mask[..., None], 3, axis=2)
+            for kind, end, array in (("leftImg8bit", "leftImg8bit", image), ("gtFine", "gtFine_labelIds", mask)):
+                (root / kind / split / city).mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(root / kind / split / city / f"{city}_{number}_{end}.png")
+    return root
+
+
+class TestPlaces:
+    @pytest.fixture
+    def settings(self, cities, monkeypatch):
+        monkeypatch.setitem(PRESETS["cityscapes"], "tiny", replace(TINY, data={}, augment={"size": 32}))
+        return Settings("cityscapes", str(cities), "2-1", "domain", preset="tiny")
+
+    @pytest.mark.parametrize("name", ["fine-tuning", "sats+memory=4", "mib", "lwf", "ilt", "ewc"])
+    def test_places_are_learnt_one_after_the_other(self, settings, tmp_path, name):
+        experiment, run = ready(tmp_path, settings, name, 2)
+        result = run.result()
+        assert run.load_evaluation(1).shape == (3, 20, 20)
+        assert run.load_confusion(1).sum() == 3 * 32 * 64  # one of five images of each city is tested on
+        assert run.load_model(1).classifier.counts == (20,)
+        assert list(result["per_place"]) == ["aachen", "bremen", "munster"]
+        assert result["new"] is not None
+        assert not same(weights(run, 0), weights(run, 1))
+
+    @pytest.mark.parametrize("name", ["plop", "dkd", "ssul", "dft", "ewf"])
+    def test_what_needs_new_classes_is_refused(self, settings, name):
+        with pytest.raises(UsageError, match="cannot learn place by place: "):
+            Experiment(settings, name).check()
+
+    def test_the_published_split_leaks_and_the_default_does_not(self, settings):
+        def leaked(setting):
+            experiment = Experiment(replace(settings, setting=setting))
+            learnt = np.concatenate([experiment.images(step).indices for step in experiment.steps])
+            return set(learnt) & set(experiment.tests(experiment.steps[-1]).indices)
+
+        assert not leaked("domain")
+        assert leaked("domain-leaking")
+
+    def test_classes_arrive_where_the_setting_says_so(self, settings):
+        experiment = Experiment(replace(settings, setting="overlapped", task="10-9"))
+        assert [len(step.new) for step in experiment.steps] == [10, 9]
 
 
 def test_a_slug_is_a_plain_folder_name():

@@ -9,18 +9,18 @@ import satkit
 
 ROOT = Path(satkit.__file__).parent
 LAYERS = (
-    ("", "choices", "scenario", "seeding", "files", "interrupts", "assets", "_torchvision"),
+    ("", "choices", "scenario", "protocol", "seeding", "files", "interrupts", "assets", "_torchvision"),
     ("data",),
     ("models",),
     ("strategies",),
     ("metrics", "evaluation", "looking", "comparison", "custom", "fidelity", "published"),
     ("training", "presets"),
     ("runs",),
-    ("recorder",),
+    ("recorder", "selection"),
     ("experiment", "bases"),
     ("plots", "figures"),
     ("widgets",),
-    ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "cli", "__main__"),
+    ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "data_commands", "cli", "__main__"),
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 

@@ -19,12 +19,13 @@ from satkit.data.loading import (
     evaluation_batches,
     exemplar_presence,
     exemplars,
+    held_out,
     sample_generator,
     to_input,
     training_images,
 )
 from satkit.data.shift import Shift
-from satkit.data.transforms import SimpleAugment
+from satkit.data.transforms import CentreCrop, SimpleAugment
 from satkit.scenario import scenario
 
 NAMES = ("background", "a", "b", "c", "d")
@@ -92,6 +93,73 @@ def test_ignored_pixels_stay_ignored_in_every_step(data):
     assert training_images(data, built, built.steps[0]).labels(3)[0].tolist() == [0, 2, IGNORE, 0]
 
 
+def test_ignored_pixels_are_background_where_the_protocol_says_so(data):
+    built = scenario(NAMES, "2-1")
+    images = training_images(data, built, built.steps[0], void="background")
+    assert images.labels(3)[0].tolist() == [0, 2, 0, 0]
+    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, void="background")
+    assert kept.sources[0].labels(0)[0].tolist() == [0, 2, 0, 0]
+    with pytest.raises(UsageError, match="Unknown treatment of unlabelled pixels 'drop'"):
+        training_images(data, built, built.steps[0], void="drop")
+
+
+def test_partitioned_images_belong_to_one_step_each_and_a_seed_decides_which():
+    split = replace(split_of([[0, 1, 2, 3, 4]]), present=np.ones((200, 5), dtype=bool), names=("",) * 200)
+    many = SegmentationData("hand-made", NAMES, split, split, "none")
+    built = scenario(NAMES, "2-1", "partitioned")
+    found = {seed: [training_images(many, built, step, seed=seed).indices for step in built.steps] for seed in (0, 1)}
+    for parts in found.values():
+        assert sorted(np.concatenate(parts).tolist()) == list(range(200))
+        assert [len(part) for part in parts] == pytest.approx([100, 50, 50], abs=25)
+    assert found[0][0].tolist() != found[1][0].tolist()
+
+
+def test_a_partitioned_image_without_a_class_belongs_nowhere(data):
+    built = scenario(NAMES, "2-2", "partitioned")
+    found = np.concatenate([training_images(data, built, step).indices for step in built.steps])
+    assert sorted(found.tolist()) == [0, 1, 2, 3, 4, 5]  # image 6 shows background alone
+
+
+def test_a_fifth_of_the_images_is_held_out_and_never_trained_on():
+    images = everything(20)
+    train, validation = held_out(images, seed=0, step=1)
+    assert (len(train), len(validation)) == (16, 4)
+    assert sorted([*train.indices, *validation.indices]) == list(range(20))
+    assert train.indices.tolist() == sorted(train.indices.tolist())
+    assert held_out(images, 0, 1)[1].indices.tolist() == validation.indices.tolist()
+    assert held_out(images, 1, 1)[1].indices.tolist() != validation.indices.tolist()
+    with pytest.raises(UsageError, match="Step 1 has a single image"):
+        held_out(everything(1), 0, 1)
+
+
+@pytest.fixture
+def places():
+    """Twelve images in three places, the labels 1 .. 4 in all of them."""
+    split = replace(split_of([[0, 1, 2, 3, 4]] * 8), domains=("b",) * 5 + ("a",) * 3)
+    test = replace(split_of([[1, 2, 3, 4]] * 4), domains=("c",) * 4)
+    return SegmentationData("places", NAMES, split, test, "none", ("a", "b", "c"))
+
+
+def test_the_pool_holds_the_images_to_learn_from_first(places):
+    pool = places.pool
+    assert (len(pool), pool.domains) == (12, ("b",) * 5 + ("a",) * 3 + ("c",) * 4)
+    assert (pool.images[2] == places.train.images[2]).all()
+    assert (pool.images[9] == places.test.images[1]).all()
+    assert pool.present.shape == (12, 5)
+
+
+def test_where_places_arrive_the_images_of_a_step_are_those_of_its_places(places):
+    built = scenario(NAMES, "1-1", "domain", domains=places.domains)
+    found = [training_images(places, built, step) for step in built.steps]
+    assert [{places.pool.domains[index] for index in images.indices} for images in found] == [{"a"}, {"b"}, {"c"}]
+    assert [len(images) for images in found] == [2, 4, 3]
+    assert set(found[2].labels(0).ravel().tolist()) == {1, 2, 3, 4}
+    tested = [loading.test_images(places, built, step) for step in built.steps]
+    assert [len(images) for images in tested] == [1, 2, 3]
+    kept = exemplars(places, built, np.array([[9, 2]]), "step", built.steps[2], 0.5)
+    assert (kept.sources[2].image(0) == places.pool.images[9]).all()
+
+
 def test_a_step_without_images_is_named_with_its_classes(data):
     empty = SegmentationData("hand-made", NAMES, split_of([[0, 1], [0, 4]]), data.test, "none")
     built = scenario(NAMES, "2-2")
@@ -118,11 +186,18 @@ def test_test_images_show_a_seen_class_and_all_seen_classes_are_labelled(data):
 
 def test_future_classes_can_be_ignored_where_scores_are_computed(data):
     built = scenario(NAMES, "2-1")
-    base = loading.test_images(data, built, built.steps[0], future="ignore")
+    base = loading.test_images(data, built, built.steps[0], future="ignored")
     assert base.labels(2)[0].tolist() == [1, IGNORE, IGNORE, 1]
     assert base.labels(0)[0].tolist() == [BACKGROUND, 1, BACKGROUND, 1]
-    with pytest.raises(UsageError, match="Unknown treatment of future classes 'ignored'. Did you mean 'ignore'"):
-        loading.test_images(data, built, built.steps[0], future="ignored")
+    with pytest.raises(UsageError, match="Unknown treatment of future classes 'ignore'. Did you mean 'ignored'"):
+        loading.test_images(data, built, built.steps[0], future="ignore")
+
+
+def test_all_test_images_can_be_taken(data):
+    built = scenario(NAMES, "2-1")
+    assert loading.test_images(data, built, built.steps[0], which="all").indices.tolist() == list(range(7))
+    with pytest.raises(UsageError, match="Unknown choice of test images 'al'. Did you mean 'all'"):
+        loading.test_images(data, built, built.steps[0], which="al")
 
 
 def test_a_test_split_without_a_seen_class_is_an_error(data):
@@ -254,6 +329,39 @@ def test_evaluation_shows_every_image_once_at_its_own_size():
         assert annotated.dtype == torch.uint8
         assert annotated[:, 0, 0].tolist() == [table[number] for number in expected]
         assert shown.shape[2:] == annotated.shape[1:] == sizes[expected[0]]
+
+
+def test_large_images_are_evaluated_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(loading, "MOST_PIXELS", 40)
+    assert [len(chosen) for *_, chosen in evaluation_batches(everything(5), 8)] == [2, 2, 1]
+    assert [len(chosen) for *_, chosen in evaluation_batches(everything(2, 8), 8)] == [1, 1]
+    assert [len(chosen) for *_, chosen in evaluation_batches(everything(5, 8), 8, CentreCrop(4))] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("setting", ["overlapped", "disjoint", "sequential"])
+def test_the_filter_of_images_agrees_with_the_rule_for_one_image(setting):
+    random = np.random.default_rng(0)
+    present = random.random((300, 5)) < 0.4
+    split = replace(split_of([[0]]), present=present, names=("",) * 300)
+    many = SegmentationData("hand-made", NAMES, split, split, "none")
+    built = scenario(NAMES, "1-1", setting, order=[3, 1, 4, 2])
+    for step in built.steps:
+        rule = [built.contains_image(step, np.flatnonzero(row).tolist()) for row in present]
+        assert training_images(many, built, step).indices.tolist() == np.flatnonzero(rule).tolist()
+
+
+def test_evaluation_on_centre_crops_batches_images_of_any_size():
+    split = split_of([[0, 1]] * 3)
+    images = [*split.images, np.full((6, 10, 3), 30, dtype=np.uint8)]
+    labels = [*split.labels, np.ones((6, 10), dtype=np.uint8)]
+    mixed = StepImages(
+        np.arange(4), np.arange(256, dtype=np.uint8), Split(images, labels, split.present, tuple("abcd"))
+    )
+    (batch, annotated, chosen), *rest = evaluation_batches(mixed, 8, CentreCrop(4))
+    assert rest == []
+    assert (batch.shape, annotated.shape, chosen.tolist()) == ((4, 3, 4, 4), (4, 4, 4), [0, 1, 2, 3])
+    assert numbers(batch) == [0, 1, 2, 3]
+    assert (annotated[3] == 1).all()
 
 
 def test_evaluation_gives_labels_as_class_indices(data):

@@ -176,3 +176,43 @@ def test_kept_is_undefined_where_the_base_step_learnt_nothing():
     summary = metrics.summary([nothing, AFTER], TWO_STEPS)
     assert np.isnan(summary["kept"])
     assert summary["old"] == pytest.approx((0.7 + 0.25 + 0.5) / 3)
+
+
+class TestPlaces:
+    """Two places in the base step, one later; two classes and a background that never occurs."""
+
+    PLAN = scenario(["background", "road", "car"], "2-1", "domain", domains=["a", "b", "c"])
+
+    @staticmethod
+    def place(hits, misses):
+        return np.array([[0, 0, 0], [0, hits, misses], [0, misses, hits]])
+
+    def steps(self):
+        first = np.stack([self.place(9, 1), self.place(8, 2)])
+        return [first, np.stack([self.place(7, 3), self.place(8, 2), self.place(5, 5)])]
+
+    @staticmethod
+    def iou(hits, misses):
+        return hits / (hits + 2 * misses)
+
+    def test_old_are_the_test_images_of_the_first_places_and_new_of_the_later_ones(self):
+        scores = metrics.old_new_all_places(self.steps()[1], self.PLAN)
+        assert scores["old"] == pytest.approx(self.iou(15, 5))
+        assert scores["new"] == pytest.approx(self.iou(5, 5))
+        assert scores["all"] == pytest.approx(self.iou(20, 10))
+        assert np.isnan(metrics.old_new_all_places(self.steps()[0], self.PLAN)["new"])
+
+    def test_forgetting_is_the_drop_of_the_places_that_came_earlier(self):
+        found = metrics.summary_of_places(self.steps(), self.PLAN)
+        drop = self.iou(9, 1) - self.iou(7, 3)
+        assert found["forgetting"] == pytest.approx(drop / 2)
+        assert found["kept"] == pytest.approx(self.iou(15, 5) / self.iou(17, 3))
+        assert found["per_place"]["a"] == pytest.approx([self.iou(9, 1), self.iou(7, 3)])
+        assert found["per_place"]["c"][1] == pytest.approx(self.iou(5, 5))
+        assert np.isnan(found["per_place"]["c"][0])
+
+    def test_the_summary_has_what_every_table_asks_for(self):
+        places = metrics.summary_of_places(self.steps(), self.PLAN)
+        classes = metrics.summary([BEFORE, AFTER], TWO_STEPS)
+        assert set(classes) <= set(places)
+        assert np.isnan(metrics.summary_of_places(self.steps()[:1], self.PLAN)["forgetting"])

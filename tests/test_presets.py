@@ -6,15 +6,17 @@ from dataclasses import fields
 import pytest
 
 from satkit.choices import UsageError
-from satkit.data import camvid, scenes
+from satkit.data import ade20k, camvid, cityscapes, folder, scenes, voc
+from satkit.data.catalogue import DATA_SETS, ON_DISK
 from satkit.data.transforms import ResizedCrop, SimpleAugment
 from satkit.models.segmenter import SegmenterSpec, timm
 from satkit.presets import PRESETS, preset
+from satkit.protocol import protocol
 from satkit.scenario import task_sizes
 from satkit.strategies import STRATEGIES, EntropyPseudoLabels
 from satkit.training import Schedule
 
-MODULES = {"scenes": scenes, "camvid": camvid}
+MODULES = {"scenes": scenes, "voc": voc, "ade20k": ade20k, "cityscapes": cityscapes, "camvid": camvid, "folder": folder}
 EVERY = [(data, name) for data in PRESETS for name in PRESETS[data]]
 
 every_preset = pytest.mark.parametrize(("data", "name"), EVERY)
@@ -43,6 +45,9 @@ def test_the_backbone_is_known_and_the_model_settings_are_fields(data, name):
 
 @every_preset
 def test_the_task_divides_the_classes_and_has_a_later_step(data, name):
+    if data == "folder":
+        assert preset(data, name).task == "", "its classes are not known here"
+        return
     num_classes = len(MODULES[data].CLASS_NAMES) - 1
     sizes = task_sizes(preset(data, name).task, num_classes)
     assert sum(sizes) == num_classes
@@ -51,7 +56,35 @@ def test_the_task_divides_the_classes_and_has_a_later_step(data, name):
 
 @every_preset
 def test_the_data_set_takes_the_options(data, name):
-    assert set(preset(data, name).data) <= set(inspect.signature(MODULES[data].load).parameters) - {"root"}
+    made = MODULES[data].load if data == "scenes" else MODULES[data].find
+    assert set(preset(data, name).data) <= set(inspect.signature(made).parameters) - {"root"}
+
+
+@every_preset
+def test_the_protocol_is_known(data, name):
+    protocol(preset(data, name).protocol)
+
+
+def test_every_data_set_on_disk_has_the_four_presets():
+    assert set(PRESETS) == set(DATA_SETS)
+    for data in ON_DISK:
+        assert list(PRESETS[data]) == ["smoke", "quick", "full", "published"]
+
+
+def test_the_published_set_up_is_that_of_the_sats_scripts():
+    voc15, ade = preset("voc", "published"), preset("ade20k", "published")
+    assert (voc15.backbone, voc15.augment, voc15.protocol) == ("mit_b2", {"size": 512, "kind": "resized"}, "sats")
+    assert (voc15.base.optimiser, voc15.base.schedule, voc15.base.batch_size) == ("sgd", "poly", 24)
+    assert (voc15.base.lr, voc15.later.lr) == (0.01, 0.001)
+    assert [voc15.schedule(step, 10, "15-1").iterations for step in (0, 1, 5)] == [300, 30, 30]
+    assert [voc15.schedule(step, 10, "15-5").iterations for step in (0, 1)] == [300, 300]
+    assert [ade.schedule(step, 10, "100-10").iterations for step in (0, 1)] == [600, 60]
+    assert ade.adapt(STRATEGIES["sats"]) == STRATEGIES["sats"]
+
+
+def test_cities_have_a_task_of_their_own():
+    chosen = preset("cityscapes", "quick")
+    assert sum(task_sizes(chosen.domain_task, len(cityscapes.CITIES))) == len(cityscapes.CITIES)
 
 
 @every_preset

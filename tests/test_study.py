@@ -19,6 +19,7 @@ from satkit.choices import UsageError
 from satkit.experiment import Settings
 from satkit.files import read_json, write_json
 from satkit.presets import PRESETS, Preset
+from satkit.protocol import protocol, sentence
 from satkit.runs import Run
 from satkit.strategies import STRATEGIES
 from satkit.study import (
@@ -162,8 +163,8 @@ class TestPreparing:
 def test_studies_of_different_settings_have_different_names():
     order = tuple(range(20, 0, -1))
     different = ({}, {"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": order})
-    names = {study_name(Settings(**changed)) for changed in (*different, {"backbone": "mit_b0"})}
-    assert len(names) == 7
+    changes = (*different, {"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"})
+    assert len({study_name(Settings(**changed)) for changed in changes}) == 9
     assert study_name(Settings()) == "scenes-15-5-quick-seed0"
 
 
@@ -177,7 +178,7 @@ RESULT = {
     },
 }
 for _scores in RESULT["strategies"].values():
-    _scores["machine"] = {"threads": 2, "device": "CPU"}
+    _scores |= {"machine": {"threads": 2, "device": "CPU"}, "conventions": protocol().describe(64)}
 
 
 def test_the_table_shows_percent_and_a_dash_where_there_is_no_score():
@@ -187,7 +188,21 @@ def test_the_table_shows_percent_and_a_dash_where_there_is_no_score():
     assert lines[3].split() == ["fine-tuning", "5.1", "44.4", "12.3", "60.0", "1.0", "35.0"]
     assert lines[4].split() == ["joint", "100.0", "50.0", "75.0", "-", "100.0", "75.0"]
     assert len({len(line) for line in lines[1:5]}) == 1
-    assert "preset quick, seed 7, 2 threads on CPU" in table(RESULT)
+    said = " ".join(table(RESULT).split())
+    assert "preset quick, seed 7, 2 threads on CPU" in said
+    assert "background included" in said
+    assert sentence(protocol().describe(64)) in said
+
+
+def test_the_table_says_what_old_and_new_are_under_another_protocol_or_setting():
+    other = json.loads(json.dumps(RESULT))
+    for scores in other["strategies"].values():
+        scores["conventions"]["background_in_old"] = False
+    assert "old 1-15  new 16-20" in table(other)
+    assert "background excluded" in " ".join(table(other).split())
+    other["settings"]["setting"] = "domain"
+    assert "old places  new places" in table(other)
+    assert "on those that came later" in " ".join(table(other).split())
 
 
 class Clock:

@@ -3,7 +3,7 @@ import pytest
 
 from satkit.choices import UsageError
 from satkit.data.labels import IGNORE
-from satkit.data.transforms import PADDING, ResizedCrop, SimpleAugment, resize
+from satkit.data.transforms import PADDING, CentreCrop, ResizedCrop, SimpleAugment, resize
 
 AUGMENTS = {
     "scaled up": SimpleAugment(24, scale=(1.5, 2.5)),
@@ -218,3 +218,31 @@ def test_impossible_ranges_are_refused_by_name(wrong):
         SimpleAugment(8, scale=wrong)
     with pytest.raises(UsageError, match="The ratio of an augmentation must be"):
         ResizedCrop(8, ratio=wrong)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 56), (56, 40), (24, 24), (24, 31), (80, 64)])
+def test_a_centre_crop_keeps_the_whole_shorter_side_and_the_middle_of_the_longer(height, width):
+    image, labels = CentreCrop(24)(*ramp(height, width))
+    assert (image.shape, labels.shape) == ((24, 24, 3), (24, 24))
+    middle = labels[:, 11:13].mean() + 0.5
+    assert middle == pytest.approx(width / 2, abs=2)
+    assert labels[0, -1] - labels[0, 0] == pytest.approx(min(height, width) * 23 / 24, abs=2)
+
+
+def test_a_centre_crop_keeps_labels_on_their_pixels():
+    image, labels = CentreCrop(32)(*encoded(64, 96))
+    inner = np.zeros((32, 32), dtype=bool)
+    inner[1::4, 1::4] = inner[2::4, 2::4] = True  # away from the edges of the blocks, which are 4 pixels wide now
+    np.testing.assert_array_equal(image[inner][:, 0], 2 * labels[inner])
+
+
+def test_a_centre_crop_of_its_own_size_changes_nothing():
+    image, labels = encoded(24, 24)
+    cropped, annotated = CentreCrop(24)(image, labels)
+    np.testing.assert_array_equal(cropped, image)
+    np.testing.assert_array_equal(annotated, labels)
+
+
+def test_a_centre_crop_without_a_size_is_refused():
+    with pytest.raises(UsageError, match="whole number of pixels from 1, got 0"):
+        CentreCrop(0)

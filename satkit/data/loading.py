@@ -5,8 +5,9 @@ an interruption exactly as it would have gone without. Labels stay uint8 until t
 memory.
 """
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,15 +16,19 @@ from torch import Tensor
 
 from satkit.choices import UsageError, choose
 from satkit.data.contract import SegmentationData, Split
+from satkit.data.domains import learnt_from, tested_on
 from satkit.data.labels import BACKGROUND, IGNORE, label_table
 from satkit.data.shift import Shift
+from satkit.data.transforms import CentreCrop
 from satkit.scenario import Scenario, Step
 from satkit.seeding import derive
 
 # Mean and deviation of ImageNet's red, green and blue in [0, 1], as pretrained backbones expect.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-FUTURE = {"background": BACKGROUND, "ignore": IGNORE}
+HIDDEN = {"background": BACKGROUND, "ignored": IGNORE}
+MOST_PIXELS = 16 * 512 * 512  # of images that are evaluated together
+HELD_OUT = 0.2  # of a step's training images
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -62,28 +67,51 @@ class StepImages:
 
 
 def training_images(
-    data: SegmentationData, scenario: Scenario, step: Step, shift: float = 0.0, seed: int = 0
+    data: SegmentationData,
+    scenario: Scenario,
+    step: Step,
+    shift: float = 0.0,
+    seed: int = 0,
+    void: str = "ignored",
 ) -> StepImages:
     """The images to train a step on, with the labels that its annotator shows; all else is background.
 
     Args:
         shift: How much images of later steps differ from those of the base step, 0 to 1; see `Shift`.
-        seed: Decides how they differ.
+        seed: Decides how they differ, and which class of an image decides in the setting "partitioned".
+        void: What unlabelled pixels count as: "ignored" or "background".
 
     Raises:
-        UsageError: If no image belongs to the step.
+        UsageError: For another `void`, or if no image belongs to the step.
     """
-    present = data.train.present
-    found = [scenario.contains_image(step, np.flatnonzero(row).tolist()) for row in present]
-    indices = np.flatnonzero(found)
+    split, table = data.train, _training_table(scenario, step, void)
+    look = Shift(shift, step.index, seed) if shift and step.index else None
+    if scenario.by_domain:
+        return StepImages(learnt_from(data.pool.domains, scenario, step), table, data.pool, look)
+    wanted, unwanted = (sorted(labels) for labels in scenario.image_filter(step))
+    if scenario.setting == "partitioned":
+        drawn = [_drawn(np.flatnonzero(row).tolist(), seed, index) for index, row in enumerate(split.present)]
+        indices = np.flatnonzero(np.isin(drawn, wanted))
+    else:
+        indices = np.flatnonzero(split.present[:, wanted].any(axis=1) & ~split.present[:, unwanted].any(axis=1))
     if not len(indices):
         raise UsageError(
             f"Step {step.index} of task {scenario.task} ({scenario.setting}) must have images to learn "
-            f"{_class_names(scenario, step.new)} from, but none of the {len(present)} training images of "
+            f"{_class_names(scenario, step.new)} from, but none of the {len(split)} training images of "
             f"{data.name} belongs to it. Take more images, another task, or the setting 'overlapped'."
         )
-    look = Shift(shift, step.index, seed) if shift and step.index else None
-    return StepImages(indices, label_table(scenario.training_table(step)), data.train, look)
+    return StepImages(indices, table, split, look)
+
+
+def held_out(images: StepImages, seed: int, step: int) -> tuple[StepImages, StepImages]:
+    """A step's images divided in two: those to train on, and a fifth, drawn at random, to choose the weights by."""
+    order = epoch_order(derive(seed, "held out"), step, 0, len(images))
+    count = max(1, round(HELD_OUT * len(images)))
+    if count == len(images):
+        raise UsageError(f"Step {step} has a single image, of which nothing can be held out. Take another protocol.")
+    parts = (np.sort(images.indices[part]) for part in (order[count:], order[:count]))
+    train, validation = (replace(images, indices=indices) for indices in parts)
+    return train, validation
 
 
 def test_images(
@@ -91,18 +119,24 @@ def test_images(
     scenario: Scenario,
     step: Step,
     future: str = "background",  # noqa: PT028 (not a test)
+    which: str = "seen",  # noqa: PT028
 ) -> StepImages:
-    """The test images with at least one class seen so far, labelled with all of these.
+    """The test images, labelled with all classes seen so far.
 
     Args:
-        future: What pixels of classes not yet learnt count as: "background" or "ignore".
+        future: What pixels of classes not yet learnt count as: "background" or "ignored".
+        which: "seen" for the images with at least one class seen so far, "all" for all.
 
     Raises:
-        UsageError: For another `future`, or if no image has a seen class.
+        UsageError: For another `future` or `which`, or if no image has a seen class.
     """
-    hidden = choose("treatment of future classes", future, FUTURE)
+    hidden = choose("treatment of future classes", future, HIDDEN)
     seen = scenario.test_table(step)
-    indices = np.flatnonzero(data.test.present[:, list(seen)].any(axis=1))
+    if scenario.by_domain:
+        indices = tested_on(data.pool.domains, scenario, step)
+        return StepImages(indices, label_table(seen), data.pool)
+    has_seen = data.test.present[:, list(seen)].any(axis=1)
+    indices = np.flatnonzero(choose("choice of test images", which, {"seen": has_seen, "all": np.ones_like(has_seen)}))
     if not len(indices):
         raise UsageError(
             f"Step {step.index} of task {scenario.task} must have test images with one of "
@@ -169,6 +203,7 @@ def exemplars(
     share: float,
     shift: float = 0.0,
     seed: int = 0,
+    void: str = "ignored",
 ) -> Exemplars:
     """The exemplars that a step trains on.
 
@@ -178,14 +213,16 @@ def exemplars(
         step: The step that trains on them.
         share: Part of every batch.
         shift: Images look as they did in their own step, see `Shift`.
+        void: What unlabelled pixels count as: "ignored" or "background".
     """
+    split = data.pool if scenario.by_domain else data.train
     sources = {}
     for index in np.unique(entries[:, 1]).tolist():
         then = scenario.steps[index]
         shown = scenario.test_table(step) if labels == "complete" else scenario.training_table(then)
         look = Shift(shift, index, seed) if shift and index else None
         indices = entries[entries[:, 1] == index, 0]
-        sources[index] = StepImages(indices, label_table(shown), data.train, look)
+        sources[index] = StepImages(indices, label_table(shown | _void(void)), split, look)
     return Exemplars(entries, sources, share)
 
 
@@ -284,25 +321,47 @@ class BatchStream:
         return epoch_order(self.seed, self.step_index, epoch, len(self.images))
 
 
-def evaluation_batches(images: StepImages, batch_size: int) -> Iterator[tuple[Tensor, Tensor, np.ndarray]]:
-    """Whole images, each once: images and labels as in a training batch, and their positions in `indices`.
+def evaluation_batches(
+    images: StepImages, batch_size: int, crop: CentreCrop | None = None
+) -> Iterator[tuple[Tensor, Tensor, np.ndarray]]:
+    """Every image once: images and labels as in a training batch, and their positions in `indices`.
 
-    Images of the same size share a batch, so nothing is resized or padded.
+    Whole images of the same size share a batch, so nothing is resized or padded; large images come in smaller batches.
+
+    Args:
+        crop: What is taken of each image; None for all of it.
     """
     by_size: dict[tuple[int, ...], list[int]] = {}
     for position, index in enumerate(images.indices):
-        by_size.setdefault(images.split.labels[index].shape, []).append(position)
-    for positions in by_size.values():
-        for first in range(0, len(positions), batch_size):
-            chosen = np.array(positions[first : first + batch_size])
-            numbers = images.indices[chosen]
-            shown = [images.shown(index) for index in numbers]
-            labels = [images.table[images.split.labels[index]] for index in numbers]
-            yield *_tensors(shown, labels), chosen
+        by_size.setdefault(() if crop else images.split.labels[index].shape, []).append(position)
+    for size, positions in by_size.items():
+        area = crop.size**2 if crop else math.prod(size)
+        together = max(1, min(batch_size, MOST_PIXELS // area))
+        for first in range(0, len(positions), together):
+            chosen = np.array(positions[first : first + together])
+            pairs = [(images.image(position), images.labels(position)) for position in chosen]
+            pairs = [crop(*pair) for pair in pairs] if crop else pairs
+            yield *_tensors(*map(list, zip(*pairs, strict=True))), chosen
 
 
 def _tensors(images: list[np.ndarray], labels: list[np.ndarray]) -> tuple[Tensor, Tensor]:
     return to_input(torch.from_numpy(np.stack(images))), torch.from_numpy(np.stack(labels))
+
+
+def _training_table(scenario: Scenario, step: Step, void: str) -> np.ndarray:
+    return label_table(scenario.training_table(step) | _void(void))
+
+
+def _void(void: str) -> dict[int, int]:
+    return {IGNORE: choose("treatment of unlabelled pixels", void, HIDDEN)}
+
+
+def _drawn(present: list[int], seed: int, index: int) -> int:
+    """One of the classes of image number `index`, all equally likely; background if it has none."""
+    classes = [label for label in present if label != BACKGROUND]
+    if not classes:
+        return BACKGROUND
+    return classes[derive(seed, "partition", index) % len(classes)]
 
 
 def _class_names(scenario: Scenario, classes: tuple[int, ...]) -> str:

@@ -1,10 +1,10 @@
 """Augmentation of an image together with its labels.
 
-Both classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop
-of both. Everything random comes from the generator that is passed in, and only uniform numbers are drawn from
-it, so the result is a function of image, labels and generator. Images are resampled bilinearly with
-antialiasing, labels take the value at the centre of the new pixel: a label is never a mixture. Left out are
-changes of colour, which no method here uses.
+All classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop of both. In
+`SimpleAugment` and `ResizedCrop`, which are for training, everything random comes from the generator that is passed in,
+and only uniform numbers are drawn from it, so the result is a function of image, labels and generator. Images are
+resampled bilinearly with antialiasing, labels take the value at the centre of the new pixel: a label is never a
+mixture. Left out are changes of colour, which no method here uses.
 """
 
 import math
@@ -113,6 +113,29 @@ class ResizedCrop:
         box_height = min(height, round(width / self.ratio[0]))
         box_width = min(width, round(height * self.ratio[1]))
         return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
+
+
+@dataclass(frozen=True)
+class CentreCrop:
+    """The shorter side resized to the crop, then the square in the centre: how published test scores are computed.
+
+    Attributes:
+        size: Side of the crop in pixels.
+    """
+
+    size: int
+
+    def __post_init__(self):
+        _check_size(self.size)
+
+    def __call__(self, image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The crop of both."""
+        height, width = labels.shape
+        factor = self.size / min(height, width)
+        image, labels = resize(image, labels, *(max(self.size, int(factor * side)) for side in (height, width)))
+        top, left = (round((side - self.size) / 2) for side in labels.shape)
+        inside = slice(top, top + self.size), slice(left, left + self.size)
+        return image[inside], labels[inside]
 
 
 def resize(image: np.ndarray, labels: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

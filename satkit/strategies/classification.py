@@ -50,6 +50,11 @@ class CrossEntropy:
         if self.over not in OVER:
             raise unknown("reduction of the cross-entropy", self.over, OVER)
 
+    @property
+    def needs_new_classes(self) -> bool:
+        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        return self.adaptive
+
     def __call__(self, inputs: LossInputs) -> Tensor:
         refuse_unknown(self, inputs.targets)
         logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
@@ -92,6 +97,11 @@ class UnbiasedCrossEntropy:
             raise unknown("reduction of the cross-entropy", self.over, OVER)
         if self.old_labels not in OLD_LABELS:
             raise unknown("treatment of old labels", self.old_labels, OLD_LABELS)
+
+    @property
+    def needs_new_classes(self) -> bool:
+        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        return self.old_labels == "pooled"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         refuse_unknown(self, inputs.targets)
@@ -140,6 +150,11 @@ class BinaryCrossEntropy:
         ):
             if value not in choices:
                 raise unknown(what, value, choices)
+
+    @property
+    def needs_new_classes(self) -> bool:
+        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        return self.only == "new"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         if getattr(inputs.student, "reserved", None) is None:

@@ -29,5 +29,17 @@ def contradicts(strategy) -> str:
     return ""
 
 
+def contradicts_domains(strategy) -> str:
+    """What of a strategy makes no sense where no class is new in any later step, as a sentence; "" if nothing."""
+    blind = [term.name for term in strategy.terms if getattr(term, "needs_new_classes", False)]
+    if blind:
+        return f"{blind[0]!r}, as it is set here, learns nothing from pixels of old classes, and no class is new."
+    if strategy.head.reserves != "nothing":
+        return f"its head reserves {strategy.head.reserves!r} for classes to come, and none come."
+    if strategy.fusion and strategy.fusion.share is None:
+        return "weight fusion counts the student by its share of new classes, which is 0; give it a share of its own."
+    return ""
+
+
 def _classifies_without(term, ability: str) -> bool:
     return getattr(term, "classifies", False) and not getattr(term, ability, False)
