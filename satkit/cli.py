@@ -14,10 +14,18 @@ from satkit.choices import UsageError, nearest
 EXAMPLES = """examples:
   satkit study                                    the main job: scenes 15-5, fine-tuning against SATS
   satkit study --preset smoke                     the same in a minute, to see that everything runs
-  satkit study --data camvid --root FOLDER --task 6-5
+  satkit study --data voc --root FOLDER --task 15-1
+  satkit data check folder --root FOLDER          everything wrong with images and masks of your own
   satkit run 09 -p study=scenes-15-5-quick-seed0  one notebook with a parameter
   satkit doctor                                   what is installed, what is missing and how to get it
 """
+
+
+DATA_ACTIONS = {
+    "check": "everything wrong with a data set, by file, and how many images each class and step has",
+    "show": "a contact sheet with legend; with --task one for each step",
+    "get": "download a data set, where that is possible",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,11 +55,28 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     study = commands.add_parser("study", help="train, compare and report: the main job; run again, it continues")
-    study.add_argument("--data", default="scenes", help="scenes (embedded, default) or camvid")
+    study.add_argument(
+        "--data", default="scenes", help="scenes (embedded, default), voc, ade20k, cityscapes, camvid, folder"
+    )
     study.add_argument("--root", default="", help="folder of a data set on disk")
     study.add_argument("--task", default="", help="A-B: A base classes, then B a step; e.g. 15-5, 15-1")
-    study.add_argument("--setting", default="overlapped", help="overlapped (default), disjoint or sequential")
-    study.add_argument("--order", default="", help="class order as labels, e.g. 3,1,2,...; default: the data's own")
+    study.add_argument(
+        "--setting",
+        default="overlapped",
+        help="overlapped (default), disjoint, sequential, partitioned; for Cityscapes also domain, domain-leaking",
+    )
+    study.add_argument(
+        "--order",
+        default="",
+        help="class order as labels, e.g. 3,1,2,..., or the name of a published one: for VOC and scenes b .. w, for "
+        "ADE20K b, c, 50b, 50c; default: the data's own",
+    )
+    study.add_argument(
+        "--protocol",
+        default="",
+        help="conventions of the scores: satkit, plop, mib, ssul or sats, and single ones changed behind it, as in "
+        "mib,evaluation=full; default: the preset's",
+    )
     study.add_argument(
         "--strategies",
         default="fine-tuning,sats",
@@ -96,6 +121,23 @@ def parser() -> argparse.ArgumentParser:
     listed.add_argument("name", nargs="?", default="", help="show one of them in full")
     listed.set_defaults(run=run_strategies)
 
+    data = commands.add_parser("data", help="check, show or get a data set")
+    actions = data.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+    for action, words in DATA_ACTIONS.items():
+        command = actions.add_parser(action, help=words)
+        command.add_argument("data", help="scenes, voc, ade20k, cityscapes, camvid or folder")
+        command.add_argument("--root", default="", help="folder of a data set on disk")
+        if action == "get":
+            continue
+        command.add_argument("--task", default="", help="A-B: look at the steps of this task too")
+        command.add_argument("--setting", default="overlapped", help="overlapped (default), disjoint, ...")
+        command.add_argument("--order", default="", help="class order, as in satkit study")
+        if action == "show":
+            command.add_argument("--step", default="", help="only this step of the task")
+            command.add_argument("--images", default="12", help="images on a sheet; default 12")
+            command.add_argument("--out", default="", help="file to write, .png or .svg; default: made of the names")
+    data.set_defaults(run=run_data)
+
     runs = commands.add_parser("runs", help="list studies and their scores")
     runs.add_argument("folder", nargs="?", default="", help="folder of runs; default: runs")
     runs.set_defaults(run=run_runs)
@@ -117,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def guarded(action: Callable[[], int]) -> int:
     """Run an action and turn what it raises into an exit code and one clear message."""
-    from satkit.data.check import DataError
+    from satkit.data.problems import DataError
     from satkit.files import CheckpointError
     from satkit.interrupts import Terminated
     from satkit.notebooks import NotebookError, NotebookFailed
@@ -153,11 +195,12 @@ def run_study(options) -> int:
         root=options.root,
         task=options.task,
         setting=options.setting,
-        order=whole_numbers("--order", options.order),
+        order=class_order(options.data, options.order),
         backbone=options.backbone,
         preset=options.preset,
         seed=whole_number("--seed", options.seed),
         shift=decimal_number("--shift", options.shift),
+        protocol=options.protocol,
     )
     study(settings, names(options.strategies), options.out)
     return 0
@@ -224,6 +267,26 @@ def run_strategies(options) -> int:
     return 0
 
 
+def run_data(options) -> int:
+    """satkit data."""
+    from satkit import data_commands
+    from satkit.experiment import Settings
+
+    if options.action == "get":
+        print(data_commands.get(options.data, options.root))
+        return 0
+    order = class_order(options.data, options.order)
+    settings = Settings(options.data, options.root, task=options.task, setting=options.setting, order=order)
+    if options.action == "check":
+        text, usable = data_commands.check(settings)
+        print(text)
+        return 0 if usable else 2
+    step = whole_number("--step", options.step) if options.step else None
+    sheets = data_commands.show(settings, whole_number("--images", options.images), step)
+    print(*data_commands.save_sheets(sheets, options.out), sep="\n")
+    return 0
+
+
 def run_runs(options) -> int:
     """satkit runs."""
     from satkit.runs import runs_root
@@ -267,6 +330,13 @@ def decimal_number(option: str, text: str) -> float:
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     """Whole numbers separated by commas."""
     return tuple(whole_number(option, part) for part in text.split(",") if part.strip())
+
+
+def class_order(data: str, text: str) -> tuple[int, ...]:
+    """A class order from the command line: labels, or the name of a published order."""
+    from satkit.data.orders import published_order
+
+    return published_order(data, text) if text and "," not in text else whole_numbers("--order", text)
 
 
 def _complain(command: argparse.ArgumentParser, message: str) -> int:

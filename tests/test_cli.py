@@ -54,7 +54,7 @@ def one_sentence(error):
 
 
 UNKNOWN = [
-    ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, camvid."),
+    ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, voc, "),
     ("study --strategies fine-tunin", "Unknown strategy 'fine-tunin'. Did you mean 'fine-tuning'? Choose one of: "),
     ("study --strategies sats+memery", "Unknown part of a strategy 'memery'. Did you mean 'memory'? Choose one of: "),
     ("study --strategies sats,stas", "Unknown strategy 'stas'. Did you mean 'sats'? Choose one of: fine-tuning, "),
@@ -82,6 +82,15 @@ def test_an_unknown_name_is_answered_with_the_choices_and_the_nearest(satkit_say
 WRONG = [
     ("study --seed x", "--seed takes a whole number, got 'x'."),
     ("study --order 1,b", "--order takes a whole number, got 'b'."),
+    ("study --order z", "Unknown class order 'z'."),
+    ("study --data camvid --order b", "camvid has no published class orders, got 'b'."),
+    ("study --protocol mibb", "Unknown protocol 'mibb'. Did you mean 'mib'?"),
+    ("study --setting domain", "The setting 'domain' learns place by place and needs images of two or more places"),
+    ("data check scens", "Unknown data set 'scens'. Did you mean 'scenes'?"),
+    ("data show scenes --step one", "--step takes a whole number, got 'one'."),
+    ("data show scenes --task 15-5 --step 2", "Task 15-5 has the steps 0..1, got step 2."),
+    ("data get scenes", "A download needs a folder to go to."),
+    ("data get scenes --root here", "The scenes are drawn by satkit and have no files"),
     ("study --preset smoke --order 1,2", "The class order must hold every label of 1..20 once, got [1, 2]."),
     ("study --preset smoke --task 15-4", "Task '15-4' must divide the 20 classes"),
     ("study --preset smoke --backbone resnet18", "ResNet has no self-attention that satkit can tap."),
@@ -177,6 +186,32 @@ def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
     assert (code, out.strip()) == (0, str(strategy("mib+attention=5")))
 
 
+def test_a_published_order_is_taken_by_its_name():
+    assert cli.class_order("voc", "b")[:3] == (12, 9, 20)
+    assert cli.class_order("voc", "3,1,2") == (3, 1, 2)
+    assert cli.class_order("voc", "") == ()
+
+
+def test_data_is_checked_and_shown(satkit_says, tmp_path, whole):
+    code, out, error = satkit_says("data", "check", "camvid", "--root", str(whole), "--task", "6-5")
+    assert (code, error) == (0, "")
+    assert "image to learn from that is also tested on" in out  # a warning
+    assert "6-5 overlapped" in out
+    sheet = tmp_path / "sheet.png"
+    code, out, error = satkit_says("data", "show", "camvid", "--root", str(whole), "--out", str(sheet))
+    assert (code, out, error) == (0, f"{sheet}\n", "")
+    assert sheet.stat().st_size > 0
+
+
+def test_broken_data_is_listed_with_exit_code_2(satkit_says, tmp_path, whole):
+    root = tmp_path / "broken"
+    shutil.copytree(whole, root)
+    file, what, detail = odd_value(root)
+    code, out, error = satkit_says("data", "check", "camvid", "--root", str(root))
+    assert (code, error) == (2, "")
+    assert f"{file}: {what} ({detail})" in out
+
+
 def test_an_empty_folder_of_runs_says_how_to_start(satkit_says, tmp_path, runs):
     code, out, error = satkit_says("runs")
     assert (code, out, error) == (0, f"No runs in {runs}. Start with: satkit study --preset smoke\n", "")
@@ -186,7 +221,8 @@ def test_an_empty_folder_of_runs_says_how_to_start(satkit_says, tmp_path, runs):
 def test_camvid_needs_its_folder(satkit_says, runs):
     code, _, error = satkit_says("study", "--data", "camvid")
     assert code == 2
-    assert "CamVid needs its folder, got none. Pass it with --root ROOT, where" in error
+    assert "CamVid needs its folder, got none. Get the data from https://" in error
+    assert "pass its folder with --root ROOT:" in error
     code, _, error = satkit_says("study", "--data", "camvid", "--root", "/nowhere/at all")
     assert code == 2
     assert "got '/nowhere/at all', which is no folder" in error

@@ -9,6 +9,7 @@ from satkit.plots.attention import (
     teacher_and_student,
 )
 from satkit.plots.comparison import effects, score_dots, weight_curve
+from satkit.plots.contact_sheet import contact_sheet
 from satkit.plots.forgetting import (
     compare_strategies,
     confusion_blocks,
@@ -27,6 +28,7 @@ __all__ = [
     "class_palette",
     "compare_strategies",
     "confusion_blocks",
+    "contact_sheet",
     "draw_attention",
     "draw_difference",
     "draw_image",

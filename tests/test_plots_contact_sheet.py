@@ -1,0 +1,64 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from satkit.data.labels import IGNORE
+from satkit.plots import contact_sheet
+
+NAMES = ("background", "cat", "dog")
+
+
+def pictures(count, height=20, width=30):
+    images = [np.full((height, width, 3), 10 * number, dtype=np.uint8) for number in range(count)]
+    labels = [np.full((height, width), number % 3, dtype=np.uint8) for number in range(count)]
+    return images, labels
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_every_image_stands_beside_its_own_labels():
+    images, labels = pictures(5)
+    figure = contact_sheet(images, labels, NAMES, columns=2)
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(shown) == 10
+    for number in range(5):
+        left, right = shown[2 * number : 2 * number + 2]
+        np.testing.assert_array_equal(left.images[0].get_array(), images[number])
+        drawn = right.images[1].get_array()
+        assert (drawn[..., 3] > 0).all() == (number % 3 > 0), "background is transparent"
+
+
+def test_places_that_are_left_over_stay_empty():
+    figure = contact_sheet(*pictures(4), NAMES, columns=3)
+    assert sum(ax.get_visible() for ax in figure.axes) == 8
+    assert len(figure.axes) == 12
+
+
+def test_the_legend_lists_what_occurs_and_says_what_is_old():
+    images, labels = pictures(3)
+    labels[0][0, 0] = IGNORE
+    figure = contact_sheet(images, labels, NAMES, old=[1])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1 cat (old)", "2 dog (new)", "ignored"]
+
+
+def test_long_titles_are_cut_in_the_middle_and_images_may_differ_in_size():
+    images, labels = pictures(1)
+    more, others = pictures(1, 40, 10)
+    titles = ["short", "a" * 30 + "b" * 30]
+    figure = contact_sheet([*images, *more], [*labels, *others], NAMES, titles=titles, title="all")
+    said = [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()][::2]
+    assert said[0] == "short"
+    assert said[1].startswith("aaaa")
+    assert said[1].endswith("bbbb")
+    assert len(said[1]) < 40
+    assert figure.get_suptitle() == "all"
+
+
+@pytest.mark.parametrize(("images", "labels", "titles"), [(0, 0, 0), (2, 1, 0), (2, 2, 1)])
+def test_counts_that_do_not_match_are_refused(images, labels, titles):
+    with pytest.raises(ValueError, match=f"got {images} images, {labels} label maps and {titles} titles"):
+        contact_sheet(pictures(images)[0], pictures(labels)[1], NAMES, titles=["t"] * titles)
