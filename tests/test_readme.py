@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from satkit import cli, reference, report
+from satkit import cli, protocol, reference, report
 from satkit.assets import asset
+from satkit.choices import UsageError
 from satkit.comparison import read_rows
 from satkit.custom import find_strategy, names
+from satkit.data.catalogue import ON_DISK
 from satkit.files import read_json
 from satkit.notebooks import find_notebook, list_notebooks, parse_assignments
 from satkit.presets import PRESETS
+from satkit.scenario import task_sizes
 from satkit.strategies import STRATEGIES
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +39,13 @@ def subcommands():
     return dict(actions[0].choices)
 
 
+def options_of(command):
+    """Options of a command and of its own subcommands."""
+    nested = [action.choices.values() for action in command._actions if isinstance(action.choices, dict)]
+    own = {text for action in command._actions for text in action.option_strings}
+    return own.union(*(options_of(each) for commands in nested for each in commands))
+
+
 def test_the_table_is_the_one_of_the_stored_study(stored):
     between = re.search(r"<!-- table -->\n(.*)\n<!-- /table -->", README, re.DOTALL)
     assert between[1].strip() == report.markdown_table(stored).strip()
@@ -45,6 +55,27 @@ def test_the_effects_of_attention_transfer_are_those_of_the_stored_reference_stu
     between = re.search(r"<!-- effects -->\n(.*)\n<!-- /effects -->", README, re.DOTALL)
     rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
     assert between[1].strip() == reference.markdown(rows, about).strip()
+
+
+def test_the_table_of_protocols_is_that_of_the_code():
+    between = re.search(r"<!-- protocols -->\n(.*)\n<!-- /protocols -->", README, re.DOTALL)
+    assert between[1].strip() == protocol.markdown()
+
+
+def test_every_data_set_is_in_its_table_with_tasks_that_divide_it():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", section("Data"), re.MULTILINE)
+    assert [name for name, _ in rows] == list(ON_DISK)
+    counts = {"voc": [20], "ade20k": [150], "cityscapes": [19, 21], "camvid": [11]}
+    for name, tasks in rows:
+        for task in re.findall(r"\d+-\d+", tasks):
+            assert any(divides(task, count) for count in counts[name]), task
+
+
+def divides(task, count):
+    try:
+        return sum(task_sizes(task, count)) == count
+    except UsageError:
+        return False
 
 
 def test_the_stored_study_shows_what_readme_claims(stored):
@@ -84,7 +115,7 @@ def test_every_option_in_the_table_is_one_of_its_command():
     for line in section("Commands").splitlines():
         named = re.match(r"\| `satkit (\w+)", line)
         if named:
-            known = {text for action in subcommands()[named[1]]._actions for text in action.option_strings}
+            known = options_of(subcommands()[named[1]])
             options = re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", line)
             assert set(options) <= known, named[1]
 
@@ -103,7 +134,7 @@ def test_presets_and_strategies_that_readme_names_are_there_and_all_strategies_a
         for name in names(words):
             assert name.endswith("mine.py:LOUD") or find_strategy(name)
     for name in re.findall(r"--preset (\w+)", README):
-        assert name in PRESETS["scenes"]
+        assert name in PRESETS["scenes"] or name in PRESETS["voc"]
 
 
 def test_every_notebook_is_in_its_table():
