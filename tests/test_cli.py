@@ -66,7 +66,7 @@ UNKNOWN = [
     ("study --preset smoke --setting disjont", "Unknown setting 'disjont'. Did you mean 'disjoint'? Choose one of: "),
     ("study --preset smoke --backbone mit_quik", "Unknown backbone 'mit_quik'. Did you mean 'mit_quick'? Choose one"),
     ("run 06_train_bse_step", "Unknown notebook '06_train_bse_step'. Did you mean '06_train_base_step'? Choose one "),
-    ("run 77", "Unknown notebook '77'. Choose one of: 00_start_here, 02_forgetting, "),
+    ("run 77", "Unknown notebook '77'. Choose one of: 00_start_here, 01_scenarios, "),
     ("run 07 -p sede=3", "Unknown parameter 'sede'. Did you mean 'seed'? Choose one of: study, data, "),
 ]
 
