@@ -135,6 +135,17 @@ def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = N
     return row.reshape(tap.key_grid).cpu().numpy()
 
 
+def heads_of(tap: AttentionTap, query: tuple[int, int]) -> np.ndarray:
+    """What one query attends to with each head, (head, key height, key width); every head sums to 1."""
+    rows = tap.weights()[0, :, query[0] * tap.query_grid[1] + query[1]]  # (head, key)
+    return rows.reshape(len(rows), *tap.key_grid).cpu().numpy()
+
+
+def labels_of_queries(tap: AttentionTap, labels: np.ndarray) -> np.ndarray:
+    """Label of every query, uint8 (query height, query width), resized by the function that the loss uses."""
+    return resize_labels(_one(labels, tap), tap.query_grid)[0].to(torch.uint8).cpu().numpy()
+
+
 def relations_of(tap: AttentionTap, labels: np.ndarray, classes) -> tuple[np.ndarray, list[int]]:
     """Relations of the regions in one image, mean over heads: (region, key height, key width), and their classes."""
     classes = tuple(classes)

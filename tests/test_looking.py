@@ -16,7 +16,9 @@ from satkit.experiment import Begun
 from satkit.looking import (
     attention_drift,
     attention_of,
+    heads_of,
     image_and_labels,
+    labels_of_queries,
     largest_class,
     look,
     middle_of,
@@ -29,6 +31,7 @@ from satkit.looking import (
 from satkit.models import AttentionTap, build_segmenter
 from satkit.scenario import Step
 from satkit.strategies import FINE_TUNING, SATS, AttentionTransfer, LossInputs
+from satkit.strategies.attention_transfer import resize_labels
 from satkit.training import begin_step
 
 STEP = Step(1, old=(1, 2, 3), new=(4, 5), future=())
@@ -136,6 +139,22 @@ def test_attention_of_a_query_is_its_row_of_the_weights():
             np.testing.assert_array_equal(attention_of(tap, query, head), rows[head, number].view(2, 3))
             assert attention_of(tap, query, head).sum() == pytest.approx(1.0, abs=1e-6)
         assert attention_of(tap, query).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_heads_of_a_query_are_its_rows_and_their_mean_is_its_attention(views):
+    for tap in views[0].taps:
+        found = heads_of(tap, (0, 0))
+        assert found.shape[1:] == tap.key_grid
+        np.testing.assert_allclose(found.sum(axis=(1, 2)), 1, rtol=1e-5)
+        np.testing.assert_allclose(found.mean(axis=0), attention_of(tap, (0, 0)), rtol=1e-6)
+        np.testing.assert_array_equal(found[-1], attention_of(tap, (0, 0), len(found) - 1))
+
+
+def test_queries_have_the_labels_that_the_loss_gives_them(views):
+    labels = np.random.default_rng(0).integers(0, 4, (32, 32)).astype(np.uint8)
+    for tap in views[0].taps:
+        expected = resize_labels(torch.from_numpy(labels)[None], tap.query_grid)[0].numpy()
+        np.testing.assert_array_equal(labels_of_queries(tap, labels), expected)
 
 
 @pytest.mark.parametrize("head", [-1, 2])

@@ -8,6 +8,7 @@ from satkit.plots.attention import (
     patch_centre,
     teacher_and_student,
 )
+from satkit.plots.attention_heads import attention_heads
 from satkit.plots.comparison import effects, score_dots, weight_curve
 from satkit.plots.contact_sheet import contact_sheet
 from satkit.plots.forgetting import (
@@ -18,12 +19,14 @@ from satkit.plots.forgetting import (
     iou_over_steps,
     old_class_flow,
 )
+from satkit.plots.loss_regions import loss_regions
 from satkit.plots.predictions import film_strip, overlay
 from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
 from satkit.plots.style import class_palette, strategy_style, use_style
 from satkit.plots.training_curves import loss_terms, stability_gap
 
 __all__ = [
+    "attention_heads",
     "attention_stages",
     "class_palette",
     "compare_strategies",
@@ -38,6 +41,7 @@ __all__ = [
     "forgetting_per_class",
     "iou_heatmap",
     "iou_over_steps",
+    "loss_regions",
     "loss_terms",
     "old_class_flow",
     "overlay",
