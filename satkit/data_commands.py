@@ -22,7 +22,7 @@ RESOLUTION = 110  # dots an inch
 def check(settings: Settings) -> tuple[str, bool]:
     """Everything wrong with a data set, as text, and whether it can be used.
 
-    With a task, also how many images each of its steps has; a step without images is a mistake that is reported.
+    With a task, also how many images each of its steps has. Data that leaves a step without images cannot be used.
     """
     lines = []
     if settings.data != "scenes":
@@ -33,9 +33,12 @@ def check(settings: Settings) -> tuple[str, bool]:
             return "\n".join(lines), False
     data = load_data(settings.data, settings.root)
     lines.append(_content(data))
+    empty = []
     if settings.task:
-        lines.append(step_counts(Experiment(settings)))
-    return "\n".join(lines), True
+        experiment = Experiment(settings)
+        empty = empty_steps(experiment)
+        lines += empty or [step_counts(experiment)]
+    return "\n".join(lines), not empty
 
 
 def step_counts(experiment: Experiment) -> str:
@@ -50,6 +53,18 @@ def step_counts(experiment: Experiment) -> str:
         counts = len(experiment.annotated(step)), len(experiment.tests(step))
         lines.append(f"{step.index:4d}  {counts[0]:7,d}  {counts[1]:7,d}  {_what_arrives(plan.names, step)}")
     return "\n".join(lines)
+
+
+def empty_steps(experiment: Experiment) -> list[str]:
+    """A sentence for every step that has no images to learn from, or none to be tested on."""
+    said = []
+    for step in experiment.scenario.steps:
+        for images in (experiment.annotated, experiment.tests):
+            try:
+                images(step)
+            except UsageError as error:
+                said.append(str(error))
+    return said
 
 
 def show(settings: Settings, count: int = PREFERRED, step: int | None = None) -> list[tuple[str, object]]:

@@ -68,6 +68,15 @@ def test_warnings_do_not_make_data_unusable(root):
     assert "n3.png" in text
 
 
+def test_every_step_without_images_is_named_and_makes_the_data_unusable_for_the_task(root):
+    (root / "classes.txt").write_text("0 background\n1 leaf\n2 stone\n3 moss\n4 fern\n", encoding="utf-8")
+    text, usable = data_commands.check(Settings("folder", str(root), "2-1"))
+    assert not usable
+    assert "Step 1 of task 2-1 (overlapped) must have images to learn moss from" in text
+    assert "Step 2 of task 2-1 (overlapped) must have images to learn fern from" in text
+    assert "Nothing is wrong with them." in text, "the files themselves are sound"
+
+
 def test_scenes_have_no_files_but_steps():
     text, usable = data_commands.check(Settings(preset="smoke", task="15-5"))
     assert usable
