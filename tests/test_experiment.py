@@ -347,6 +347,14 @@ class TestProtocols:
         assert (plain.images(step).table[255], other.images(step).table[255]) == (255, 0)
         assert (plain.crop, other.crop.size) == (None, 32)
 
+    def test_scores_of_centre_crops_count_their_pixels_alone(self, monkeypatch, tmp_path):
+        monkeypatch.setitem(PRESETS["scenes"], "tiny", replace(TINY, augment={"size": 24}))
+        experiment = Experiment(replace(SETTINGS, protocol="evaluation=centre"))
+        step = experiment.steps[0]
+        student = experiment.begin(Run.create(tmp_path / "run", {}), 0).student
+        pixels = experiment.evaluate(student, step).sum() / len(experiment.tests(step))
+        assert 0.7 * 24 * 24 < pixels <= 24 * 24 < 0.7 * 32 * 32
+
     def test_background_counts_in_old_or_not(self, tmp_path):
         confusion = np.eye(16, dtype=np.int64)
         confusion[0, 1] = 3
@@ -436,6 +444,15 @@ class TestPlaces:
 
         assert not leaked("domain")
         assert leaked("domain-leaking")
+
+    def test_images_of_validation_places_are_remembered_too(self, settings, tmp_path):
+        experiment = Experiment(replace(settings, task="1-1"), "sats+memory=4")
+        experiment.data = replace(experiment.data, domains=("aachen", "munster", "bremen"))
+        run = experiment.open(tmp_path / "run")
+        for step in (0, 1):
+            experiment.learn(run, step)
+        remembered = experiment.remember(run, 2)
+        assert {experiment.data.pool.domains[index] for index in remembered[:, 0]} == {"aachen", "munster"}
 
     def test_classes_arrive_where_the_setting_says_so(self, settings):
         experiment = Experiment(replace(settings, setting="overlapped", task="10-9"))
