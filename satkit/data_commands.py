@@ -145,9 +145,11 @@ def _content(data: SegmentationData) -> str:
     counts = [split.present.sum(axis=0) for split in (data.train, data.test)]
     for label, name in enumerate(data.class_names):
         lines.append(f"{label:4d}  {name:24s} {counts[0][label]:7,d}  {counts[1][label]:7,d}")
-    absent = [data.class_names[label] for label in np.flatnonzero((counts[0] == 0) | (counts[1] == 0)) if label]
-    if absent:
-        lines.append(f"In no image to learn from, or in none to test on: {', '.join(absent)}.")
+    for number, purpose in zip(counts, ("to learn from", "to test on"), strict=True):
+        absent = [data.class_names[label] for label in np.flatnonzero(number == 0) if label]
+        lines += [f"In no image {purpose}: {', '.join(absent)}."] if absent else []
+    if not (counts[0][0] or counts[1][0]):
+        lines.append("There is no background in a whole annotation: it is what a step does not show.")
     return "\n".join([*lines, f"fingerprint {data.fingerprint[:16]}"])
 
 

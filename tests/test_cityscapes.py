@@ -72,6 +72,11 @@ def test_each_image_carries_its_city_and_the_cities_come_in_their_published_orde
     assert data.pool.domains == (*data.train.domains, *data.test.domains)
 
 
+def test_the_pool_is_in_the_order_that_the_published_division_shuffles(root):
+    add(root, "train", "bochum", 4)  # learnt tenth, but second in the alphabet
+    assert load_data("cityscapes", root).pool.domains == ("aachen", "aachen", "bochum", "zurich", "lindau")
+
+
 def test_no_image_shows_the_background(root):
     assert load_data("cityscapes", root).train.present.tolist() == [[False] + [True] * 19] * 3
 

@@ -51,6 +51,18 @@ def test_sound_data_is_counted_by_class_and_by_step(root):
     assert table[3].endswith("stone")
 
 
+def test_classes_without_images_and_data_without_background_are_named(root):
+    for number in range(10):
+        mask = 1 + np.arange(16 * 24).reshape(16, 24) % (3 if number == 0 else 2)  # a single image shows value 3
+        Image.fromarray(mask.astype(np.uint8)).save(root / "masks" / f"n{number}.png")
+    (root / "classes.txt").write_text("1 leaf\n2 stone\n3 moss\n4 fern\n", encoding="utf-8")
+    lines = data_commands.check(Settings("folder", str(root)))[0].splitlines()
+    absent = {line.split(":")[0]: line.split(": ")[1] for line in lines if line.startswith("In no image")}
+    assert set(absent.values()) == {"fern.", "moss, fern."}
+    assert set(absent) == {"In no image to learn from", "In no image to test on"}
+    assert "There is no background in a whole annotation: it is what a step does not show." in lines
+
+
 def test_all_problems_are_listed_not_only_the_first(root):
     for number in range(25):
         (root / "images" / f"more{number:02d}.png").write_bytes(b"")

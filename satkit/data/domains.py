@@ -4,7 +4,8 @@ Every image carries its place, and all images with one form a pool: for Cityscap
 images, 3,475 of 21 cities. Four fifths are for training. "domain" divides each city once and for all, so that no test
 image is ever learnt from. "domain-leaking" does what PLOP's code does, and RCIL's after it: the images of a step are
 shuffled and divided together, but the test images of step t come from another shuffle, of all images seen so far. After
-the last step of 11-5, 496 of its 695 test images have been learnt from.
+the last step of 11-5, 496 of its 695 test images have been learnt from. A shuffle depends on the order of what it
+shuffles: the pool holds the official training cities in alphabetical order, then those of validation.
 """
 
 from collections.abc import Sequence
