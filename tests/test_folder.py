@@ -18,13 +18,8 @@ def root(tmp_path):
     add(tmp_path, "beach 1.jpg", "beach 1.png", (4, 6), mode="RGB")
     add(tmp_path, "IMG_002.JPG", "IMG_002.png", (3, 5), mode="L")
     add(tmp_path, "scan (3).jpeg", "scan (3).PNG", (6, 4), mode="RGB", palette=True)
-    add(
-        tmp_path,
-        unicodedata.normalize("NFD", "café.png"),
-        unicodedata.normalize("NFC", "café.png"),
-        (4, 6),
-        mode="RGBA",
-    )
+    decomposed, composed = (unicodedata.normalize(form, "café.png") for form in ("NFD", "NFC"))
+    add(tmp_path, decomposed, composed, (4, 6), mode="RGBA")
     add(tmp_path, "zoo.v2.png", "zoo.v2.png", (4, 6), mode="P")
     return tmp_path
 
