@@ -121,9 +121,10 @@ def protocol(text: str = "") -> Protocol:
 def sentence(conventions: dict) -> str:
     """Conventions as config.json has them, as a sentence."""
     counted = "as an old class" if conventions["background_in_old"] else "only in all"
+    future = "count as background" if conventions["future_classes_at_test"] == "background" else "are ignored"
     return (
         f"Background counts {counted}; void pixels are {conventions['void_in_training']} in training; classes not yet "
-        f"learnt count as {conventions['future_classes_at_test']} at test time; evaluated are "
+        f"learnt {future} at test time; evaluated are "
         f"{conventions['evaluation']}, {conventions['test_images']}, with the {conventions['evaluated_checkpoint']} "
         "weights of each step."
     )

@@ -61,7 +61,7 @@ def test_only_the_best_on_held_out_images_needs_them():
 def test_the_sentence_names_every_convention():
     said = sentence(PROTOCOLS["mib"].describe(512))
     assert said == (
-        "Background counts only in all; void pixels are background in training; classes not yet learnt count as "
+        "Background counts only in all; void pixels are background in training; classes not yet learnt are "
         "ignored at test time; evaluated are centre crops of 512 pixels, the shorter side resized to them, those with "
         "a class seen so far, with the last weights of each step."
     )
