@@ -160,7 +160,9 @@ def draw(root: Path, rng: np.random.Generator, layouts=tuple(LAYOUTS)) -> Tree:
     for pair in (*tree.train, *tree.test):
         size = rng.choice(np.arange(8, 25), 2, replace=False)
         save_image(pair.image, rng, size)
-        save_mask(pair.mask, rng.permutation(np.resize(candidates, size).ravel()).reshape(size), rng.random() < 0.3)
+        values = np.sort(np.resize(candidates, size), axis=None)
+        values = rng.permutation(values) if rng.random() < 0.5 else values  # noise, or areas as annotators draw them
+        save_mask(pair.mask, values.reshape(size), palette=rng.random() < 0.3)
     return tree
 
 

@@ -53,6 +53,7 @@ def test_the_nineteen_evaluated_values_become_labels_and_all_others_are_ignored(
 
 
 def test_the_classes_are_the_published_ones_in_their_order():
+    assert list(LABEL_IDS) == [7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33]
     assert len(CLASS_NAMES) == 20
     assert [CLASS_NAMES[label] for label in (0, 1, 11, 14, 19)] == ["background", "road", "sky", "car", "bicycle"]
 
