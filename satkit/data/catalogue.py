@@ -41,6 +41,7 @@ def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
 
     Raises:
         UsageError: For an unknown name, or one that is not on disk.
+        DataError: For a folder without a list of classes whose masks cannot be read.
     """
     if name == "scenes":
         raise UsageError("The scenes are drawn by satkit and have no files to check. Choose a data set on disk.")

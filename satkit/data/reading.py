@@ -165,7 +165,7 @@ def scan_files(files: DataFiles, into: Path | None = None, say: Callable[[str], 
                 progress.show(count)
                 if examined.image is None or any(not problem.warning for problem in examined.problems):
                     continue
-                labels = files.table[examined.mask]
+                labels = np.take(files.table, examined.mask)
                 present = np.bincount(labels.ravel(), minlength=256)[:num_labels] > 0
                 if not present.any():
                     problems.append(_nothing_in(examined.pair))
