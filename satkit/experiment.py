@@ -274,11 +274,13 @@ class Experiment:
         index, schedule = begun.step.index, self.schedule(begun.step)
         resume = _checkpoint(run, index)
         importances = run.load_fitted(index - 1) if self.strategy.importance and index else {}
-        best = BestWeights(run, index, begun.student, lambda student: self.judge(student, begun.step))
+        best = None
+        if self.protocol.checkpoint == "best":
+            best = BestWeights(run, index, begun.student, lambda student: self.judge(student, begun.step))
         stream = self.batches(begun.step, begun.fitted)
         with remembered() as interrupts, prefetched(stream, self.workers, schedule.iterations) as batches:
             recorder = Recorder(run, index, resume, interrupts, report)
-            watchers = (best, recorder) if self.protocol.checkpoint == "best" else (recorder,)
+            watchers = (best, recorder) if best else (recorder,)  # what is scored must not be skipped by a resume
             train_step(
                 begun.student,
                 begun.teacher,
@@ -293,7 +295,7 @@ class Experiment:
                 resume=resume,
             )
         recorder.write()
-        if self.protocol.checkpoint == "best":
+        if best:
             begun.fitted["best_iteration"] = torch.tensor(best.put_back())
         begun.fitted |= importances if self.strategy.importance else {}
         return begun.student

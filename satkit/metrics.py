@@ -96,20 +96,10 @@ def summary_of_places(steps: list[np.ndarray], scenario: Scenario) -> dict:
     earlier = len(steps[-2]) if len(steps) > 1 else 0
     drops = np.nanmax(table[:-1, :earlier], axis=0) - table[-1, :earlier] if earlier else np.array([])
     total = [places.sum(axis=0) for places in steps]
-    first, last = per_step[0]["old"], per_step[-1]["old"]
     ious = iou_table(total, len(scenario.names))
+    per_class = {name: (ious[:, index], float("nan")) for index, name in enumerate(scenario.names)}
     return {
-        **per_step[-1],
-        "base": first,
-        "kept": last / first if first > 0 else float("nan"),
-        "average": float(np.mean([scores["all"] for scores in per_step])),
-        "forgetting": float(np.nanmean(drops)) if np.isfinite(drops).any() else float("nan"),
-        "pixel_accuracy": pixel_accuracy(total[-1]),
-        "steps": per_step,
-        "per_class": {
-            name: {"iou": ious[:, index].tolist(), "forgetting": float("nan")}
-            for index, name in enumerate(scenario.names)
-        },
+        **_summary(per_step, (per_step[0]["old"], per_step[-1]["old"]), drops, total[-1], per_class),
         "per_place": {name: table[:, index].tolist() for index, name in enumerate(names)},
     }
 
@@ -126,17 +116,20 @@ def summary(confusions: list[np.ndarray], scenario: Scenario, background_in_old:
     per_step = [old_new_all(confusion, scenario, background_in_old) for confusion in confusions]
     table = iou_table(confusions, len(scenario.names))
     drop = forgetting(table, scenario)
-    learnt, left = (mean_iou(confusion, scenario.base) for confusion in (confusions[0], confusions[-1]))
+    base = tuple(mean_iou(confusion, scenario.base) for confusion in (confusions[0], confusions[-1]))
+    per_class = {name: (table[:, index], float(drop[index])) for index, name in enumerate(scenario.names)}
+    return _summary(per_step, base, drop, confusions[-1], per_class)
+
+
+def _summary(per_step: list[dict], base: tuple[float, float], drops: np.ndarray, last: np.ndarray, per_class) -> dict:
+    """What both summaries say, from the base step's score at first and at last, and the drop of each class or place."""
     return {
         **per_step[-1],
         "base": per_step[0]["old"],
-        "kept": left / learnt if learnt > 0 else float("nan"),
+        "kept": base[1] / base[0] if base[0] > 0 else float("nan"),
         "average": float(np.mean([scores["all"] for scores in per_step])),
-        "forgetting": float(np.nanmean(drop)) if np.isfinite(drop).any() else float("nan"),
-        "pixel_accuracy": pixel_accuracy(confusions[-1]),
+        "forgetting": float(np.nanmean(drops)) if np.isfinite(drops).any() else float("nan"),
+        "pixel_accuracy": pixel_accuracy(last),
         "steps": per_step,
-        "per_class": {
-            name: {"iou": table[:, index].tolist(), "forgetting": float(drop[index])}
-            for index, name in enumerate(scenario.names)
-        },
+        "per_class": {name: {"iou": ious.tolist(), "forgetting": drop} for name, (ious, drop) in per_class.items()},
     }
