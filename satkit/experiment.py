@@ -6,7 +6,6 @@ a notebook, into objects, and carries out one step at a time: `begin`, `train`, 
 """
 
 import os
-import platform
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import satkit
 from satkit import metrics
 from satkit.choices import UsageError
 from satkit.custom import find_strategy
@@ -37,6 +35,7 @@ from satkit.data.transforms import CentreCrop, ResizedCrop, SimpleAugment
 from satkit.evaluation import evaluate
 from satkit.files import CheckpointError
 from satkit.interrupts import remembered
+from satkit.machine import machine
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.presets import Preset, preset
 from satkit.protocol import protocol
@@ -415,23 +414,6 @@ def following(progress) -> Callable[[Iteration], None]:
 def slug(name: str) -> str:
     """A strategy's name as the name of a folder."""
     return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
-
-
-def machine(device: torch.device) -> dict:
-    """Where a result was made: versions, threads and device."""
-    import timm
-
-    return {
-        "satkit": satkit.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "timm": timm.__version__,
-        "numpy": np.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-    }
 
 
 def _checkpoint(run: Run, step: int) -> dict[str, torch.Tensor] | None:

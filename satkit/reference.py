@@ -22,8 +22,9 @@ from pathlib import Path
 from satkit.bases import base_folder, open_base, take_base
 from satkit.comparison import SCORES, Row, difference, effect_table, read_rows, score, write_rows
 from satkit.custom import find_strategy
-from satkit.experiment import Experiment, Settings, machine, slug
+from satkit.experiment import Experiment, Settings, slug
 from satkit.files import read_json, replacing, try_lock, write_json
+from satkit.machine import machine
 from satkit.progress import format_seconds
 from satkit.runs import RECORDED_ONLY, Run, run_folder
 

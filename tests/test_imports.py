@@ -9,7 +9,7 @@ import satkit
 
 ROOT = Path(satkit.__file__).parent
 LAYERS = (
-    ("", "choices", "scenario", "protocol", "seeding", "files", "interrupts", "assets", "_torchvision"),
+    ("", "choices", "scenario", "protocol", "seeding", "files", "interrupts", "assets", "machine", "_torchvision"),
     ("data",),
     ("models",),
     ("strategies",),
