@@ -4,6 +4,7 @@ Everything here runs a model without gradients on one image and returns NumPy ar
 function that the loss calls, `region_pool`: the picture is the loss.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,10 @@ from satkit.choices import UsageError
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.data.loading import StepImages, to_input
 from satkit.evaluation import predict
-from satkit.models import AttentionTap, Segmenter
+from satkit.models import AttentionTap, BackboneError, Segmenter
 from satkit.strategies import Strategy, region_pool, resize_labels
+
+ENOUGH = 64  # pixels a side at which every backbone of the MiT and PVTv2 families has a patch at each stage
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,9 @@ def look(model: Segmenter, image: np.ndarray) -> Look:
     """Run a model on an image, uint8 (height, width, 3), with its attention tapped.
 
     Raises:
-        BackboneError: If the backbone has no attention to tap; `prediction` works for any.
+        BackboneError: If the backbone has no attention to tap (`prediction` works for any), or the image is too small.
     """
-    device = next(model.parameters()).device
-    output = model.eval()(to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device), attention=True)
+    output = _shown(model, image, lambda images: model.eval()(images, attention=True))
     return Look(output.attention, output.classes()[0].to(torch.uint8).cpu().numpy())
 
 
@@ -49,9 +51,11 @@ def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
 
     Args:
         image: uint8 of shape (height, width, 3).
+
+    Raises:
+        BackboneError: If the image is too small.
     """
-    device = next(model.parameters()).device
-    return predict(model, to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device))[0].cpu().numpy()
+    return _shown(model, image, lambda images: predict(model, images))[0].cpu().numpy()
 
 
 @torch.no_grad()
@@ -128,7 +132,7 @@ def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = N
     Raises:
         UsageError: If there is no such head.
     """
-    row = tap.weights()[0, :, query[0] * tap.query_grid[1] + query[1]]  # (head, key)
+    row = _row(tap, query)
     if head is not None and not 0 <= head < len(row):
         raise UsageError(f"{tap.name} has the heads 0..{len(row) - 1}, got {head}.")
     row = row.mean(dim=0) if head is None else row[head]
@@ -137,7 +141,7 @@ def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = N
 
 def heads_of(tap: AttentionTap, query: tuple[int, int]) -> np.ndarray:
     """What one query attends to with each head, (head, key height, key width); every head sums to 1."""
-    rows = tap.weights()[0, :, query[0] * tap.query_grid[1] + query[1]]  # (head, key)
+    rows = _row(tap, query)
     return rows.reshape(len(rows), *tap.key_grid).cpu().numpy()
 
 
@@ -208,6 +212,25 @@ def largest_class(labels: np.ndarray, classes) -> int:
     if counts[best] == 0:
         raise UsageError("None of these classes occurs in the image. Choose another image.")
     return best
+
+
+def _shown(model: Segmenter, image: np.ndarray, forward: Callable[[Tensor], object]):
+    """What `forward` makes of the image as a batch of one."""
+    images = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(next(model.parameters()).device)
+    try:
+        return forward(images)
+    except RuntimeError as error:
+        if min(image.shape[:2]) >= ENOUGH:
+            raise
+        raise BackboneError(
+            f"An image must be larger than the patches of {model.spec['backbone']}, got {image.shape[0]} x "
+            f"{image.shape[1]} pixels ({str(error).rstrip('.')}). Choose a larger image."
+        ) from error
+
+
+def _row(tap: AttentionTap, query: tuple[int, int]) -> Tensor:
+    """The attention row of one query, (head, key)."""
+    return tap.weights([query[0] * tap.query_grid[1] + query[1]])[0, :, 0]
 
 
 def _one(labels: np.ndarray, tap: AttentionTap) -> Tensor:

@@ -22,13 +22,14 @@ from satkit.looking import (
     largest_class,
     look,
     middle_of,
+    prediction,
     query_at,
     relation_matrix,
     relations_of,
     targets_of,
     telling_images,
 )
-from satkit.models import AttentionTap, build_segmenter
+from satkit.models import AttentionTap, BackboneError, build_segmenter
 from satkit.scenario import Step
 from satkit.strategies import FINE_TUNING, SATS, AttentionTransfer, LossInputs
 from satkit.strategies.attention_transfer import resize_labels
@@ -136,9 +137,23 @@ def test_attention_of_a_query_is_its_row_of_the_weights():
         number = query[0] * 6 + query[1]
         np.testing.assert_allclose(attention_of(tap, query), rows[:, number].mean(dim=0).view(2, 3), rtol=1e-6)
         for head in range(3):
-            np.testing.assert_array_equal(attention_of(tap, query, head), rows[head, number].view(2, 3))
+            np.testing.assert_allclose(attention_of(tap, query, head), rows[head, number].view(2, 3), rtol=1e-5)
             assert attention_of(tap, query, head).sum() == pytest.approx(1.0, abs=1e-6)
         assert attention_of(tap, query).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_rows_of_chosen_queries_are_those_of_all_queries(views):
+    for tap in views[0].taps:
+        everything = tap.weights()
+        last = everything.shape[2] - 1
+        torch.testing.assert_close(tap.weights([last, 0]), everything[:, :, [last, 0]], atol=1e-6, rtol=1e-5)
+        assert tap.weights([last]).shape[2] == 1
+
+
+@pytest.mark.parametrize("see", [look, prediction])
+def test_an_image_smaller_than_a_patch_is_refused_in_one_sentence(see):
+    with pytest.raises(BackboneError, match=r"larger than the patches of mit_quick, got 2 x 3 pixels .* larger image"):
+        see(segmenter(), picture(size=(2, 3)))
 
 
 def test_the_heads_of_a_query_are_its_rows_and_their_mean_is_its_attention(views):

@@ -59,10 +59,14 @@ class AttentionTap:
     query_grid: tuple[int, int]
     key_grid: tuple[int, int]
 
-    def weights(self) -> Tensor:
-        """Softmax weights (batch, head, query, key) in float32; every row sums to 1. For pictures and tests."""
+    def weights(self, queries: slice | list[int] = slice(None)) -> Tensor:
+        """Softmax weights (batch, head, query, key) in float32; every row sums to 1. For pictures and tests.
+
+        Args:
+            queries: Numbers of the queries whose rows are wanted; no other row is computed.
+        """
         with torch.autocast(self.queries.device.type, enabled=False):
-            return attention_rows(self.queries, self.keys, self.scale)
+            return attention_rows(self.queries[:, :, queries], self.keys, self.scale)
 
     def pool(self, membership: Tensor) -> Tensor:
         """Weighted sums of attention rows (batch, region, head, key), see `pool_rows`."""
