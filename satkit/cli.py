@@ -114,6 +114,9 @@ def parser() -> argparse.ArgumentParser:
         "--rows", default="", help="CSV of rows to start from; those of another configuration are redone"
     )
     reference.add_argument("--jobs", default="0", help="processes; default one per core")
+    reference.add_argument(
+        "--models", action="store_true", help="instead, train the small models that come with the kit; minutes"
+    )
     reference.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     reference.set_defaults(run=run_reference)
 
@@ -242,6 +245,15 @@ def run_reference(options) -> int:
     """satkit reference."""
     from satkit.reference import ReferenceStudy, work_in_processes
 
+    if options.models:
+        from satkit.experiment import following
+        from satkit.progress import Progress
+        from satkit.runs import run_folder
+        from satkit.shipped import make_models
+
+        report = lambda total, label: following(Progress(total, label))  # noqa: E731
+        print(*make_models(run_folder(options.out), report), sep="\n")
+        return 0
     study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds))
     if options.worker:
         study.work()

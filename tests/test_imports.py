@@ -17,7 +17,7 @@ LAYERS = (
     ("training", "presets"),
     ("runs",),
     ("recorder", "selection"),
-    ("experiment", "bases"),
+    ("experiment", "bases", "shipped"),
     ("plots", "figures"),
     ("widgets",),
     ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "data_commands", "cli", "__main__"),

@@ -1,0 +1,102 @@
+"""The models that come with the kit are small, whole, used where they fit, and made again by their command."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from satkit import shipped
+from satkit.assets import asset
+from satkit.bases import ready
+from satkit.cli import main
+from satkit.experiment import Experiment, Settings
+from satkit.files import load_tensors, read_json
+from satkit.runs import Run
+
+LARGEST = 4_000_000  # bytes of one model
+NOISE = 0.06  # of a mean IoU: more than threads, versions and machines change, less than a strategy does
+SMOKE = replace(shipped.SETTINGS, preset="smoke")
+
+
+@pytest.fixture
+def studies(tmp_path, monkeypatch):
+    """A folder of runs that is empty at first."""
+    monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", shipped.STRATEGIES)
+def test_every_model_is_there_small_in_half_precision_and_undamaged(name):
+    run = Run.open(asset(f"models/{name}"))
+    assert run.steps_done() == 2
+    for step in range(2):
+        path = run.step_folder(step) / "model.safetensors"
+        assert path.stat().st_size <= LARGEST
+        tensors, _ = load_tensors(path)  # whose hash is checked
+        weights = [each for name, each in tensors.items() if name.startswith("model.") and each.is_floating_point()]
+        assert {each.dtype for each in weights} == {torch.float16}
+        assert read_json(run.step_folder(step) / "manifest.json")["model.safetensors"]
+        assert next(run.load_model(step).parameters()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", shipped.STRATEGIES)
+def test_their_scores_are_those_of_the_rounded_weights(name):
+    experiment = Experiment(shipped.SETTINGS, name)
+    run = shipped.shipped_run(experiment)
+    found = experiment.evaluate(run.load_model(1), experiment.steps[1])
+    assert np.abs(found - run.load_confusion(1)).sum() <= 1e-3 * found.sum()  # other machines round otherwise
+
+
+def test_lessons_that_only_look_take_them_at_once(studies):
+    experiment, run = shipped.to_look_at("lesson", shipped.SETTINGS, "sats", 2)
+    assert run.folder == asset("models/sats")
+    assert experiment.strategy.name == "SATS"
+    assert not list(studies.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changed", [{"seed": 1}, {"shift": 0.5}, {"task": "10-10"}, {"order": tuple(range(20, 0, -1))}]
+)
+def test_other_settings_have_none(changed):
+    assert shipped.shipped_run(Experiment(replace(Settings(), **changed), "sats")) is None
+
+
+def test_other_strategies_have_none():
+    assert shipped.shipped_run(Experiment(Settings(), "mib")) is None
+
+
+@pytest.mark.slow
+def test_what_the_study_has_trained_itself_comes_first(studies, monkeypatch):
+    monkeypatch.setattr(shipped, "SETTINGS", SMOKE)
+    _, trained = ready("lesson", SMOKE, "sats", 2)
+    monkeypatch.setattr(shipped, "shipped_run", lambda experiment: pytest.fail("not wanted"))
+    assert shipped.to_look_at("lesson", SMOKE, "sats", 2)[1].folder == trained.folder
+
+
+@pytest.mark.slow
+def test_the_command_writes_runs_that_can_be_looked_at_and_replaces_those_that_are_there(studies, monkeypatch, capsys):
+    monkeypatch.setattr(shipped, "SETTINGS", SMOKE)
+    monkeypatch.setattr(shipped, "STRATEGIES", ("fine-tuning",))
+    left = studies / "made" / "fine-tuning" / "left.txt"
+    left.parent.mkdir(parents=True)
+    left.write_text("from before")
+    assert main(["reference", "--models", "--out", str(studies / "made")]) == 0
+    assert str(left.parent) in capsys.readouterr().out
+    assert not left.exists()
+    monkeypatch.setattr(shipped, "asset", lambda name: studies / "made" / name.split("/")[1])
+    run = shipped.shipped_run(Experiment(SMOKE, "fine-tuning"))
+    assert run.result()["task"] == "15-5"
+    assert [row["step"] for row in run.history()][-1] == 1
+    shutil.rmtree(studies / "made")
+
+
+@pytest.mark.slow
+def test_the_command_still_makes_the_same_models_within_noise(tmp_path):
+    """Trains with the quick preset: about three minutes on two cores."""
+    for folder in shipped.make_models(tmp_path):
+        made, stored = Run.open(folder).result(), Run.open(asset(f"models/{folder.name}")).result()
+        for score in ("base", "old", "new", "all"):
+            assert made[score] == pytest.approx(stored[score], abs=NOISE), (folder.name, score)
+        assert {**made, "machine": None}.keys() == {**stored, "machine": None}.keys()
