@@ -1,17 +1,23 @@
 """Figures that a run keeps: a PNG, and beside it its title, what to see in it, and alt text.
 
 The report is made of these; a notebook keeps what it shows. The words stand here, side by side, so that the cells of a
-lesson stay short and the report reads in one voice.
+lesson stay short and the report reads in one voice. A page has room for so much: `embedded` makes pictures fit.
 """
 
-from collections.abc import Iterable
+import base64
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
 
 from satkit.choices import choose
 from satkit.files import read_json, replacing, write_json
 
 DPI = 100
+QUALITIES = (90, 80, 65, 50, 30)  # of WebP; at the lowest, 9-point text is still sharp
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,12 @@ CAPTIONS = {
         "For each strategy, the upper bar is the model after the base step, the lower one after the last step.",
         "Shares of old-class pixels that are right, another old class, background or a new class, for {strategies}.",
     ),
+    "multiples": Caption(
+        "16",
+        "Every class by itself over the steps",
+        "The dotted line stands where a class was learnt. See which classes fall after it, and which never rise.",
+        "IoU of every class after each step, in a panel of its own, under {strategies}.",
+    ),
     "attention": Caption(
         "20",
         "{strategy}: what one pixel of the {name} looks at",
@@ -96,6 +108,12 @@ CAPTIONS = {
         "{strategy}: relations of the regions in one image",
         "One row per region: what it attends to as a whole, in the teacher, in the student, and the difference.",
         "Relations of teacher and student of {strategy} for the regions {names}.",
+    ),
+    "drift": Caption(
+        "22",
+        "How far relations move away from the teacher's in step {step}",
+        "A line that stays low is a stage whose relations the student has kept; all panels have one scale.",
+        "Distance between teacher's and student's relations over step {step}, by stage, for {strategies}.",
     ),
     "base loss": Caption(
         "30",
@@ -156,3 +174,61 @@ def kept_figures(folder: Path) -> list[tuple[KeptFigure, Path]]:
         if picture.exists():
             found.append((KeptFigure(**read_json(path)), picture))
     return found
+
+
+class Embedded(NamedTuple):
+    """A picture as a page holds it.
+
+    Attributes:
+        source: The address `data:image/...;base64,...`; "" for a picture that had to be left out.
+        exact: Whether its pixels are those of the file.
+    """
+
+    source: str
+    exact: bool
+
+
+def embedded(pictures: Sequence[Path], room: int) -> list[Embedded]:
+    """PNG pictures for a page in which they may take `room` characters together.
+
+    Where they fit they stay as they are. Where they do not, the largest become WebP, first with the same pixels, then
+    coarser and coarser: no more of them and no coarser than it takes. Those that do not fit even then are left out, the
+    largest first. The same files and room give the same pictures.
+    """
+    forms = [[Embedded(_source(picture.read_bytes(), "png"), True)] for picture in pictures]  # ever coarser
+    for quality in (None, *QUALITIES):
+        for place in _by_size(forms, largest_first=True):
+            if _length(forms) > room:
+                other = Embedded(_source(_webp(pictures[place], quality), "webp"), quality is None)
+                forms[place] += [other] if len(other.source) < len(forms[place][-1].source) else []
+    for place in _by_size(forms, largest_first=True):
+        if _length(forms) > room:
+            forms[place].append(Embedded("", False))
+    for place in _by_size(forms, largest_first=False):  # what the last change has left of the room
+        while len(forms[place]) > 1:
+            last = forms[place].pop()
+            if _length(forms) > room:
+                forms[place].append(last)
+                break
+    return [form[-1] for form in forms]
+
+
+def _by_size(forms: list[list[Embedded]], *, largest_first: bool) -> list[int]:
+    return sorted(range(len(forms)), key=lambda place: len(forms[place][-1].source), reverse=largest_first)
+
+
+def _length(forms: list[list[Embedded]]) -> int:
+    return sum(len(form[-1].source) for form in forms)
+
+
+def _source(data: bytes, form: str) -> str:
+    return f"data:image/{form};base64,{base64.b64encode(data).decode()}"
+
+
+def _webp(path: Path, quality: int | None) -> bytes:
+    """A picture as WebP; without a quality, with every pixel as it was."""
+    how = {"lossless": True, "quality": 50, "method": 3, "exact": True} if quality is None else {"quality": quality}
+    stream = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.save(stream, format="WEBP", **how)
+    return stream.getvalue()

@@ -4,7 +4,6 @@ Everything in it is read from files that the study wrote: the table from result.
 the folder of figures, the configuration from every run's config.json.
 """
 
-import base64
 import html
 import json
 import shlex
@@ -13,13 +12,16 @@ import textwrap
 from pathlib import Path
 
 from satkit.choices import UsageError
-from satkit.figures import KeptFigure, kept_figures
+from satkit.figures import Embedded, KeptFigure, embedded, kept_figures
 from satkit.files import read_json, replacing
 from satkit.progress import format_seconds
 from satkit.protocol import sentence
 from satkit.scenario import DOMAIN_SETTINGS
 
 TEMPLATE = Path(__file__).with_name("report.html")
+LARGEST = 5_000_000  # bytes of a report
+LITTLE = 0.02  # mean IoU after the base step, of which a share says nothing
+SENTENCE = 100  # bytes for what `fitted` may say more
 COLUMNS = {
     "old": "after the last step",
     "new": "learnt later",
@@ -36,7 +38,10 @@ SECTIONS = {
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` of a study and return its path.
+    """Write `report.html` of a study, at most 5 MB, and return its path.
+
+    Pictures are embedded as they are where there is room for that; otherwise as `figures.embedded` makes them fit, and
+    the page says what it lacks.
 
     Raises:
         UsageError: If the folder holds no finished study.
@@ -47,17 +52,23 @@ def write_report(folder: Path) -> Path:
     result = read_json(folder / "result.json")
     settings = result["settings"]
     scores = next(iter(result["strategies"].values()))
-    page = string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+    figures = kept_figures(folder / "figures")
+    words = dict(
         title=html.escape(f"What was learnt, what was forgotten: {settings['data']} {settings['task']}"),
         lead=html.escape(lead(result)),
         findings="".join(f"<p>{html.escape(finding)}</p>" for finding in findings(result)),
         table=score_table(result),
-        sections=figure_sections(kept_figures(folder / "figures")),
         conventions=html.escape(conventions(scores)),
         configurations=configurations(folder),
         command=html.escape(command(settings)),
         made=html.escape(made(result, scores)),
     )
+    template = string.Template(TEMPLATE.read_text(encoding="utf-8"))
+    nothing = [Embedded("", False)] * len(figures)
+    bare = template.substitute(words, sections=figure_sections(figures, nothing), fitted=fitted(nothing))
+    room = LARGEST - len(bare.encode()) - SENTENCE
+    pictures = embedded([picture for _, picture in figures], room)
+    page = template.substitute(words, sections=figure_sections(figures, pictures), fitted=fitted(pictures))
     path = folder / "report.html"
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -68,10 +79,12 @@ def lead(result: dict) -> str:
     """What was done, in two sentences."""
     classes, base, added = result["classes"], result["base_classes"], result["added_classes"]
     learnt = f"A segmentation model first learnt {len(base)} classes ({classes[base[0]]} to {classes[base[-1]]})"
-    if not added:
+    if not added and result["settings"]["setting"] not in DOMAIN_SETTINGS:
         return learnt + "."
     bases = {scores["base"] for scores in result["strategies"].values() if len(scores["steps"]) > 1}
     began = "the same base model" if len(bases) < 2 else "the same base model, or from one of its own kind"
+    if not added:
+        return f"{learnt} in some places, and then the same in others. Each strategy below started from {began}."
     return (
         f"{learnt}, and then {len(added)} more ({classes[added[0]]} to {classes[added[-1]]}), from images in which "
         f"only the new ones are annotated. Each strategy below started from {began}."
@@ -80,23 +93,40 @@ def lead(result: dict) -> str:
 
 def findings(result: dict) -> list[str]:
     """What came of it, one sentence per strategy, best keeper last."""
+    by_place = result["settings"]["setting"] in DOMAIN_SETTINGS
+    old, new = ("old places", "the new places") if by_place else ("base classes", "the new classes")
     said = []
     for name, scores in sorted(result["strategies"].items(), key=lambda item: item[1]["kept"] or 0):
-        if not result["added_classes"] or scores["new"] is None:
+        if scores["new"] is None:
             continue
+        reached = f"reached {percent(scores['new'])} mean IoU on {new}."
         if len(scores["steps"]) == 1:
+            others = new if by_place else "the others"
+            said.append(f"{name}: {percent(scores['old'])} on the {old}, {percent(scores['new'])} on {others}.")
+        elif (learnt := base_score(result, scores)) < LITTLE:
             said.append(
-                f"{name}: {percent(scores['old'])} on the base classes, {percent(scores['new'])} on the others."
+                f"{name}: its base model had learnt next to nothing ({percent(learnt)} mean IoU), so that there was "
+                f"nothing to keep. It {reached}"
             )
-            continue
-        if scores["kept"] is None:
-            said.append(f"{name}: its base model had learnt nothing that could be kept.")
-            continue
-        said.append(
-            f"{name} kept {percent(scores['kept'])} of what the base classes' mean IoU had been, and reached "
-            f"{percent(scores['new'])} mean IoU on the new classes."
-        )
+        elif scores["kept"] > 1:
+            said.append(
+                f"{name} forgot nothing on the whole: the {old}' mean IoU grew from {percent(learnt)} after the base "
+                f"step to {percent(learnt * scores['kept'])}. It {reached}"
+            )
+        else:
+            said.append(f"{name} kept {percent(scores['kept'])} of what the {old}' mean IoU had been, and {reached}")
     return said
+
+
+def base_score(result: dict, scores: dict) -> float:
+    """Mean IoU of what "kept" is a share of: the base classes without background, or the old places, after step 0."""
+    if scores["kept"] is None:
+        return 0.0
+    if result["settings"]["setting"] in DOMAIN_SETTINGS or "per_class" not in scores:
+        return scores["base"]
+    first = [scores["per_class"][result["classes"][index]]["iou"][0] for index in result["base_classes"]]
+    known = [value for value in first if value is not None]
+    return sum(known) / len(known)
 
 
 def ranges(result: dict) -> dict[str, str]:
@@ -177,14 +207,26 @@ def markdown_table(result: dict) -> str:
     return "\n".join(rows) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
 
 
-def figure_sections(figures: list[tuple[KeptFigure, Path]]) -> str:
+def figure_sections(figures: list[tuple[KeptFigure, Path]], pictures: list[Embedded]) -> str:
     """The figures with their words, in sections by the first digit of their names."""
+    entries = [(figure, path, picture) for (figure, path), picture in zip(figures, pictures, strict=True)]
     parts = []
     for digit, heading in {**SECTIONS, "": "More figures"}.items():
-        inside = [entry for entry in figures if (entry[0].name[0] if entry[0].name[0] in SECTIONS else "") == digit]
+        inside = [entry for entry in entries if (entry[0].name[0] if entry[0].name[0] in SECTIONS else "") == digit]
         if inside:
             parts.append(f"<h2>{heading}</h2>" + "".join(_figure(*entry) for entry in inside))
     return "\n".join(parts)
+
+
+def fitted(pictures: list[Embedded]) -> str:
+    """What was done to the pictures so that the page stays small, as a sentence; empty if no pixel was changed."""
+    missing = sum(not picture.source for picture in pictures)
+    coarse = sum(not picture.exact for picture in pictures) - missing
+    done = [f"{coarse} of {len(pictures)} pictures are compressed"] if coarse else []
+    done += [f"{missing} of {len(pictures)} are left out"] if missing else []
+    return (
+        f"So that this page stays small, {' and '.join(done)}; the folder figures holds all as drawn." if done else ""
+    )
 
 
 def conventions(scores: dict) -> str:
@@ -235,7 +277,7 @@ def made(result: dict, scores: dict) -> str:
 
 def number(value: float | None) -> str:
     """A share as percent with one decimal; a dash where there is none."""
-    return "-" if value is None else f"{100 * value:.1f}"
+    return "-" if value is None else f"{round(100 * value, 1) + 0.0:.1f}"  # + 0.0 makes -0.0 zero
 
 
 def threads(machine: dict) -> str:
@@ -248,10 +290,13 @@ def percent(value: float | None) -> str:
     return "no score" if value is None else f"{100 * value:.1f} %"
 
 
-def _figure(figure: KeptFigure, picture: Path) -> str:
-    data = base64.b64encode(picture.read_bytes()).decode()
+def _figure(figure: KeptFigure, path: Path, picture: Embedded) -> str:
+    alt = html.escape(figure.alt, quote=True)
+    shown = f'<img src="{picture.source}" alt="{alt}">'
+    if not picture.source:
+        where = html.escape(f"{path.parent.name}/{path.name}")
+        shown = f'<p class="left-out">There was no room for this picture; it lies beside this page: {where}. {alt}</p>'
     return (
-        f"<h3>{html.escape(figure.title)}</h3><figure>"
-        f'<img src="data:image/png;base64,{data}" alt="{html.escape(figure.alt, quote=True)}">'
+        f"<h3>{html.escape(figure.title)}</h3><figure>{shown}"
         f"<figcaption>{html.escape(figure.see)}</figcaption></figure>"
     )

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from satkit.plots import attention_heads, patch_centre
+from satkit.plots import attention_heads, patch_centre, style
 
 IMAGE = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
 PLACES = {"queries": [(1, 3), (0, 1)], "grids": [(6, 8), (3, 4)], "stage_names": ["stage 1", "stage 2"]}
@@ -67,3 +67,8 @@ def test_lists_of_different_lengths_and_stages_without_heads_are_refused(maps):
         attention_heads(IMAGE, [maps[0], maps[1][0]], **PLACES)
     with pytest.raises(ValueError, match="finite and >= 0"):
         attention_heads(IMAGE, [maps[0], -maps[1]], **PLACES)
+
+
+def test_eight_heads_stay_within_a_page():
+    many = {**PLACES, "queries": [(1, 3)], "grids": [(6, 8)], "stage_names": ["stage 4"]}
+    assert attention_heads(IMAGE, [weights(8, 6, 8)], **many).get_figwidth() <= style.WIDEST

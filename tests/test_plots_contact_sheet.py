@@ -1,9 +1,11 @@
+from itertools import combinations
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from satkit.data.labels import IGNORE
-from satkit.plots import contact_sheet
+from satkit.plots import contact_sheet, style
 
 NAMES = ("background", "cat", "dog")
 
@@ -56,6 +58,27 @@ def test_long_titles_are_cut_in_the_middle_and_images_may_differ_in_size():
     assert said[1].endswith("bbbb")
     assert len(said[1]) < 40
     assert figure.get_suptitle() == "all"
+
+
+def test_many_columns_become_narrow_and_keep_the_sheet_within_a_page():
+    figure = contact_sheet(
+        *pictures(16), NAMES, columns=8, titles=[f"leftImg8bit/aachen_{n:09d}.png" for n in range(16)]
+    )
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() <= style.WIDEST
+    assert contact_sheet(*pictures(16), NAMES).get_figwidth() == pytest.approx(6 * 1.75)
+    titles = [text.get_window_extent() for ax in figure.axes for text in [ax._left_title] if text.get_text()]
+    assert len(titles) == 16
+    assert not any(first.overlaps(second) for first, second in combinations(titles, 2))
+
+
+def test_an_exemplar_memory_is_drawn_with_the_step_each_image_was_kept_in():
+    images, labels = pictures(6)
+    kept_in = [0, 0, 0, 1, 1, 2]
+    titles = [f"kept in step {step}" for step in kept_in]
+    figure = contact_sheet(images, labels, NAMES, titles=titles, old=[1], title="Memory of 6")
+    said = [ax.get_title(loc="left") for ax in figure.axes][::2]
+    assert said == titles
 
 
 @pytest.mark.parametrize(("images", "labels", "titles"), [(0, 0, 0), (2, 1, 0), (2, 2, 1)])

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -198,6 +200,19 @@ def test_the_legend_stays_inside_a_figure_with_many_classes():
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
     assert box.y1 <= min(ax.get_window_extent().y0 for ax in figure.axes)
+
+
+@pytest.mark.parametrize("steps", [1, 6, 11])
+def test_a_film_strip_of_many_steps_stays_within_a_page_and_its_titles_do_not_overlap(steps):
+    image, labels = scene()
+    titles = ["pseudo-labels + attention + memory 100" for step in range(steps)]
+    figure = film_strip([image], [labels], [[labels]] * steps, NAMES, step_titles=titles)
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() <= style.WIDEST
+    boxes = [ax.title.get_window_extent() for ax in figure.axes]
+    assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
+    assert ["".join(ax.get_title().split()) for ax in figure.axes[2:]] == ["".join(title.split()) for title in titles]
+    assert min(ax.get_window_extent().width for ax in figure.axes) > 60
 
 
 def test_film_strip_refuses_lists_that_do_not_fit():

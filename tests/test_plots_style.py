@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex, to_rgb
 import satkit.plots
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.plots import style
+from satkit.plots.iou_multiples import PALE
 
 matplotlib.use("Agg")
 
@@ -23,7 +24,42 @@ VISIONS = {
     "deuteranopia": np.array(
         [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
     ),
+    "tritanopia": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
 }
+# CIELAB distances. Side by side, large patches differ from 2.3 on (Mahy, Van Eycken and Oosterlinck, Color Research and
+# Application 19(2), 1994); marks and lines of a few pixels need several times that (Szafir, IEEE TVCG 24(1), 2018).
+WITH_ANOTHER_SIGN = 15  # a marker, a dash or a hatch tells them apart as well
+BY_COLOUR = 25  # only their order or a printed number helps
+
+
+def ends_and_middle(name):
+    return [matplotlib.colormaps[name](value) for value in (0.0, 0.5, 1.0)]
+
+
+# What must be told apart in one picture, at which distance. Beside the colour:
+TOLD_APART = {
+    # teacher and student differ in marker and dash, and truth in marker
+    "teacher, student and truth": ([style.TEACHER.colour, style.STUDENT.colour, style.TRUTH.colour], BY_COLOUR),
+    # marker and dash; as bars, new is hatched
+    "old, new, all": ([style.OLD.colour, style.NEW.colour, style.ALL.colour], BY_COLOUR),
+    # marker and dash
+    "old, new, background": ([style.OLD.colour, style.NEW.colour, style.REST.colour], BY_COLOUR),
+    "all and background": ([style.ALL.colour, style.REST.colour], WITH_ANOTHER_SIGN),
+    # no marker, behind the others, and thinner
+    "lines of other classes": ([PALE, style.OLD.colour, style.NEW.colour, style.REST.colour], BY_COLOUR),
+    # marker; the seventh to the twelfth repeat the six, dashed
+    "strategies and stages": (list(style._COLOURS), WITH_ANOTHER_SIGN),
+    # another old class is dotted and a new class striped; the shares are printed, and their order is fixed
+    "flow": ([style.OLD.colour, style.OTHER_OLD, style.BACKGROUND_GREY, style.NEW.colour], WITH_ANOTHER_SIGN),
+    "flow without hatch": ([style.OLD.colour, style.BACKGROUND_GREY], BY_COLOUR),
+    # nothing: it must do by itself
+    "difference": (ends_and_middle(style.DIFFERENCE_MAP), 40),
+    "attention": (ends_and_middle(style.ATTENTION_MAP), 30),
+    "attention over an image": (ends_and_middle(style.OVERLAY_MAP), 30),
+}
+PLAIN = ("collections", "contextlib", "textwrap", "typing")  # of Python itself
 TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
@@ -50,22 +86,45 @@ def closest(colours, vision):
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-def test_old_new_teacher_and_student_keep_a_distance_for_every_vision(vision):
-    colours = [look.colour for look in (style.OLD, style.NEW, style.TEACHER, style.STUDENT)]
-    assert closest(colours, VISIONS[vision]) > 15
-    assert closest([style.TEACHER.colour, style.STUDENT.colour], VISIONS[vision]) > 60
-    assert closest([style.OLD.colour, style.NEW.colour], VISIONS[vision]) > 60
+@pytest.mark.parametrize("group", TOLD_APART)
+def test_what_must_be_told_apart_keeps_a_distance_for_every_vision(group, vision):
+    colours, least = TOLD_APART[group]
+    assert closest(colours, VISIONS[vision]) > least
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-def test_strategies_with_the_same_dash_keep_a_distance_for_every_vision(vision):
-    looks = list(style.strategy_style(map(str, range(12))).values())
-    for dash in {look.dash for look in looks}:
-        assert closest([look.colour for look in looks if look.dash == dash], VISIONS[vision]) > 15
+def test_teacher_from_student_and_old_from_new_are_far_apart_for_every_vision(vision):
+    assert closest([style.TEACHER.colour, style.STUDENT.colour], VISIONS[vision]) > 60
+    assert closest([style.OLD.colour, style.NEW.colour], VISIONS[vision]) > 60
+    four = [look.colour for look in (style.OLD, style.NEW, style.TEACHER, style.STUDENT)]
+    assert closest(four, VISIONS[vision]) > WITH_ANOTHER_SIGN
+
+
+def test_whoever_shares_a_picture_differs_in_marker_or_dash_too():
+    pairs = [(style.TEACHER, style.STUDENT), *combinations((style.OLD, style.NEW, style.ALL, style.REST), 2)]
+    for first, second in pairs:
+        assert first.marker != second.marker
+        assert first.dash != second.dash
+    assert style.TRUTH.marker not in (style.TEACHER.marker, style.STUDENT.marker)
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("name", [style.ATTENTION_MAP, style.OVERLAY_MAP])
+def test_more_attention_is_brighter_for_every_vision(name, vision):
+    lightness = [lab(matplotlib.colormaps[name](value), VISIONS[vision])[0] for value in np.linspace(0, 1, 21)]
+    assert (np.diff(lightness) > 0).all()
 
 
 def test_the_distance_finds_red_and_green_alike_under_deuteranopia():
     assert closest(["#a06a00", "#7c8000"], VISIONS["deuteranopia"]) < closest(["#a06a00", "#7c8000"], np.eye(3)) / 2
+
+
+def test_the_distance_finds_blue_and_green_alike_under_tritanopia_and_greys_alike_to_all():
+    assert closest(["#0080a0", "#008060"], VISIONS["tritanopia"]) < closest(["#0080a0", "#008060"], np.eye(3)) / 2
+    for vision in VISIONS.values():
+        assert closest(["#555555", "#999999"], vision) == pytest.approx(
+            closest(["#555555", "#999999"], np.eye(3)), abs=0.1
+        )
 
 
 def test_fixed_colours_are_those_of_the_style_guide():
@@ -194,7 +253,7 @@ def test_plots_import_only_the_labels_of_satkit_and_no_torch():
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
             for module in modules:
                 top = module.split(".")[0]
-                assert top in {"collections", "typing", "numpy", "matplotlib", "satkit"}, (file.name, module)
+                assert top in {*PLAIN, "numpy", "matplotlib", "satkit"}, (file.name, module)
                 if top == "satkit":
                     assert module.startswith("satkit.plots") or module == "satkit.data.labels", (file.name, module)
 

@@ -1,11 +1,14 @@
 """The report is one page that opens anywhere, and says what the study's files say."""
 
 import base64
+import io
 import re
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from PIL import Image
 
 from satkit import report
 from satkit.choices import UsageError
@@ -179,6 +182,10 @@ def test_a_missing_score_is_a_dash():
     assert "| joint | 50.0 | - | 50.0 | - | 100.0 | 100.0 |" in report.markdown_table(result)
 
 
+def test_what_is_rounded_to_zero_has_no_sign():
+    assert [report.number(value) for value in (-0.0001, 0.0, -0.006, 0.4321)] == ["0.0", "0.0", "-0.6", "43.2"]
+
+
 def test_what_comes_from_files_is_shown_as_it_is_written(page):
     assert "<b>ATS" not in page
     assert "<i>" not in page
@@ -253,10 +260,92 @@ def test_strategies_with_base_steps_of_their_own_are_said_to_have_them():
     assert "50.0 % (SSUL)" in report.score_table(own)
 
 
-def test_a_base_model_that_had_learnt_nothing_is_said_to_have_nothing_to_keep():
-    nothing = scores(old=0.05, new=0.0, all=0.04, forgetting=0.0, kept=None, average=0.04)
-    said = report.findings({**RESULT, "strategies": {"EWC": nothing}})
-    assert said == ["EWC: its base model had learnt nothing that could be kept."]
+def per_class(**first):
+    """IoU after the base step, as a run's result holds it."""
+    return {name: {"iou": [value, 0.5]} for name, value in first.items()}
+
+
+def findings_of(**values):
+    return report.findings({**RESULT, "classes": ["background", *"abcd"], "strategies": {"EWC": scores(**values)}})
+
+
+def test_a_base_model_that_had_learnt_next_to_nothing_is_said_to_have_nothing_to_keep():
+    assert findings_of(new=0.1, kept=None) == [
+        "EWC: its base model had learnt next to nothing (0.0 % mean IoU), so that there was nothing to keep. It "
+        "reached 10.0 % mean IoU on the new classes."
+    ]
+    little = per_class(background=0.9, a=0.01, b=0.04, c=None, d=None)
+    (said,) = findings_of(new=0.1, kept=5.087, per_class=little)
+    assert "EWC kept 508.7 %" not in said
+    assert "EWC forgot nothing on the whole: the base classes' mean IoU grew from 2.5 %" in said
+    little["b"]["iou"][0] = 0.028
+    (said,) = findings_of(new=0.1, kept=5.087, per_class=little)
+    assert said.startswith("EWC: its base model had learnt next to nothing (1.9 % mean IoU)")
+
+
+def test_classes_that_have_become_better_are_said_to_be_better():
+    assert findings_of(new=0.1, kept=1.25, per_class=per_class(background=0.9, a=0.3, b=0.5, c=0.4, d=None)) == [
+        "EWC forgot nothing on the whole: the base classes' mean IoU grew from 40.0 % after the base step to 50.0 %. "
+        "It reached 10.0 % mean IoU on the new classes."
+    ]
+
+
+def test_places_are_called_places():
+    result = {**RESULT, "settings": {**RESULT["settings"], "setting": "domain"}, "added_classes": []}
+    result["strategies"] = {
+        "SATS": scores(new=0.4, kept=0.75, base=0.6),
+        "EWC": scores(new=0.4, kept=1.5, base=0.4, per_class=per_class(disc=0.01)),
+    }
+    said = report.findings(result)
+    assert said[0].startswith("SATS kept 75.0 % of what the old places' mean IoU had been, and reached 40.0 %")
+    assert "the old places' mean IoU grew from 40.0 % after the base step to 60.0 %" in said[1]
+    assert "in some places, and then the same in others. Each strategy below started from" in report.lead(result)
+
+
+def noisy(folder, count, size=700):
+    """Figures that no lossless file can make small."""
+    random = np.random.default_rng(0)
+    for number in range(count):
+        name = f"20-{number:02d}"
+        picture = Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8))
+        picture.save(folder / "figures" / f"{name}.png")
+        write_json(folder / "figures" / f"{name}.json", {"name": name, **WORDS, "alt": f"Noise {number}."})
+
+
+def test_a_page_of_many_large_pictures_shows_them_all_in_5_mb_and_says_that_it_compressed_them(folder):
+    noisy(folder, 8)
+    assert sum(path.stat().st_size for path in (folder / "figures").glob("*.png")) > 10_000_000
+    path = report.write_report(folder)
+    page = path.read_text(encoding="utf-8")
+    assert 3_000_000 < path.stat().st_size <= 5_000_000
+    pictures = [values for tag, values in Page(page).tags if tag == "img"]
+    assert [values["alt"] for values in pictures] == [WORDS["alt"], *(f"Noise {n}." for n in range(8)), WORDS["alt"]]
+    for values in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(values["src"].partition(",")[2]))) as picture:
+            assert (picture.format, picture.size == (700, 700)) == (
+                ("WEBP", True) if "Noise" in values["alt"] else ("PNG", False)
+            )
+    assert "So that this page stays small, 8 of 10 pictures are compressed; the folder figures holds" in page
+    again = report.write_report(folder).read_text(encoding="utf-8")
+    assert again == page
+
+
+def test_a_picture_without_room_is_said_to_be_missing_and_where_it_is(folder, monkeypatch):
+    noisy(folder, 2)
+    monkeypatch.setattr(report, "LARGEST", 400_000)
+    path = report.write_report(folder)
+    assert path.stat().st_size <= 400_000
+    page = Page(path.read_text(encoding="utf-8"))
+    assert sum(tag == "img" for tag, _ in page.tags) == 3
+    (missing,) = (number for number in range(2) if f"Noise {number}." in page.text)
+    place = f"it lies beside this page: figures/20-{missing:02d}.png. Noise {missing}."
+    assert place in page.text
+    assert "1 of 4 pictures are compressed and 1 of 4 are left out; the folder figures holds all" in page.text
+
+
+def test_a_page_whose_pictures_are_as_drawn_says_nothing_about_them(page):
+    assert "stays small" not in page
+    assert 'class="left-out"' not in page
 
 
 def test_the_command_of_a_shifted_study_says_so():

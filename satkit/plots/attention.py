@@ -291,19 +291,7 @@ def _mark(query, query_grid, image, row_map, ax) -> None:
     if query_grid is None:
         raise ValueError("query_grid must be given with query, got None. Pass the tap's query_grid.")
     x, y = patch_centre(query, query_grid, np.shape(row_map) if image is None else image.shape[:2])
-    ax.plot(
-        [x],
-        [y],
-        marker="+",
-        markersize=14,
-        markeredgewidth=2,
-        color="white",
-        linestyle="none",
-        label="query",
-        path_effects=style.outlined(4.5),
-        scalex=False,
-        scaley=False,
-    )
+    style.cross(ax, x, y)
 
 
 def _panel_height(image) -> float:

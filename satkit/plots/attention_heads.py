@@ -10,7 +10,7 @@ from satkit.plots import style
 from satkit.plots.attention import bar, check_row, draw_attention
 from satkit.plots.predictions import check_image
 
-PANEL = 1.6  # inches
+PANEL = 1.6  # inches, where there is room
 
 
 def attention_heads(
@@ -46,8 +46,9 @@ def attention_heads(
     if any(len(shape) != 3 or shape[0] == 0 for shape in shapes):
         raise ValueError(f"Each stage must have weights of shape (head, key_height, key_width), got {shapes}.")
     columns = 1 + max(shape[0] for shape in shapes)
-    height = PANEL * image.shape[0] / image.shape[1] + 0.12
-    size = (PANEL * columns + 1.4, height * len(maps) + 0.4 + 0.3 * bool(title))
+    panel = min(PANEL, (style.WIDEST - 1.4) / columns)
+    height = panel * image.shape[0] / image.shape[1] + 0.12
+    size = (panel * columns + 1.4, height * len(maps) + 0.4 + 0.3 * bool(title))
     figure, axes = plt.subplots(len(maps), columns, figsize=size, layout="constrained", squeeze=False)
     for line, stage, query, grid, name in zip(axes, maps, queries, grids, stage_names, strict=True):
         panels = [np.mean(stage, axis=0), *stage]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from satkit.plots import style
 from satkit.plots.predictions import check_image, class_handles, overlay
 
-PANEL = 1.75  # inches
+PANEL = 1.75  # inches, where there is room
 LINE = 0.22  # inches, of the legend
 
 
@@ -25,7 +25,9 @@ def contact_sheet(
 ) -> Figure:
     """Images in colour, each with its label map laid over it on the right.
 
-    Look for objects in an image that its label map leaves bare: there the annotator says "background".
+    Look for objects in an image that its label map leaves bare: there the annotator says "background". An exemplar
+    memory is drawn in the same way: the images that were kept, the labels that training shows for them, and as titles
+    the step each was kept in.
 
     Args:
         images: uint8 of shape (height, width, 3) each.
@@ -48,11 +50,12 @@ def contact_sheet(
         check_image(image)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
+    panel = min(PANEL, style.WIDEST / (2 * columns))
     handles = class_handles(label_maps, names, old=old)
     widest = max((len(handle.get_label()) for handle in handles), default=0)
-    beside = max(1, min(len(handles), int(2 * PANEL * columns / (0.55 + 0.075 * widest))))
-    height = PANEL * np.median([image.shape[0] / image.shape[1] for image in images]) + 0.28
-    size = (2 * PANEL * columns, height * rows + LINE * (2 * bool(title) + np.ceil(len(handles) / beside)) + 0.1)
+    beside = max(1, min(len(handles), int(2 * panel * columns / (0.55 + 0.075 * widest))))
+    height = panel * np.median([image.shape[0] / image.shape[1] for image in images]) + 0.28
+    size = (2 * panel * columns, height * rows + LINE * (2 * bool(title) + np.ceil(len(handles) / beside)) + 0.1)
     figure, axes = plt.subplots(rows, 2 * columns, figsize=size, layout="constrained", squeeze=False)
     for ax in axes.flat:
         ax.set_visible(False)
@@ -63,7 +66,7 @@ def contact_sheet(
         style.bare(left).imshow(image)
         overlay(image, labels, ax=right)
         if titles:
-            left.set_title(_cut(titles[place]), fontsize=style.SMALL, loc="left")
+            left.set_title(_cut(titles[place], int(panel / 0.052)), fontsize=style.SMALL, loc="left")
     if title:
         figure.suptitle(title)
     if handles:
@@ -71,6 +74,6 @@ def contact_sheet(
     return figure
 
 
-def _cut(text: str, longest: int = 34) -> str:
+def _cut(text: str, longest: int) -> str:
     half = longest // 2 - 1
     return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"

@@ -6,6 +6,7 @@ with those of the classes. Background stays transparent; IGNORE is white and hat
 question mark.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -19,7 +20,7 @@ from satkit.plots import style
 
 SMALLEST_NUMBERED = 0.004  # of the image's area
 MOST_NUMBERS = 8  # of one class in one image
-PANEL = 1.75  # inches
+PANEL = 1.75  # inches, where there is room
 SEARCH_SIZE = 64  # pixels a side at which the inside of a region is looked for
 
 
@@ -102,16 +103,22 @@ def film_strip(
     for image in images:
         check_image(image)
     columns = 2 + len(predictions)
+    panel = min(PANEL, style.WIDEST / columns)
+    titles = [
+        textwrap.fill(each, max(8, int(panel / 0.085)), break_long_words=False)
+        for each in ("image", "ground truth", *step_titles)
+    ]
     everything = [*truths, *(labels for step in predictions for labels in step)]
     handles = class_handles(everything, names, old=old)
     widest = max((len(handle.get_label()) for handle in handles), default=0)
-    ncols = max(1, min(len(handles), int(PANEL * columns / (0.55 + 0.075 * widest))))
-    height = PANEL * np.mean([image.shape[0] / image.shape[1] for image in images]) + 0.08
+    ncols = max(1, min(len(handles), int(panel * columns / (0.55 + 0.075 * widest))))
+    height = panel * np.mean([image.shape[0] / image.shape[1] for image in images]) + 0.08
     below = 0.22 * np.ceil(len(handles) / ncols)
+    above = 0.4 + 0.17 * max(each.count("\n") for each in titles)
     figure, axes = plt.subplots(
         len(images),
         columns,
-        figsize=(PANEL * columns, height * len(images) + 0.4 + below),
+        figsize=(panel * columns, height * len(images) + above + below),
         layout="constrained",
         squeeze=False,
     )
@@ -119,7 +126,7 @@ def film_strip(
         style.bare(axes[row, 0]).imshow(image)
         for ax, labels in zip(axes[row, 1:], [truth, *(step[row] for step in predictions)], strict=True):
             overlay(image, labels, ax=ax)
-    for ax, title in zip(axes[0], ["image", "ground truth", *step_titles], strict=True):
+    for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title, fontsize=10)
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=style.SMALL)

@@ -18,7 +18,7 @@ from satkit.plots.attention import PANEL, bar, draw_image, draw_pair
 from satkit.plots.predictions import check_image, grey
 
 CELL = 0.5  # inches
-SIDE_BY_SIDE = 8  # columns up to which three matrices stand beside each other
+SIDE_BY_SIDE = 7  # columns up to which three matrices stand beside each other
 
 
 def relation_maps(
@@ -145,7 +145,7 @@ def relation_matrices(
 ) -> Figure:
     """The teacher's relation matrix, the student's on the same scale, and student minus teacher.
 
-    See which cells of an old class's row are orange (lost) and purple (gained) in the difference. Up to eight
+    See which cells of an old class's row are orange (lost) and purple (gained) in the difference. Up to seven
     columns the three stand side by side, more of them one above the other.
 
     Raises:

@@ -54,6 +54,7 @@ GRID = "#D9D9D9"
 HATCH = "////"
 HATCH_GREY = "#7A7A7A"
 SMALL = 9
+WIDEST = 12.0  # inches of a figure; wider ones are shrunk on a page of 1280 pixels until small text is hard to read
 
 _COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#117733", "#CC6677")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
@@ -161,6 +162,23 @@ def text_on(colour) -> str:
 def outlined(width: float = 2.5, colour: str = "black") -> list[withStroke]:
     """Path effects that keep a mark readable on any picture."""
     return [withStroke(linewidth=width, foreground=colour)]
+
+
+def cross(ax: Axes, x: float, y: float) -> None:
+    """Mark a query with a white cross in a dark outline; the limits of the axes stay."""
+    ax.plot(
+        [x],
+        [y],
+        marker="+",
+        markersize=14,
+        markeredgewidth=2,
+        color="white",
+        linestyle="none",
+        label="query",
+        path_effects=outlined(4.5),
+        scalex=False,
+        scaley=False,
+    )
 
 
 def from_zero(*maps: np.ndarray, vmax: float | None = None) -> Normalize:
