@@ -19,8 +19,10 @@ from satkit.plots.forgetting import (
     iou_over_steps,
     old_class_flow,
 )
+from satkit.plots.iou_multiples import iou_multiples
 from satkit.plots.loss_regions import loss_regions
 from satkit.plots.predictions import film_strip, overlay
+from satkit.plots.relation_drift import relation_drift
 from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
 from satkit.plots.style import class_palette, strategy_style, use_style
 from satkit.plots.training_curves import loss_terms, stability_gap
@@ -40,12 +42,14 @@ __all__ = [
     "film_strip",
     "forgetting_per_class",
     "iou_heatmap",
+    "iou_multiples",
     "iou_over_steps",
     "loss_regions",
     "loss_terms",
     "old_class_flow",
     "overlay",
     "patch_centre",
+    "relation_drift",
     "relation_maps",
     "relation_matrices",
     "relation_matrix",

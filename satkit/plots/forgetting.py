@@ -41,13 +41,13 @@ def iou_over_steps(
     Raises:
         ValueError: If names, learnt_at and the table disagree on the number of classes.
     """
-    iou = _check_table(iou, names, learnt_at)
+    iou = check_table(iou, names, learnt_at)
     drawn = [index for index in range(len(names)) if np.isfinite(iou[:, index]).any()]
     ax = style.axes_or_new(ax, (8, max(4.2, 0.2 * len(drawn) + 0.9)))
     steps = np.arange(len(iou))
     ends = []
     for index in reversed(drawn):  # of classes that end at one height, the first is named first
-        look = _look(index, learnt_at)
+        look = look_of(index, learnt_at)
         ax.plot(
             steps,
             100 * iou[:, index],
@@ -63,7 +63,7 @@ def iou_over_steps(
     ax.set_xlim(-0.15, max(len(iou) - 1, 0) + 0.15)
     style.name_ends(ax, ends)
     groups = {"background": style.REST, "old classes": style.OLD, "new classes": style.NEW}
-    used = {_look(index, learnt_at) for index in drawn}
+    used = {look_of(index, learnt_at) for index in drawn}
     handles = [Line2D([], [], **look.line(), label=label) for label, look in groups.items() if look in used]
     if handles:
         ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=style.SMALL)
@@ -85,7 +85,7 @@ def iou_heatmap(iou: np.ndarray, names: Sequence[str], *, learnt_at: Sequence[in
     Raises:
         ValueError: If names, learnt_at and the table disagree on the number of classes.
     """
-    iou = _check_table(iou, names, learnt_at)
+    iou = check_table(iou, names, learnt_at)
     ax = style.axes_or_new(ax, (0.55 * len(iou) + 2.2, 0.27 * len(names) + 1))
     ax.set_facecolor(style.EMPTY)
     ax.imshow(100 * iou.T, cmap=style.ATTENTION_MAP, vmin=0, vmax=100, aspect="auto")
@@ -279,7 +279,8 @@ def _print_shares(row, centres, shares, colours, ax) -> None:
             ax.text(x=centre, s=f"{share:.1f} %", ha="center", fontsize=style.SMALL, **place)
 
 
-def _look(index: int, learnt_at) -> style.Look:
+def look_of(index: int, learnt_at) -> style.Look:
+    """How a class is drawn: as old, new or background."""
     if index == BACKGROUND:
         return style.REST
     return style.OLD if learnt_at[index] == 0 else style.NEW
@@ -299,7 +300,8 @@ def _flow(confusion, old, new) -> np.ndarray:
     return 100 * parts / total
 
 
-def _check_table(iou, names, learnt_at) -> np.ndarray:
+def check_table(iou, names, learnt_at) -> np.ndarray:
+    """The table of IoU as floats, or ValueError unless names and learnt_at fit it."""
     iou = np.asarray(iou, dtype=float)
     if iou.ndim != 2 or iou.shape[1] != len(names) or len(learnt_at) != len(names):
         raise ValueError(
