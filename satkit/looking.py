@@ -13,8 +13,8 @@ from torch import Tensor
 
 from satkit.choices import UsageError
 from satkit.data.labels import BACKGROUND, IGNORE
-from satkit.data.loading import StepImages, to_input
-from satkit.evaluation import predict
+from satkit.data.loading import StepImages, evaluation_batches, to_input
+from satkit.evaluation import confusion_matrix, predict
 from satkit.models import AttentionTap, BackboneError, Segmenter
 from satkit.strategies import Strategy, region_pool, resize_labels
 
@@ -56,6 +56,17 @@ def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
         BackboneError: If the image is too small.
     """
     return _shown(model, image, lambda images: predict(model, images))[0].cpu().numpy()
+
+
+def confusions_by_image(model: Segmenter, images: StepImages, num_outputs: int) -> np.ndarray:
+    """Pixel counts `[image, truth, predicted]`, int64, of every image by itself."""
+    device = next(model.parameters()).device
+    counts = np.zeros((len(images), num_outputs, num_outputs), dtype=np.int64)
+    for shown, labels, positions in evaluation_batches(images, 16):
+        predicted = predict(model, shown.to(device)).cpu()
+        for position, truth, guess in zip(positions, labels, predicted, strict=True):
+            counts[position] = confusion_matrix(truth, guess, num_outputs).numpy()
+    return counts
 
 
 @torch.no_grad()
@@ -150,6 +161,11 @@ def labels_of_queries(tap: AttentionTap, labels: np.ndarray) -> np.ndarray:
     return resize_labels(_one(labels, tap), tap.query_grid)[0].to(torch.uint8).cpu().numpy()
 
 
+def labels_of_keys(tap: AttentionTap, labels: np.ndarray) -> np.ndarray:
+    """Label of every key, uint8 (key height, key width)."""
+    return resize_labels(_one(labels, tap), tap.key_grid)[0].to(torch.uint8).cpu().numpy()
+
+
 def relations_of(tap: AttentionTap, labels: np.ndarray, classes) -> tuple[np.ndarray, list[int]]:
     """Relations of the regions in one image, mean over heads: (region, key height, key width), and their classes."""
     classes = tuple(classes)
@@ -166,7 +182,7 @@ def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes) -> np.ndarra
     classes, at the keys' resolution; pixels of none of them (IGNORE) are left out.
     """
     relations, kept = relations_of(tap, labels, classes)
-    at_key = resize_labels(_one(labels, tap), tap.key_grid)[0].cpu().numpy()
+    at_key = labels_of_keys(tap, labels)
     columns = [relations[:, at_key == each].sum(axis=1) for each in (BACKGROUND, *kept)]
     return np.stack(columns, axis=1)
 

@@ -11,13 +11,16 @@ from satkit.choices import UsageError
 from satkit.data import IGNORE
 from satkit.data.contract import Split
 from satkit.data.labels import presence
-from satkit.data.loading import StepImages
+from satkit.data.loading import StepImages, evaluation_batches
+from satkit.evaluation import evaluate
 from satkit.experiment import Begun
 from satkit.looking import (
     attention_drift,
     attention_of,
+    confusions_by_image,
     heads_of,
     image_and_labels,
+    labels_of_keys,
     labels_of_queries,
     largest_class,
     look,
@@ -140,6 +143,23 @@ def test_attention_of_a_query_is_its_row_of_the_weights():
             np.testing.assert_allclose(attention_of(tap, query, head), rows[head, number].view(2, 3), rtol=1e-5)
             assert attention_of(tap, query, head).sum() == pytest.approx(1.0, abs=1e-6)
         assert attention_of(tap, query).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_labels_of_keys_are_those_that_the_loss_would_see_there(views):
+    for tap in views[0].taps:
+        np.testing.assert_array_equal(labels_of_keys(tap, LABELS), cell_labels(LABELS, tap.key_grid))
+
+
+def test_confusions_by_image_are_those_of_each_image_and_sum_to_the_evaluation():
+    model, images = segmenter(), step_images(LABELS, LABELS.T, LABELS[::-1])
+    found = confusions_by_image(model, images, 6)
+    for number in range(3):
+        truth, guess = images.labels(number), prediction(model, images.image(number))
+        expected = np.zeros((6, 6), dtype=int)
+        for pair in zip(truth[truth != IGNORE], guess[truth != IGNORE], strict=True):
+            expected[pair] += 1
+        np.testing.assert_array_equal(found[number], expected)
+    np.testing.assert_array_equal(found.sum(axis=0), evaluate(model, evaluation_batches(images, 2), 6))
 
 
 def test_rows_of_chosen_queries_are_those_of_all_queries(views):

@@ -1,0 +1,174 @@
+"""One image, every class, every step: a dashboard of forgetting that follows the mouse.
+
+What changes with a click (image, prediction, matrix, marks) is drawn over a copy of all the rest, so that an answer
+takes a fraction of the time of the whole figure.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from satkit.plots import style
+from satkit.plots.class_flow import KINDS, class_flow
+from satkit.plots.forgetting import iou_over_steps
+from satkit.plots.matrix_view import frame_of
+from satkit.plots.predictions import check_image, overlay
+
+WIDTH, STRIP, MATRIX = 11.4, 2.1, 2.35  # inches: the figure, one picture of the strip, the cells of the matrix
+
+
+class ForgettingView:
+    """Image, ground truth and prediction; the IoU of every class over the steps; where the pixels of every class went.
+
+    Args:
+        iou: Shape (step, class), in [0, 1]; NaN before a class is learnt.
+        confusions: Per step, pixel counts of shape (class, class).
+        names: Name of each class, background first.
+        learnt_at: Step in which each class is learnt.
+
+    Attributes:
+        figure: The matplotlib figure.
+        strip: Axes of image, ground truth and prediction. lines: Axes of the IoU. matrix: Axes of the classes' pixels.
+    """
+
+    def __init__(
+        self, iou: np.ndarray, confusions: Sequence[np.ndarray], names: Sequence[str], *, learnt_at: Sequence[int]
+    ):
+        self.iou, self.confusions, self.names = iou, confusions, list(names)
+        self.old = [index for index in range(1, len(names)) if learnt_at[index] == 0]
+        self.new = [index for index in range(1, len(names)) if learnt_at[index] > 0]
+        height = max(6.4, 0.25 * len(names) + 1.5)
+        self.figure = Figure(figsize=(WIDTH, height), dpi=100)
+        FigureCanvasAgg(self.figure)
+        across = lambda inches: inches / WIDTH  # noqa: E731
+        up = lambda inches: inches / height  # noqa: E731
+        top = height - 0.35 - STRIP
+        self.strip = [
+            self.figure.add_axes((across(0.1 + place * (STRIP + 0.08)), up(top), across(STRIP), up(STRIP)))
+            for place in range(3)
+        ]
+        self.lines = self.figure.add_axes((across(0.7), up(0.55), across(4.5), up(top - 1.15)))
+        left = WIDTH - MATRIX - 0.1
+        self.matrix = self.figure.add_axes((across(left), up(0.95), across(MATRIX), up(height - 1.4)))
+        iou_over_steps(iou, names, learnt_at=learnt_at, ax=self.lines)
+        for line in self.lines.lines:
+            line.set_alpha(0.55)
+        self.step_line = self.lines.axvline(0, color="black", linewidth=1.2, linestyle=":", animated=True)
+        self.highlight = self.lines.plot([], [], color="black", linewidth=3, marker="o", animated=True)[0]
+        for ax in (*self.strip, self.matrix):
+            ax.set_animated(True)
+        self._rest = self._with_matrix = self.step = None
+
+    def show(
+        self,
+        image: np.ndarray,
+        truth: np.ndarray,
+        prediction: np.ndarray,
+        *,
+        step: int,
+        chosen: int,
+        cell: int | None = None,
+    ) -> None:
+        """Show an image after a step, and one class everywhere.
+
+        Args:
+            image: uint8 of shape (height, width, 3).
+            truth: Its label map. prediction: What the model after the step says.
+            step: Its column is marked in the lines, and its confusion is the matrix.
+            chosen: Index of the class whose line and row are marked.
+            cell: Number of a column of the matrix; pixels of the class that are called so are outlined.
+
+        Raises:
+            ValueError: If there is no such step or class.
+        """
+        check_image(image)
+        if not (0 <= step < len(self.confusions) and 0 <= chosen < len(self.names)):
+            raise ValueError(
+                f"There are {len(self.confusions)} steps and {len(self.names)} classes, got step {step} and class "
+                f"{chosen}, both from 0."
+            )
+        self._draw_strip(image, truth, prediction, step)
+        self._outline(truth, prediction, chosen, cell)
+        new_matrix = step != self.step
+        if new_matrix:
+            self._draw_matrix(step)
+        self.frame.set_y(chosen - 0.46)
+        self.step_line.set_xdata([step, step])
+        self.highlight.set_data(np.arange(len(self.iou)), 100 * self.iou[:, chosen])
+        self.step = step
+        self._compose(new_matrix)
+
+    @contextmanager
+    def whole(self) -> Iterator[Figure]:
+        """The figure as something to be saved: inside the block, everything is drawn with the rest."""
+        moving = (*self.strip, self.matrix, self.frame, self.step_line, self.highlight)
+        for artist in moving:
+            artist.set_animated(False)
+        try:
+            yield self.figure
+        finally:
+            for artist in moving:
+                artist.set_animated(True)
+
+    def cell(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
+        """Class and column of the cell at x and y of some axes; None if these are not of the matrix."""
+        row, column = round(y), round(x)
+        rows = len(self.confusions[self.step])
+        return (row, column) if ax is self.matrix and 0 <= row < rows and 0 <= column < len(KINDS) else None
+
+    def line(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
+        """Step and class of the point of a line nearest to x and y of some axes; None if these are not the lines'."""
+        if ax is not self.lines:
+            return None
+        step = int(np.clip(round(x), 0, len(self.iou) - 1))
+        values = 100 * self.iou[step]
+        return (step, int(np.nanargmin(np.abs(values - y)))) if np.isfinite(values).any() else None
+
+    def _draw_strip(self, image, truth, prediction, step: int) -> None:
+        for ax, title in zip(self.strip, ("image", "ground truth", f"after step {step}"), strict=True):
+            ax.clear()
+            ax.set_title(title)
+        style.bare(self.strip[0]).imshow(image)
+        overlay(image, truth, ax=self.strip[1])
+        overlay(image, prediction, ax=self.strip[2])
+
+    def _outline(self, truth, prediction, chosen: int, cell: int | None) -> None:
+        if cell is None:
+            return
+        called = (prediction == chosen, np.isin(prediction, self.old), prediction == 0, np.isin(prediction, self.new))
+        mask = (truth == chosen) & called[cell] & ((prediction == chosen) == (cell == 0))
+        if mask.any():
+            for ax in self.strip[1:]:
+                ax.contour(np.pad(mask, 1).astype(float)[1:-1, 1:-1], levels=[0.5], colors=["white"], linewidths=3.5)
+                ax.contour(mask.astype(float), levels=[0.5], colors=["black"], linewidths=1.5)
+
+    def _draw_matrix(self, step: int) -> None:
+        self.matrix.clear()
+        count = len(self.confusions[step])
+        new = [index for index in self.new if index < count]
+        title = f"pixels of every class after step {step}"
+        class_flow(self.confusions[step], self.names, old=self.old, new=new, ax=self.matrix, title=title)
+        self.frame = self.matrix.add_patch(frame_of(len(KINDS)))
+        self.frame.set_animated(True)
+
+    def _compose(self, new_matrix: bool) -> None:
+        """Draw what has changed over copies of the rest: one without the matrix, one with it."""
+        canvas = self.figure.canvas
+        renderer = canvas.get_renderer()
+        if self._rest is None:
+            canvas.draw()
+            self._rest = canvas.copy_from_bbox(self.figure.bbox)
+        if new_matrix:
+            canvas.restore_region(self._rest)
+            self.matrix.draw(renderer)
+            self._with_matrix = canvas.copy_from_bbox(self.figure.bbox)
+        canvas.restore_region(self._with_matrix)
+        self.matrix.draw_artist(self.frame)
+        for artist in (self.step_line, self.highlight):
+            self.lines.draw_artist(artist)
+        for ax in self.strip:
+            ax.draw(renderer)

@@ -1,0 +1,69 @@
+"""Matrices that can be clicked: side by side on one scale, with one row framed, laid out once."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from satkit.plots import style
+from satkit.plots.attention import bar
+from satkit.plots.attention_view import DIFFERENCE, TITLES
+from satkit.plots.relations import CELL, relation_matrix
+
+
+class MatrixView:
+    """Relation matrices of one model, or of teacher and student with their difference; see `relation_matrices`.
+
+    Args:
+        matrices: By name of the model, shape (region, region). "teacher" and "student" get a difference.
+        row_names: Name of each row. column_names: Name of each column.
+
+    Attributes:
+        figure: The matplotlib figure.
+        axes: One per matrix.
+    """
+
+    def __init__(self, matrices: Mapping[str, np.ndarray], row_names: Sequence[str], column_names: Sequence[str]):
+        self.shape = len(row_names), len(column_names)
+        self.matrices = dict(matrices)
+        limit = style.from_zero(*self.matrices.values()).vmax
+        if {"teacher", "student"} <= set(self.matrices):
+            self.matrices[DIFFERENCE] = self.matrices["student"] - self.matrices["teacher"]
+        width, height = CELL * self.shape[1], CELL * 0.8 * self.shape[0]
+        count = len(self.matrices)
+        self.figure = Figure(figsize=(count * width + 1.6 + 0.8 * count, height + 1.8), dpi=100, layout="constrained")
+        FigureCanvasAgg(self.figure)
+        self.axes = list(self.figure.subplots(1, count, squeeze=False, sharey=True)[0])
+        for ax, (name, matrix) in zip(self.axes, self.matrices.items(), strict=True):
+            scale = {"center": 0} if name == DIFFERENCE else {"vmax": limit}
+            relation_matrix(matrix, row_names, column_names, ax=ax, title=TITLES.get(name, name), **scale)
+        for ax in self.axes[1:]:
+            ax.set_ylabel("")
+        on_one_scale = self.axes[:-1] if DIFFERENCE in self.matrices else self.axes
+        bar(on_one_scale[-1].images[-1], on_one_scale, "relation")
+        if DIFFERENCE in self.matrices:
+            bar(self.axes[-1].images[-1], self.axes[-1], "difference")
+        self.figure.canvas.draw()
+        self.figure.set_layout_engine("none")
+        self.frames = [ax.add_patch(frame_of(self.shape[1])) for ax in self.axes]
+
+    def choose(self, row: int) -> None:
+        """Frame a row in every matrix."""
+        for frame in self.frames:
+            frame.set_y(row - 0.46)
+
+    def cell(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
+        """Row and column of the cell at x and y of some axes; None if these are not of a matrix."""
+        row, column = round(y), round(x)
+        inside = ax in self.axes and 0 <= row < self.shape[0] and 0 <= column < self.shape[1]
+        return (row, column) if inside else None
+
+
+def frame_of(columns: int) -> Rectangle:
+    """A frame around a row of a heat map, out of sight until its y is set."""
+    frame = Rectangle((-0.46, -2), columns - 0.08, 0.92, fill=False, edgecolor="black", linewidth=1.8, zorder=3)
+    frame.set_path_effects(style.outlined(4, "white"))
+    return frame
