@@ -1,7 +1,8 @@
 """What a run keeps of a step while it is trained: its history, and checkpoints to go on from.
 
 A `Recorder` is what the training loop reports to. It writes a checkpoint every few seconds and when somebody
-interrupts, the history first: rows beyond a checkpoint are dropped when the step goes on from it.
+interrupts or a report raises KeyboardInterrupt, the history first: rows beyond a checkpoint are dropped when the step
+goes on from it.
 """
 
 import time
@@ -41,12 +42,20 @@ class Recorder:
             self.rows.append({**row, **iteration.losses})
         stop = self.interrupts.requested()
         if stop or time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
-            self.write()
-            self.run.save_checkpoint(self.step, iteration.snapshot())
-            self.saved_at = time.monotonic()
-        self.report(iteration)
+            self.save(iteration)
+        try:
+            self.report(iteration)
+        except KeyboardInterrupt:  # somebody who watches wants to stop
+            self.save(iteration)
+            raise
         if stop:
             self.interrupts.act()
+
+    def save(self, iteration: Iteration) -> None:
+        """Write the history so far, and a checkpoint to go on from."""
+        self.write()
+        self.run.save_checkpoint(self.step, iteration.snapshot())
+        self.saved_at = time.monotonic()
 
     def write(self) -> None:
         """Write the history so far."""

@@ -13,3 +13,13 @@ def _own_folders(tmp_path_factory):
         patch.setenv("SATKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("SATKIT_RUNS", str(tmp_path_factory.mktemp("runs")))
         yield
+
+
+@pytest.fixture(scope="session")
+def two_steps():
+    """Experiment and run of fine-tuning with a base step and a later one: models that come with the kit."""
+    from satkit.experiment import Experiment
+    from satkit.shipped import SETTINGS, shipped_run
+
+    experiment = Experiment(SETTINGS, "fine-tuning")
+    return experiment, shipped_run(experiment)

@@ -1,0 +1,8 @@
+"""Pictures that answer: ipywidgets and one small clickable picture over the figures of `plots`."""
+
+from satkit.widgets.attention import explore_attention
+from satkit.widgets.forgetting import explore_forgetting
+from satkit.widgets.relations import explore_relations
+from satkit.widgets.training import watch_training
+
+__all__ = ["explore_attention", "explore_forgetting", "explore_relations", "watch_training"]

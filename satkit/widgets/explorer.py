@@ -1,0 +1,128 @@
+"""What every explorer is: controls, pictures and a line of text, which is where mistakes are told."""
+
+import base64
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+from matplotlib.figure import Figure
+
+from satkit.plots import use_style
+from satkit.widgets.picture import Picture, place, png_of
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls above a picture; whatever is chosen, by mouse, key, slider or code, leads to `refresh`.
+
+    Attributes:
+        picture: The widget that shows the figure.
+        figure: What it shows.
+    """
+
+    def __init__(self, label: str, controls: list[ipywidgets.Widget]):
+        use_style()
+        self._lock, self._quiet = threading.RLock(), False
+        self.figure: Figure | None = None
+        self.picture = Picture(label, self._on_click, self._on_key)
+        for control in controls:
+            control.observe(self._changed, "value")
+        bar = ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap"))
+        super().__init__([bar, self.picture.with_fallback()])
+        self._controls = controls
+
+    def refresh(self) -> None:
+        """Draw what the controls ask for."""
+        raise NotImplementedError
+
+    def clicked(self, ax, x: float, y: float) -> None:
+        """Somebody clicked at x and y of some axes."""
+
+    def pressed(self, key: str, shift: bool) -> None:
+        """Somebody pressed a key."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays behind the picture, by name."""
+        raise NotImplementedError
+
+    @property
+    def said(self) -> str:
+        """The line below the picture."""
+        return self.picture.said
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, in a sentence."""
+        return self.picture.alt
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as it is now, as PNG, SVG or PDF, and give its path back.
+
+        Raises:
+            ValueError: If the path ends in something else.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in SUFFIXES:
+            raise ValueError(f"A picture is saved as one of {', '.join(SUFFIXES)}, got {path.name!r}.")
+        self.figure.savefig(path, dpi=200)
+        return path
+
+    def show(self, figure: Figure, said: str, alt: str, drawn: bool = False) -> None:
+        """Put a figure, its line of text and its meaning in words before the reader; see `png_of` for `drawn`."""
+        self.figure = figure
+        with self.picture.hold_sync():
+            self.picture.png, self.picture.said, self.picture.alt = png_of(figure, drawn), said, alt
+
+    @contextmanager
+    def quietly(self):
+        """Change several controls; one refresh follows, at the end."""
+        with self.silently():
+            yield
+        if not self._quiet:
+            self.refresh()
+
+    @contextmanager
+    def silently(self):
+        """Change controls without a refresh."""
+        outer, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = outer
+
+    def attempt(self, action: Callable, *arguments) -> None:
+        """Do something that a reader asked for; what is wrong with it is told in the line, and the picture stays."""
+        with self._lock:
+            try:
+                action(*arguments)
+            except ValueError as error:  # as every error of usage
+                self.picture.said = str(error)
+            except Exception as error:
+                self.picture.said = f"{type(error).__name__}: {error}"
+                raise
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.alt}>"
+
+    def _changed(self, _) -> None:
+        if not self._quiet:
+            self.attempt(self.refresh)
+
+    def _on_click(self, x: float, y: float) -> None:
+        found = place(self.figure, x, y)
+        if found:
+            self.attempt(self.clicked, *found)
+
+    def _on_key(self, key: str, shift: bool) -> None:
+        self.attempt(self.pressed, key, shift)
+
+    def _repr_mimebundle_(self, **options) -> dict:
+        """The widget where there is a front end, elsewhere the picture, and its meaning in words."""
+        bundle = super()._repr_mimebundle_(**options)
+        bundle["image/png"] = base64.b64encode(self.picture.png).decode()
+        bundle["text/plain"] = self.alt
+        return bundle

@@ -1,0 +1,195 @@
+"""Click a region: what do all pixels of this class look at together, in the teacher and in the student?"""
+
+import ipywidgets
+import numpy as np
+
+from satkit.choices import UsageError, choose
+from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.experiment import Experiment
+from satkit.looking import largest_class, relation_matrix, relations_of
+from satkit.plots.attention_view import DIFFERENCE, AttentionView
+from satkit.plots.matrix_view import MatrixView
+from satkit.plots.style import class_colour
+from satkit.runs import Run
+from satkit.widgets.explorer import Explorer
+from satkit.widgets.menus import offer
+from satkit.widgets.subject import Subject
+
+LABEL = (
+    "Relation explorer. Click a region of the image, or a cell of a matrix; the up and down arrows change the region, "
+    "the page keys the stage."
+)
+MAPS, MATRICES = "maps", "matrices"
+MOST_NAMED = 3  # regions that the line of text names
+
+
+def explore_relations(experiment: Experiment, run: Run, **choices) -> "RelationExplorer":
+    """A picture of what a region attends to, which follows the mouse, keys and menus.
+
+    Args:
+        experiment: What the run belongs to.
+        run: Its models are looked at: the base step's alone, that of every later step beside its teacher.
+        **choices: As `RelationExplorer.choose`; by default the last step, an image with large old objects, and its
+            largest object.
+
+    Raises:
+        ValueError: As `RelationExplorer.choose`, and for a run without a finished step.
+    """
+    return RelationExplorer(experiment, run, **choices)
+
+
+class RelationExplorer(Explorer):
+    """See `explore_relations`. What the mouse does, `choose` does in code.
+
+    Attributes:
+        subject: The models and the image.
+        note: What had to be chosen otherwise than asked for, in a sentence.
+    """
+
+    def __init__(self, experiment: Experiment, run: Run, *, step=None, image=None, **choices):
+        self.subject = Subject(experiment, run, step, image)
+        self.stage = ipywidgets.Dropdown(description="stage")
+        self.region = ipywidgets.Dropdown(description="region")
+        self.view = ipywidgets.Dropdown(description="show", options=[MAPS, MATRICES])
+        self.note = ""
+        self._measured: tuple = ()
+        super().__init__(LABEL, [self.subject.step, self.subject.image, self.stage, self.region, self.view])
+        with self.quietly():
+            self._load()
+            objects = [each for each in self._classes if each != BACKGROUND]
+            self.region.value = largest_class(self.subject.labels, objects) if objects else BACKGROUND
+            self._choose(**choices)
+
+    def choose(self, **choices) -> None:
+        """Choose in code; what is not named stays.
+
+        Args:
+            **choices: `step`, `image` and `stage`, numbers from 0; `region`, a class index, 0 for background; `view`,
+                "maps" or "matrices".
+
+        Raises:
+            ValueError: If there is no such thing, or the region has no query at this stage.
+        """
+        with self._lock, self.quietly():
+            self._choose(**choices)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By model, the relations of all regions, (region, key height, key width), and their "matrix"."""
+        relations = {f"{name} relations": values for name, values in self._relations.items()}
+        return relations | {f"{name} matrix": values for name, values in self._matrices.items()}
+
+    def refresh(self) -> None:
+        """Draw what the controls ask for."""
+        self._load()
+        place = self._classes.index(self.region.value)
+        if self.view.value == MATRICES:
+            view = self._matrix_view
+            view.choose(place)
+        else:
+            view, label = self._map_view, self.region.value
+            maps = {name: values[place] for name, values in self._relations.items()}
+            view.show(maps, region=self.subject.labels == label, colour=class_colour(label))
+        said = " \N{MIDDLE DOT} ".join(filter(None, [self.note, self._describe(place)]))
+        self.note = ""
+        self.show(view.figure, said, f"Relations of the regions of one image in {self.stage.label}. {said}")
+
+    def clicked(self, ax, x: float, y: float) -> None:
+        """Take the region under the mouse, or the row of the cell."""
+        if self.view.value == MATRICES:
+            cell = self._matrix_view.cell(ax, x, y)
+            if cell:
+                self.region.value = self._classes[cell[0]]
+                self.picture.said = self._describe_cell(*cell)
+        elif ax in self._map_view.axes[0]:
+            label = int(self.subject.labels[round(y), round(x)])
+            if label == IGNORE:
+                raise UsageError("This pixel is not annotated, so it belongs to no region. Click an object.")
+            self._check_region(label)
+            self.region.value = label
+
+    def pressed(self, key: str, shift: bool) -> None:
+        """Up and down arrows change the region, Page keys the stage."""
+        change = {"ArrowUp": -1, "ArrowDown": 1, "PageUp": -1, "PageDown": 1}.get(key, 0)
+        menu = self.region if key.startswith("Arrow") else self.stage
+        values = [value for _, value in menu.options]
+        menu.value = values[(values.index(menu.value) + change) % len(values)]
+
+    def _load(self) -> None:
+        """Load models and image, and measure the relations of every region at the stage."""
+        subject = self.subject
+        with self.silently():
+            if subject.load():
+                taps = next(iter(subject.looks.values())).taps
+                offer(self.stage, [(tap.name, place) for place, tap in enumerate(taps)])
+            wanted = (subject.step.value, subject.image.value, self.stage.value)
+            if wanted != self._measured:
+                self._measure()
+                self._measured = wanted
+
+    def _measure(self) -> None:
+        subject, asked = self.subject, (BACKGROUND, *self.subject.now.seen)
+        taps = {name: seen.taps[self.stage.value] for name, seen in subject.looks.items()}
+        found = {name: relations_of(tap, subject.labels, asked) for name, tap in taps.items()}
+        self._relations = {name: relations for name, (relations, _) in found.items()}
+        self._classes = next(iter(found.values()))[1]
+        self._matrices = {
+            name: relation_matrix(tap, subject.labels, asked)[:, 1:] for name, tap in taps.items()
+        }  # background is among the regions here, so its own column comes first already
+        before = self.region.value
+        offer(self.region, [(subject.name(each), each) for each in self._classes])
+        if before is not None and before != self.region.value:
+            self.note = f"{subject.name(before)} has no query here, so this is {self.region.label}"
+        names = tuple(taps)
+        panels = (*names, DIFFERENCE) if len(names) == 2 else names
+        names = [subject.name(each) for each in self._classes]
+        self._map_view = AttentionView(subject.picture, panels)
+        self._make_matrices = lambda: MatrixView(self._matrices, names, names)
+        self._matrices_drawn: MatrixView | None = None
+
+    @property
+    def _matrix_view(self) -> MatrixView:
+        if self._matrices_drawn is None:
+            self._matrices_drawn = self._make_matrices()
+        return self._matrices_drawn
+
+    def _choose(self, *, step=None, image=None, stage=None, region=None, view=None) -> None:
+        if step is not None:
+            self.subject.choose_step(step)
+        if image is not None:
+            self.subject.choose_image(image)
+        self._load()
+        if stage is not None:
+            stages = len(self.stage.options)
+            if stage not in range(stages):
+                raise UsageError(f"There are the stages 0..{stages - 1}, counted from 0, got {stage}.")
+            self.stage.value = stage
+            self._load()
+        if region is not None:
+            self._check_region(region)
+            self.region.value = region
+        if view is not None:
+            self.view.value = choose("view", view, {MAPS: MAPS, MATRICES: MATRICES})
+
+    def _check_region(self, label: int) -> None:
+        if label not in self._classes:
+            names = ", ".join(f"{each} ({self.subject.name(each)})" for each in self._classes)
+            raise UsageError(
+                f"Class {label} ({self.subject.name(label)}) has no query in this image at {self.stage.label}; regions "
+                f"there are {names}. Choose one of them, or an earlier stage."
+            )
+
+    def _describe(self, place: int) -> str:
+        """Where a region looks most, by model."""
+        parts = [f"region: {self.subject.name(self._classes[place])}"]
+        for name, matrix in self._matrices.items():
+            most = np.argsort(-matrix[place], kind="stable")[:MOST_NAMED]
+            shares = [
+                f"{100 * matrix[place, other]:.0f} % on {self.subject.name(self._classes[other])}" for other in most
+            ]
+            parts.append(f"{name}: {', '.join(shares)}")
+        return " \N{MIDDLE DOT} ".join(parts)
+
+    def _describe_cell(self, row: int, column: int) -> str:
+        looking, seen = (self.subject.name(self._classes[each]) for each in (row, column))
+        shares = [f"{name} {100 * matrix[row, column]:.1f} %" for name, matrix in self._matrices.items()]
+        return f"of the attention of {looking}, this much falls on {seen}: {', '.join(shares)}"

@@ -1,0 +1,93 @@
+"""What an explorer looks at: the models of a step, and an image. Both are loaded when somebody asks for them."""
+
+import ipywidgets
+import numpy as np
+
+from satkit.choices import UsageError
+from satkit.experiment import Experiment
+from satkit.looking import Look, image_and_labels, look, telling_images
+from satkit.models import Segmenter
+from satkit.runs import Run
+
+
+class Subject:
+    """A menu of finished steps and a slider of images, with what the models of the step make of the image.
+
+    Attributes:
+        step: Menu of the student's step; step 0 has no teacher.
+        image: Slider over the test images of that step.
+        picture: uint8 (height, width, 3).
+        labels: Its ground truth, uint8 (height, width).
+        looks: By name, "teacher" and "student", or "model" in step 0.
+    """
+
+    def __init__(self, experiment: Experiment, run: Run, step: int | None = None, image: int | None = None):
+        self.experiment, self.run = experiment, run
+        done = run.steps_done()
+        if not done:
+            raise UsageError(f"{run.folder} must have a finished step to look at, it has none. Train it first.")
+        options = [(f"{index}: {'base step' if index == 0 else 'student and teacher'}", index) for index in range(done)]
+        self.step = ipywidgets.Dropdown(description="step", options=options, value=done - 1)
+        self.image = ipywidgets.IntSlider(description="image", max=0, continuous_update=False)
+        self.choose_step(done - 1 if step is None else step)
+        self.choose_image(telling_images(self.tests, self.now.old or self.now.new)[0] if image is None else image)
+
+    @property
+    def now(self):
+        """The step of the scenario that is looked at."""
+        return self.experiment.steps[self.step.value]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image."""
+        return self.picture.shape[:2]
+
+    def choose_step(self, step: int) -> None:
+        """Look at another step.
+
+        Raises:
+            UsageError: If it is not finished.
+        """
+        done = len(self.step.options)
+        if step not in range(done):
+            raise UsageError(f"{self.run.name} has the finished steps 0..{done - 1}, got step {step}. Train it first.")
+        self.step.value = step
+        self.tests = self.experiment.tests(self.now)
+        self.image.max = len(self.tests) - 1
+
+    def choose_image(self, image: int) -> None:
+        """Look at another image.
+
+        Raises:
+            UsageError: If there is no such image.
+        """
+        if image not in range(len(self.tests)):
+            raise UsageError(f"There are the images 0..{len(self.tests) - 1}, got {image}.")
+        self.image.value = image
+
+    def load(self) -> bool:
+        """Load what the controls name, unless that was done; whether anything is new."""
+        wanted = (self.step.value, self.image.value)
+        if wanted == getattr(self, "_loaded", None):
+            return False
+        if self.step.value != getattr(self, "_loaded", (None,))[0]:
+            self.choose_step(self.step.value)
+            self._models = self._load_models()
+        self.picture, self.labels = image_and_labels(self.tests, self.image.value)
+        self.looks: dict[str, Look] = {name: look(model, self.picture) for name, model in self._models.items()}
+        self._loaded = (self.step.value, self.image.value)
+        return True
+
+    def name(self, label: int) -> str:
+        """The name of a label value."""
+        names = self.experiment.scenario.names
+        return names[label] if label < len(names) else "not annotated"
+
+    def at(self, array: np.ndarray, pixel: tuple[int, int]) -> str:
+        """The name of the class at a pixel of a label map."""
+        return self.name(int(array[pixel]))
+
+    def _load_models(self) -> dict[str, Segmenter]:
+        step, device = self.step.value, self.experiment.device
+        steps = {"model": 0} if step == 0 else {"teacher": step - 1, "student": step}
+        return {name: self.run.load_model(index).to(device) for name, index in steps.items()}
