@@ -30,11 +30,16 @@ def to_look_at(name: str | Path, settings: Settings, learning: str | Strategy, s
     What `ready` gives can be trained further; the run that comes with the kit can only be read.
     """
     experiment = Experiment(settings, learning)
+    shipped = shipped_run(experiment)
     own = run_folder(name) / slug(experiment.strategy.name)
-    if (own / "config.json").exists() and Run.open(own).steps_done() >= min(step, len(experiment.steps)):
-        return ready(name, settings, learning, step, report)
-    run = shipped_run(experiment)
-    return (experiment, run) if run else ready(name, settings, learning, step, report)
+    if shipped and not ((own / "config.json").exists() and _reaches(Run.open(own), experiment, step)):
+        return experiment, shipped
+    return ready(name, settings, learning, step, report)
+
+
+def _reaches(run: Run, experiment: Experiment, step: int) -> bool:
+    """Whether a run has this configuration and the steps before `step` finished."""
+    return run.steps_done() >= min(step, len(experiment.steps)) and not differences(run.config, experiment.config)
 
 
 def shipped_run(experiment: Experiment) -> Run | None:
