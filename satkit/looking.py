@@ -187,15 +187,23 @@ def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes) -> np.ndarra
     return np.stack(columns, axis=1)
 
 
-def attention_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> np.ndarray:
-    """Distance between the relations of teacher and student, mean over heads and regions, one number per stage."""
+def head_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> list[np.ndarray]:
+    """Distance between the relations of teacher and student by stage, (head,), mean over regions; NaN without a region.
+
+    This is what `AttentionTransfer` is a mean of, here also for students that were trained without it.
+    """
     drift = []
     for taught, learnt in zip(teacher.taps, student.taps, strict=True):
         ours, present = region_pool(learnt, _one(labels, learnt), tuple(classes))
         theirs, _ = region_pool(taught, _one(labels, taught), tuple(classes))
-        distance = torch.linalg.vector_norm(ours - theirs, dim=-1).mean(dim=-1)
-        drift.append(float((distance * present).sum() / present.sum().clamp(min=1)))
-    return np.array(drift)
+        distance = torch.linalg.vector_norm(ours - theirs, dim=-1)[0][present[0]]  # (region, head)
+        drift.append(distance.mean(dim=0).cpu().numpy())
+    return drift
+
+
+def attention_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> np.ndarray:
+    """As `head_drift`, mean over heads: one number per stage; 0 for a stage without a region."""
+    return np.nan_to_num([np.mean(heads) for heads in head_drift(teacher, student, labels, classes)])
 
 
 def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from satkit.looking import (
     attention_drift,
     attention_of,
     confusions_by_image,
+    head_drift,
     heads_of,
     image_and_labels,
     labels_of_keys,
@@ -143,6 +144,27 @@ def test_attention_of_a_query_is_its_row_of_the_weights():
             np.testing.assert_allclose(attention_of(tap, query, head), rows[head, number].view(2, 3), rtol=1e-5)
             assert attention_of(tap, query, head).sum() == pytest.approx(1.0, abs=1e-6)
         assert attention_of(tap, query).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_drift_of_a_head_is_the_mean_distance_of_its_relations(views):
+    drift = head_drift(*views, LABELS, (1, 2, 4, 5))
+    for stage, (taught, learnt) in enumerate(zip(views[0].taps, views[1].taps, strict=True)):
+        rows = [tap.weights()[0].double().numpy() for tap in (taught, learnt)]
+        at_query = cell_labels(LABELS, taught.query_grid).ravel()
+        regions = [at_query == each for each in (1, 2, 4, 5) if (at_query == each).any()]
+        expected = [
+            np.mean(
+                [np.linalg.norm(rows[1][head][region].mean(0) - rows[0][head][region].mean(0)) for region in regions]
+            )
+            for head in range(len(rows[0]))
+        ]
+        np.testing.assert_allclose(drift[stage], expected, rtol=1e-4)
+    np.testing.assert_allclose(attention_drift(*views, LABELS, (1, 2, 4, 5)), [np.mean(each) for each in drift])
+
+
+def test_without_a_region_a_head_has_no_drift(views):
+    assert all(np.isnan(stage).all() for stage in head_drift(*views, LABELS, (5,)))
+    assert not attention_drift(*views, LABELS, (5,)).any()
 
 
 def test_labels_of_keys_are_those_that_the_loss_would_see_there(views):

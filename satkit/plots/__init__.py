@@ -9,6 +9,7 @@ from satkit.plots.attention import (
     teacher_and_student,
 )
 from satkit.plots.attention_heads import attention_heads
+from satkit.plots.class_flow import class_flow
 from satkit.plots.comparison import effects, score_dots, weight_curve
 from satkit.plots.contact_sheet import contact_sheet
 from satkit.plots.forgetting import (
@@ -19,6 +20,7 @@ from satkit.plots.forgetting import (
     iou_over_steps,
     old_class_flow,
 )
+from satkit.plots.head_drift import head_drift
 from satkit.plots.iou_multiples import iou_multiples
 from satkit.plots.loss_regions import loss_regions
 from satkit.plots.predictions import film_strip, overlay
@@ -30,6 +32,7 @@ from satkit.plots.training_curves import loss_terms, stability_gap
 __all__ = [
     "attention_heads",
     "attention_stages",
+    "class_flow",
     "class_palette",
     "compare_strategies",
     "confusion_blocks",
@@ -41,6 +44,7 @@ __all__ = [
     "effects",
     "film_strip",
     "forgetting_per_class",
+    "head_drift",
     "iou_heatmap",
     "iou_multiples",
     "iou_over_steps",
