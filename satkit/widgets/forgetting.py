@@ -35,7 +35,7 @@ def explore_forgetting(experiment: Experiment, run: Run, **choices) -> "Forgetti
             class that lost most.
 
     Raises:
-        ValueError: As `ForgettingExplorer.choose`, and for a run without a finished step or one by places.
+        ValueError: As `ForgettingExplorer.choose`, and for a run without a finished step.
     """
     return ForgettingExplorer(experiment, run, **choices)
 
@@ -51,10 +51,6 @@ class ForgettingExplorer(Explorer):
         done = run.steps_done()
         if not done:
             raise UsageError(f"{run.folder} must have a finished step to look at, it has none. Train it first.")
-        if experiment.scenario.by_domain:
-            raise UsageError(
-                "Where places arrive instead of classes there is no class to watch. Choose another setting."
-            )
         self.experiment, self.run = experiment, run
         self.names = list(experiment.scenario.names)
         confusions = run.confusions()
