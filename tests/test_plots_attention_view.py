@@ -34,7 +34,7 @@ def test_it_shows_the_maps_their_difference_and_one_scale():
     limits = [ax.images[-1].get_clim() for ax in view.axes[0][1:3]]
     assert limits == [(0, max(values.max() for values in maps.values()))] * 2
     low, high = view.axes[0][3].images[-1].get_clim()
-    assert low == -high
+    assert low == -high == -np.abs(shown[DIFFERENCE]).max()
     assert [ax.get_title() for ax in view.axes[0]] == ["image", "teacher", "student", "student \N{MINUS SIGN} teacher"]
     assert plt.get_fignums() == before  # it belongs to nobody's list of figures
 
@@ -44,6 +44,15 @@ def test_a_scale_runs_over_maps_that_are_not_shown():
     maps["teacher"] = maps["teacher"] * 3
     view.show(maps)
     assert view.axes[0][1].images[-1].get_clim()[1] == maps["teacher"].max()
+
+
+def test_next_to_no_difference_looks_pale():
+    view, maps = AttentionView(IMAGE, PAIR), rows(1)
+    maps["student"] = maps["teacher"] * 1.001
+    view.show(maps)
+    view.show(maps)
+    limit = maps["student"].max()
+    assert view.axes[0][3].images[-1].get_clim() == pytest.approx((-0.1 * limit, 0.1 * limit))
 
 
 @pytest.mark.parametrize("grid", [(10, 15), (3, 7), (1, 1)])

@@ -191,6 +191,10 @@ def test_scale_from_zero_holds_every_map_and_survives_zeros():
 def test_diverging_scale_has_its_centre_in_the_middle():
     norm = style.centred(np.array([-0.1, 0.3]))
     assert (norm.vmin, norm.vmax, norm(0.0)) == (-0.3, 0.3, 0.5)
+    assert (style.centred(np.array([-0.1, 0.3]), least=0.5).vmin, style.centred(np.array([0.3]), least=0.1).vmax) == (
+        -0.5,
+        0.3,
+    )
     norm = style.centred(np.array([0.9]), center=1.0, vmax=3.0)
     assert (norm.vmin, norm.vmax) == (-1, 3)
 

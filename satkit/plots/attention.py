@@ -87,18 +87,20 @@ def draw_difference(
     image: np.ndarray | None = None,
     query: tuple[int, int] | None = None,
     query_grid: tuple[int, int] | None = None,
+    least: float = 0.0,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Student minus teacher over the image: purple where the student looks more, orange where it looks less.
 
-    Arguments are those of `draw_attention`; the scale has 0, drawn white, in its middle.
+    Arguments are those of `draw_attention`; the scale has 0, drawn white, in its middle, and ends at `least` or, where
+    there are larger differences, at the largest.
     """
     difference = _two_dimensional(difference)
     new = ax is None
     ax = style.axes_or_new(ax, (4.6, 4))
     picture = _lay(difference, image, ax, style.DIFFERENCE_MAP)
-    picture.set_norm(style.centred(difference))
+    picture.set_norm(style.centred(difference, least=least))
     _mark(query, query_grid, image, difference, ax)
     if title is not None:
         ax.set_title(title)
@@ -116,13 +118,16 @@ def draw_pair(
     query: tuple[int, int] | None = None,
     query_grid: tuple[int, int] | None = None,
 ) -> None:
-    """Teacher, student and difference on three axes; the pair shares one scale and one bar."""
+    """Teacher, student and difference on three axes; the pair shares one scale and one bar.
+
+    The difference's scale ends at a tenth of theirs or, where there are larger differences, at the largest.
+    """
     teacher_map, student_map = check_pair(teacher_map, student_map)
     limit = style.from_zero(teacher_map, student_map).vmax
     place = {"image": image, "query": query, "query_grid": query_grid}
     for ax, row_map in zip(axes[:2], (teacher_map, student_map), strict=True):
         draw_attention(row_map, vmax=limit, ax=ax, **place)
-    draw_difference(student_map - teacher_map, ax=axes[2], **place)
+    draw_difference(student_map - teacher_map, least=style.LEAST_CHANGE * limit, ax=axes[2], **place)
     bar(axes[1].images[-1], list(axes[:2]), "attention weight")
     bar(axes[2].images[-1], axes[2], "difference")
 

@@ -132,12 +132,13 @@ class AttentionView:
 
     def _draw_map(self, ax: Axes, panel: str, values: np.ndarray, limit: float) -> None:
         """Put values into the map of an axes, which is drawn if there is none yet."""
-        ends = style.centred(values) if panel == DIFFERENCE else style.from_zero(vmax=limit)
+        least = style.LEAST_CHANGE * limit
+        ends = style.centred(values, least=least) if panel == DIFFERENCE else style.from_zero(vmax=limit)
         if ax.images:
             ax.images[-1].set_data(values)
             ax.images[-1].set_clim(ends.vmin, ends.vmax)
         elif panel == DIFFERENCE:
-            draw_difference(values, image=self.image, ax=ax)
+            draw_difference(values, image=self.image, least=least, ax=ax)
         else:
             draw_attention(values, image=self.image, vmax=limit, ax=ax)
 

@@ -38,7 +38,7 @@ class MatrixView:
         FigureCanvasAgg(self.figure)
         self.axes = list(self.figure.subplots(1, count, squeeze=False, sharey=True)[0])
         for ax, (name, matrix) in zip(self.axes, self.matrices.items(), strict=True):
-            scale = {"center": 0} if name == DIFFERENCE else {"vmax": limit}
+            scale = {"center": 0, "least": style.LEAST_CHANGE * limit} if name == DIFFERENCE else {"vmax": limit}
             relation_matrix(matrix, row_names, column_names, ax=ax, title=TITLES.get(name, name), **scale)
         for ax in self.axes[1:]:
             ax.set_ylabel("")

@@ -107,6 +107,7 @@ def relation_matrix(
     vmax: float | None = None,
     title: str | None = None,
     center: float | None = None,
+    least: float = 0.0,
 ) -> Axes:
     """How much the region in each row looks at the region in each column, the value in every cell.
 
@@ -119,6 +120,7 @@ def relation_matrix(
         vmax: Value at the end of the scale; by default the largest.
         center: Value in the middle of a diverging scale, for differences; by default the scale is sequential
             from 0.
+        least: How far a diverging scale reaches at least.
 
     Raises:
         ValueError: If the matrix does not have one row and one column per name.
@@ -129,7 +131,7 @@ def relation_matrix(
     if center is None:
         colours, norm = style.ATTENTION_MAP, style.from_zero(matrix, vmax=vmax)
     else:
-        colours, norm = style.DIFFERENCE_MAP, style.centred(matrix, center=center, vmax=vmax)
+        colours, norm = style.DIFFERENCE_MAP, style.centred(matrix, center=center, vmax=vmax, least=least)
     ax.set_facecolor(style.EMPTY)
     ax.imshow(matrix, cmap=colours, norm=norm, aspect="auto")
     style.named_cells(ax, row_names, column_names)
@@ -162,7 +164,8 @@ def relation_matrices(
     relation_matrix(teacher, row_names, column_names, ax=axes[0], vmax=limit, title="teacher")
     relation_matrix(student, row_names, column_names, ax=axes[1], vmax=limit, title="student")
     difference = "student \N{MINUS SIGN} teacher"
-    relation_matrix(student - teacher, row_names, column_names, ax=axes[2], center=0, title=difference)
+    change, least = student - teacher, style.LEAST_CHANGE * limit
+    relation_matrix(change, row_names, column_names, ax=axes[2], center=0, least=least, title=difference)
     if len(column_names) <= SIDE_BY_SIDE:
         for ax in axes[1:]:
             ax.set_ylabel("")

@@ -54,6 +54,8 @@ GRID = "#D9D9D9"
 HATCH = "////"
 HATCH_GREY = "#7A7A7A"
 SMALL = 9
+# Of a pair's scale: where the scale of its difference ends at least, so that next to nothing looks pale.
+LEAST_CHANGE = 0.1
 WIDEST = 12.0  # inches of a figure; wider ones are shrunk on a page of 1280 pixels until small text is hard to read
 
 _COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#117733", "#CC6677")
@@ -187,9 +189,9 @@ def from_zero(*maps: np.ndarray, vmax: float | None = None) -> Normalize:
     return Normalize(0, limit or 1.0)
 
 
-def centred(difference: np.ndarray, *, center: float = 0.0, vmax: float | None = None) -> Normalize:
-    """The scale with `center` in its middle that holds every value, or that ends at `vmax`."""
-    half = _largest([np.abs(np.asarray(difference) - center)]) if vmax is None else vmax - center
+def centred(difference: np.ndarray, *, center: float = 0.0, vmax: float | None = None, least: float = 0.0) -> Normalize:
+    """The scale with `center` in its middle that holds every value and at least `least`, or that ends at `vmax`."""
+    half = max(_largest([np.abs(np.asarray(difference) - center)]), least) if vmax is None else vmax - center
     half = half or 1.0
     return Normalize(center - half, center + half)
 
