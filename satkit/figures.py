@@ -137,7 +137,7 @@ def in_groups(things: Iterable, most: int) -> list[list]:
     return [things[len(things) * place // count : len(things) * (place + 1) // count] for place in range(count)]
 
 
-def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, **words: object) -> Path:
+def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, finding: str = "", **words: object) -> Path:
     """Save a figure of a kind that has a caption; returns the picture's path.
 
     Args:
@@ -146,12 +146,14 @@ def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, **words:
         kind: One of `CAPTIONS`.
         tag: Tells several figures of one kind apart.
         part: Number of the figure where one had to become several, from 0.
+        finding: What this figure shows, in a sentence with its numbers (see `findings`); ends the alt text.
         **words: What the caption leaves open.
     """
     caption = choose("figure", kind, CAPTIONS)
     name = f"{caption.order}-{tag}" if tag else f"{caption.order}-{kind.replace(' ', '-')}"
     name += f"-{part}" if part else ""
     filled = {each: getattr(caption, each).format(**words) for each in ("title", "see", "alt")}
+    filled["alt"] = f"{filled['alt']} {finding}".strip()
     return keep_figure(getattr(figure, "figure", None) or figure, folder, name, **filled)
 
 

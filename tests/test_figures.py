@@ -287,3 +287,10 @@ def test_small_text_of_a_picture_that_is_too_wide_is_found(tmp_path):
     path = keep_figure(figure, tmp_path, "wide", **WORDS)
     plt.close(figure)
     assert smallest_text(path, figure) == pytest.approx(9 * 100 / 72 * 1008 / 2040, rel=0.03)
+
+
+def test_a_finding_ends_the_alt_text(tmp_path):
+    figure, _ = plt.subplots()
+    keep(figure, tmp_path, "base loss", finding="total from 3 to 1.")
+    (kept, _), *_ = kept_figures(tmp_path)
+    assert kept.alt == "Cross-entropy of the base step over its iterations. total from 3 to 1."

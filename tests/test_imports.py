@@ -18,7 +18,7 @@ LAYERS = (
     ("runs",),
     ("recorder", "selection"),
     ("experiment", "bases", "shipped"),
-    ("plots", "figures"),
+    ("plots", "figures", "findings"),
     ("widgets",),
     ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "data_commands", "cli", "__main__"),
 )

@@ -14,7 +14,7 @@ RUN = ["00_start_here", "01_scenarios", "06_train_base_step", "02_forgetting"]  
 RUN += ["03_attention_maps", "04_region_relations", "05_sats_loss"]
 RUN += ["07_train_next_step", "08_teacher_and_student", "09_visualising_forgetting", "13_write_your_own_term"]
 RUN += ["10_compare_strategies", "12_your_own_data"]
-DRAWS = re.compile(r"^\s*(figure|axes|figure, all_axes) = |plots\.iou_heatmap\(", re.MULTILINE)
+DRAWS = re.compile(r"^\s*(figure|axes|figure, all_axes) = |plots\.iou_heatmap\(|^\w+ = explore_\w+\(", re.MULTILINE)
 MOST_LINES = 22
 
 
@@ -91,6 +91,14 @@ class TestEveryLesson:
         kinds = "".join(cell.cell_type[0] for cell in read(name).cells)
         assert "cccc" not in kinds
 
+    def test_shows_a_picture_for_everybody_before_one_for_the_mouse(self, name):
+        cells = code(name)
+        for place, cell in enumerate(cells):
+            tagged = "interactive" in cell.metadata.get("tags", [])
+            assert tagged == bool(re.search(r"= explore_\w+\(", cell.source)), cell.source
+            if tagged:
+                assert any(DRAWS.search(earlier.source) for earlier in cells[:place])
+
     def test_next_names_a_lesson(self, name):
         for other in re.findall(r"\*\*Next\*\*[^`]*`([^`]+)`", prose(name)):
             assert other in LESSONS
@@ -146,6 +154,19 @@ def test_a_lesson_runs_draws_and_does_not_complain(tmp_path, name):
             drawn += 1
             assert any("image/png" in item.get("data", {}) for item in outputs), cell.source
     assert drawn >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_shared_runs")
+def test_pictures_that_are_kept_state_what_they_show():
+    """After the lessons above: every kept picture but those of whole images has numbers in its alt text."""
+    from satkit.figures import kept_figures
+    from satkit.runs import run_folder
+
+    kept = [figure for figure, _ in kept_figures(run_folder("lesson") / "figures")]
+    assert {figure.name[:2] for figure in kept} >= {"10", "11", "12", "13", "14", "15", "16", "20", "21", "30", "31"}
+    for figure in kept:
+        assert re.search(r"\d\.\d|\d %|from \d", figure.alt) or figure.name[:2] in ("11", "12"), figure.alt
 
 
 @pytest.mark.slow
