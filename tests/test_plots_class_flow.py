@@ -51,3 +51,10 @@ def test_the_matrix_shows_percent_of_the_class_and_dashes_where_there_is_nothing
 def test_a_class_without_name_is_refused():
     with pytest.raises(ValueError, match="5 classes and 3 names"):
         class_flow(CONFUSION, NAMES[:3], old=OLD, new=NEW)
+
+
+def test_only_some_classes_may_have_a_row():
+    ax = class_flow(CONFUSION, NAMES, old=OLD, new=NEW, shown=[0, 3])
+    counts = slowly(CONFUSION)
+    np.testing.assert_allclose(np.ma.filled(ax.images[-1].get_array(), np.nan)[1], 100 * counts[3] / counts[3].sum())
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["background", "cow (new)"]

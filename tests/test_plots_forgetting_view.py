@@ -89,3 +89,22 @@ def test_to_be_saved_everything_is_drawn_with_the_rest(view, tmp_path):
 def test_a_step_or_class_that_does_not_exist_is_refused(view, choices):
     with pytest.raises(ValueError, match="There are 2 steps and 4 classes, got step"):
         show(view, **choices)
+
+
+def test_of_many_classes_the_largest_have_rows_and_the_others_can_still_be_chosen():
+    names = ["background", *(f"class {index}" for index in range(1, 61))]
+    confusion = np.diag(np.arange(61) % 50 + 1)
+    table = iou_table([confusion], 61)
+    view = ForgettingView(table, [confusion], names, learnt_at=[0] * 61)
+    assert len(view.shown) == 40
+    assert view.shown == sorted(view.shown)
+    assert view.shown[0] == 0
+    left_out = sorted(set(range(1, 61)) - set(view.shown))
+    assert confusion.diagonal()[left_out].max() <= confusion.diagonal()[view.shown[1:]].min()
+    show(view, step=0, chosen=view.shown[7])
+    assert view.cell(view.matrix, 0, 7) == (view.shown[7], 0)
+    assert view.frame.get_y() == pytest.approx(7 - 0.46)
+    show(view, step=0, chosen=left_out[0])
+    assert view.frame.get_y() < -1
+    np.testing.assert_allclose(view.highlight.get_ydata(), [100.0])
+    assert view.line(view.lines, 0, 100)[1] in view.shown

@@ -17,6 +17,7 @@ def class_flow(
     *,
     old: Sequence[int],
     new: Sequence[int],
+    shown: Sequence[int] | None = None,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
@@ -29,6 +30,7 @@ def class_flow(
         confusion: Pixel counts of shape (class, class).
         names: Name of each class, background first; further names are not used.
         old: Indices of the old classes. new: Indices of the new classes; marked in their names.
+        shown: Indices of the classes that have a row; by default all.
         title: Title of the axes.
 
     Raises:
@@ -40,15 +42,16 @@ def class_flow(
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(100 * counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     shares[BACKGROUND, KINDS.index("background")] = np.nan  # that is right
-    ax = style.axes_or_new(ax, (5.2, 0.27 * len(counts) + 1.4))
+    indices = list(range(len(counts)) if shown is None else shown)
+    ax = style.axes_or_new(ax, (5.2, 0.27 * len(indices) + 1.4))
     ax.set_facecolor(style.EMPTY)
-    ax.imshow(shares, cmap=style.ATTENTION_MAP, vmin=0, vmax=100, aspect="auto")
+    ax.imshow(shares[indices], cmap=style.ATTENTION_MAP, vmin=0, vmax=100, aspect="auto")
     marks = {index: " (new)" for index in new}
-    rows = [f"{names[index]}{marks.get(index, '')}" for index in range(len(counts))]
+    rows = [f"{names[index]}{marks.get(index, '')}" for index in indices]
     style.named_cells(ax, rows, KINDS)
     for label in ax.get_xticklabels():
         label.set(rotation=20)
-    style.print_cells(ax, shares, form="{:.0f}")
+    style.print_cells(ax, shares[indices], form="{:.0f}")
     ax.set(xlabel="called (% of the class's pixels)")
     if title is not None:
         ax.set_title(title)

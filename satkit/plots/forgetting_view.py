@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from satkit.plots import style
 from satkit.plots.class_flow import KINDS, class_flow
 from satkit.plots.forgetting import iou_over_steps
-from satkit.plots.matrix_view import frame_of
+from satkit.plots.matrix_view import OUT_OF_SIGHT, frame_of
 from satkit.plots.predictions import check_image, overlay
 
 WIDTH, STRIP, MATRIX = 11.4, 2.1, 2.35  # inches: the figure, one picture of the strip, the cells of the matrix
+MOST_ROWS = 40  # classes that have a line and a row
 
 
 class ForgettingView:
@@ -30,7 +31,10 @@ class ForgettingView:
         names: Name of each class, background first.
         learnt_at: Step in which each class is learnt.
 
+    Of more than forty classes only background and the largest in the ground truth have a line and a row.
+
     Attributes:
+        shown: Indices of the classes that have a row.
         figure: The matplotlib figure.
         strip: Axes of image, ground truth and prediction. lines: Axes of the IoU. matrix: Axes of the classes' pixels.
     """
@@ -41,7 +45,10 @@ class ForgettingView:
         self.iou, self.confusions, self.names = iou, confusions, list(names)
         self.old = [index for index in range(1, len(names)) if learnt_at[index] == 0]
         self.new = [index for index in range(1, len(names)) if learnt_at[index] > 0]
-        height = max(6.4, 0.25 * len(names) + 1.5)
+        sizes = np.asarray(confusions[-1]).sum(axis=1)
+        largest = [each for each in np.argsort(-sizes, kind="stable").tolist() if each][: MOST_ROWS - 1]
+        self.shown = list(range(len(names))) if len(names) <= MOST_ROWS else [0, *sorted(largest)]
+        height = max(6.4, 0.25 * len(self.shown) + 1.5)
         self.figure = Figure(figsize=(WIDTH, height), dpi=100)
         FigureCanvasAgg(self.figure)
         across = lambda inches: inches / WIDTH  # noqa: E731
@@ -54,7 +61,8 @@ class ForgettingView:
         self.lines = self.figure.add_axes((across(0.7), up(0.55), across(4.5), up(top - 1.15)))
         left = WIDTH - MATRIX - 0.1
         self.matrix = self.figure.add_axes((across(left), up(0.95), across(MATRIX), up(height - 1.4)))
-        iou_over_steps(iou, names, learnt_at=learnt_at, ax=self.lines)
+        named, learnt = [names[each] for each in self.shown], [learnt_at[each] for each in self.shown]
+        iou_over_steps(iou[:, self.shown], named, learnt_at=learnt, ax=self.lines)
         for line in self.lines.lines:
             line.set_alpha(0.55)
         self.step_line = self.lines.axvline(0, color="black", linewidth=1.2, linestyle=":", animated=True)
@@ -96,7 +104,8 @@ class ForgettingView:
         new_matrix = step != self.step
         if new_matrix:
             self._draw_matrix(step)
-        self.frame.set_y(chosen - 0.46)
+        rows = self._rows(step)
+        self.frame.set_y(rows.index(chosen) - 0.46 if chosen in rows else OUT_OF_SIGHT)
         self.step_line.set_xdata([step, step])
         self.highlight.set_data(np.arange(len(self.iou)), 100 * self.iou[:, chosen])
         self.step = step
@@ -117,16 +126,21 @@ class ForgettingView:
     def cell(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
         """Class and column of the cell at x and y of some axes; None if these are not of the matrix."""
         row, column = round(y), round(x)
-        rows = len(self.confusions[self.step])
-        return (row, column) if ax is self.matrix and 0 <= row < rows and 0 <= column < len(KINDS) else None
+        rows = self._rows(self.step)
+        inside = ax is self.matrix and 0 <= row < len(rows) and 0 <= column < len(KINDS)
+        return (rows[row], column) if inside else None
 
     def line(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
         """Step and class of the point of a line nearest to x and y of some axes; None if these are not the lines'."""
         if ax is not self.lines:
             return None
         step = int(np.clip(round(x), 0, len(self.iou) - 1))
-        values = 100 * self.iou[step]
-        return (step, int(np.nanargmin(np.abs(values - y)))) if np.isfinite(values).any() else None
+        values = 100 * self.iou[step, self.shown]
+        return (step, self.shown[int(np.nanargmin(np.abs(values - y)))]) if np.isfinite(values).any() else None
+
+    def _rows(self, step: int) -> list[int]:
+        """The classes that have a row after a step: those shown that it has learnt."""
+        return [each for each in self.shown if each < len(self.confusions[step])]
 
     def _draw_strip(self, image, truth, prediction, step: int) -> None:
         for ax, title in zip(self.strip, ("image", "ground truth", f"after step {step}"), strict=True):
@@ -150,8 +164,9 @@ class ForgettingView:
         self.matrix.clear()
         count = len(self.confusions[step])
         new = [index for index in self.new if index < count]
-        title = f"pixels of every class after step {step}"
-        class_flow(self.confusions[step], self.names, old=self.old, new=new, ax=self.matrix, title=title)
+        rows = self._rows(step)
+        title = f"every class after step {step}" if len(self.shown) == len(self.names) else f"after step {step}"
+        class_flow(self.confusions[step], self.names, old=self.old, new=new, shown=rows, ax=self.matrix, title=title)
         self.frame = self.matrix.add_patch(frame_of(len(KINDS)))
         self.frame.set_animated(True)
 

@@ -13,6 +13,8 @@ from satkit.plots.attention import bar
 from satkit.plots.attention_view import DIFFERENCE, TITLES
 from satkit.plots.relations import CELL, relation_matrix
 
+OUT_OF_SIGHT = -2.0  # the y of a frame that marks no row
+
 
 class MatrixView:
     """Relation matrices of one model, or of teacher and student with their difference; see `relation_matrices`.
@@ -64,6 +66,8 @@ class MatrixView:
 
 def frame_of(columns: int) -> Rectangle:
     """A frame around a row of a heat map, out of sight until its y is set."""
-    frame = Rectangle((-0.46, -2), columns - 0.08, 0.92, fill=False, edgecolor="black", linewidth=1.8, zorder=3)
+    frame = Rectangle(
+        (-0.46, OUT_OF_SIGHT), columns - 0.08, 0.92, fill=False, edgecolor="black", linewidth=1.8, zorder=3
+    )
     frame.set_path_effects(style.outlined(4, "white"))
     return frame
