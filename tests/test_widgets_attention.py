@@ -42,7 +42,7 @@ def test_what_is_shown_is_the_attention_of_the_query_in_teacher_and_student(expl
     experiment, run = two_steps
     for stage in range(4):
         for head in ("mean", 0):
-            explorer.choose(stage=stage, head=head)
+            explorer.choose(stage=stage + 1, head=head)
             shown = explorer.arrays()
             assert list(shown) == ["teacher", "student", "difference"]
             for name, step in (("teacher", 0), ("student", 1)):
@@ -56,7 +56,7 @@ def test_what_is_shown_is_the_attention_of_the_query_in_teacher_and_student(expl
 
 @pytest.mark.parametrize("stage", range(4))
 def test_the_cross_stands_on_the_patch_that_holds_the_pixel_in_every_panel(explorer, stage):
-    explorer.choose(stage=stage, pixel=(41, 7))
+    explorer.choose(stage=stage + 1, pixel=(41, 7))
     side = 64 / explorer._tap.query_grid[0]
     places = marks(explorer)
     assert len(places) == 4
@@ -89,7 +89,7 @@ def test_sliders_do_the_same_as_a_click(explorer, two_steps):
 
 
 def test_a_moved_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_steps):
-    for choice in ({"pixel": (1, 60)}, {"stage": 2}, {"stage": 3, "head": 0}, {"image": 5}, {"view": "student"}):
+    for choice in ({"pixel": (1, 60)}, {"stage": 2}, {"stage": 4, "head": 0}, {"image": 5}, {"view": "student"}):
         explorer.choose(**choice)
     explorer.choose(view="all", stage=1, head="mean", pixel=(9, 9), image=7)
     fresh = explore_attention(*two_steps, image=7, pixel=(9, 9), stage=1)
@@ -148,7 +148,7 @@ def test_the_base_step_is_looked_at_without_a_teacher(two_steps):
 WRONG = [
     ({"step": 7}, "finished steps 0..1, got step 7"),
     ({"image": -1}, r"images 0..\d+, got -1"),
-    ({"stage": 4}, "stages 0..3, counted from 0, got 4"),
+    ({"stage": 5}, "stages 1..4, got 5"),
     ({"head": 9}, r"heads 0..\d, and their 'mean', got 9"),
     ({"view": "studnet"}, "Did you mean 'student'"),
     ({"pixel": (64, 0)}, "inside the image of 64 x 64, got row 64, column 0"),

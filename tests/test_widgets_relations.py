@@ -27,7 +27,7 @@ def press(explorer, key):
 
 @pytest.mark.parametrize("stage", range(4))
 def test_it_shows_the_relations_that_region_pool_computes(explorer, two_steps, stage):
-    explorer.choose(stage=stage)
+    explorer.choose(stage=stage + 1)
     subject = explorer.subject
     classes = (0, *subject.now.seen)
     for name, step in (("teacher", 0), ("student", 1)):
@@ -94,13 +94,13 @@ def test_keys_change_region_and_stage(explorer):
 def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_so(two_steps):
     explorer = explore_relations(*two_steps)
     for image in range(40):
-        explorer.choose(image=image, stage=0)
+        explorer.choose(image=image, stage=1)
         early = {value for _, value in explorer.region.options}
-        explorer.choose(stage=3)
+        explorer.choose(stage=4)
         gone = sorted(early - {value for _, value in explorer.region.options})
         if gone:
             break
-    explorer.choose(stage=0, region=gone[0])
+    explorer.choose(stage=1, region=gone[0])
     explorer.stage.value = 3
     assert f"{explorer.subject.name(gone[0])} has no query here, so this is {explorer.region.label}" in explorer.said
     with pytest.raises(ValueError, match=rf"Class {gone[0]} .* has no query in this image at stage 4"):
@@ -112,7 +112,7 @@ def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_s
     [
         ({"step": 2}, "finished steps 0..1, got step 2"),
         ({"image": 10**6}, "got 1000000"),
-        ({"stage": -1}, "counted from 0, got -1"),
+        ({"stage": 0}, "stages 1..4, got 0"),
         ({"view": "matrix"}, "Did you mean 'matrices'"),
     ],
 )

@@ -69,8 +69,9 @@ class AttentionExplorer(Explorer):
         """Choose in code; what is not named stays.
 
         Args:
-            **choices: `step`, `image` and `stage`, numbers from 0; `head`, a number from 0 or "mean"; `view`, "all" or
-                the name of a panel; `pixel`, row and column; `pinned`, whether the query stays in a row of its own.
+            **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `head`, from 0, or "mean";
+                `view`, "all" or the name of a panel; `pixel`, row and column; `pinned`, whether the query stays in a
+                row of its own.
 
         Raises:
             ValueError: If there is no such thing.
@@ -149,9 +150,9 @@ class AttentionExplorer(Explorer):
         self._load()
         if stage is not None:
             stages = len(self.stage.options)
-            if stage not in range(stages):
-                raise UsageError(f"There are the stages 0..{stages - 1}, counted from 0, got {stage}.")
-            self.stage.value = stage
+            if stage not in range(1, stages + 1):
+                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
+            self.stage.value = stage - 1
             self._load()
         if head is not None:
             if head not in self.head.options:

@@ -64,8 +64,8 @@ class RelationExplorer(Explorer):
         """Choose in code; what is not named stays.
 
         Args:
-            **choices: `step`, `image` and `stage`, numbers from 0; `region`, a class index, 0 for background; `view`,
-                "maps" or "matrices".
+            **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `region`, a class index, 0
+                for background; `view`, "maps" or "matrices".
 
         Raises:
             ValueError: If there is no such thing, or the region has no query at this stage.
@@ -160,9 +160,9 @@ class RelationExplorer(Explorer):
         self._load()
         if stage is not None:
             stages = len(self.stage.options)
-            if stage not in range(stages):
-                raise UsageError(f"There are the stages 0..{stages - 1}, counted from 0, got {stage}.")
-            self.stage.value = stage
+            if stage not in range(1, stages + 1):
+                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
+            self.stage.value = stage - 1
             self._load()
         if region is not None:
             self._check_region(region)
