@@ -105,6 +105,9 @@ def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_s
     assert f"{explorer.subject.name(gone[0])} has no query here, so this is {explorer.region.label}" in explorer.said
     with pytest.raises(ValueError, match=rf"Class {gone[0]} .* has no query in this image at stage 4"):
         explorer.choose(region=gone[0])
+    row, column = np.argwhere(explorer.subject.labels == gone[0])[0]
+    send(explorer, explorer._map_view.axes[0][0], column, row)
+    assert "has no query in this image at stage 4; regions there are" in explorer.said
 
 
 @pytest.mark.parametrize(
