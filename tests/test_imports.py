@@ -13,7 +13,7 @@ LAYERS = (
     ("data",),
     ("models",),
     ("strategies",),
-    ("metrics", "evaluation", "looking", "comparison", "custom", "fidelity", "published"),
+    ("metrics", "evaluation", "looking", "probing", "comparison", "custom", "fidelity", "published"),
     ("training", "presets"),
     ("runs",),
     ("recorder", "selection"),

@@ -13,7 +13,7 @@ SOLUTIONS = sorted(path.stem for path in (notebook_folder() / "solutions").glob(
 RUN = ["00_start_here", "01_scenarios", "06_train_base_step", "02_forgetting"]  # the base step is trained by 06
 RUN += ["03_attention_maps", "04_region_relations", "05_sats_loss"]
 RUN += ["07_train_next_step", "08_teacher_and_student", "09_visualising_forgetting", "13_write_your_own_term"]
-RUN += ["10_compare_strategies", "12_your_own_data"]
+RUN += ["11_why_forgetting", "10_compare_strategies", "12_your_own_data"]
 DRAWS = re.compile(r"^\s*(figure|axes|figure, all_axes) = |plots\.iou_heatmap\(|^\w+ = explore_\w+\(", re.MULTILINE)
 MOST_LINES = 22
 

@@ -31,8 +31,14 @@ def test_one_model_has_one_matrix():
 def test_the_chosen_row_is_framed_in_every_matrix_and_nothing_else_moves():
     view = MatrixView({"teacher": TEACHER, "student": STUDENT}, *NAMES)
     places = [ax.get_position().bounds for ax in view.axes]
+    before = np.asarray(view.figure.canvas.buffer_rgba()).copy()
+    view.choose(0)
     view.choose(1)
-    view.figure.canvas.draw()
+    changed = (np.asarray(view.figure.canvas.buffer_rgba()) != before).any(axis=-1)
+    rows = np.flatnonzero(changed.any(axis=1))
+    edges = [view.axes[0].transData.transform((0, y))[1] for y in (1.5, 0.5)]
+    assert rows.min() >= changed.shape[0] - max(edges) - 3  # only around the second row
+    assert rows.max() <= changed.shape[0] - min(edges) + 3
     for ax, frame in zip(view.axes, view.frames, strict=True):
         bottom, top = frame.get_y(), frame.get_y() + frame.get_height()
         assert bottom < 1 < top

@@ -23,6 +23,7 @@ from satkit.plots.forgetting import (
 from satkit.plots.head_drift import head_drift
 from satkit.plots.iou_multiples import iou_multiples
 from satkit.plots.loss_regions import loss_regions
+from satkit.plots.number_table import number_table
 from satkit.plots.predictions import film_strip, overlay
 from satkit.plots.relation_drift import relation_drift
 from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
@@ -50,6 +51,7 @@ __all__ = [
     "iou_over_steps",
     "loss_regions",
     "loss_terms",
+    "number_table",
     "old_class_flow",
     "overlay",
     "patch_centre",

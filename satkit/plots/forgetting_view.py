@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from satkit.plots import style
 from satkit.plots.class_flow import KINDS, class_flow
@@ -36,7 +37,7 @@ class ForgettingView:
     Attributes:
         shown: Indices of the classes that have a row.
         figure: The matplotlib figure.
-        strip: Axes of image, ground truth and prediction. lines: Axes of the IoU. matrix: Axes of the classes' pixels.
+        strip: Axes of image, ground truth and prediction. lines: Axes of the IoU.
     """
 
     def __init__(
@@ -60,16 +61,28 @@ class ForgettingView:
         ]
         self.lines = self.figure.add_axes((across(0.7), up(0.55), across(4.5), up(top - 1.15)))
         left = WIDTH - MATRIX - 0.1
-        self.matrix = self.figure.add_axes((across(left), up(0.95), across(MATRIX), up(height - 1.4)))
+        self._place = (across(left), up(0.95), across(MATRIX), up(height - 1.4))
         named, learnt = [names[each] for each in self.shown], [learnt_at[each] for each in self.shown]
         iou_over_steps(iou[:, self.shown], named, learnt_at=learnt, ax=self.lines)
         for line in self.lines.lines:
             line.set_alpha(0.55)
         self.step_line = self.lines.axvline(0, color="black", linewidth=1.2, linestyle=":", animated=True)
         self.highlight = self.lines.plot([], [], color="black", linewidth=3, marker="o", animated=True)[0]
-        for ax in (*self.strip, self.matrix):
+        for ax in self.strip:
             ax.set_animated(True)
-        self._rest = self._with_matrix = self.step = None
+        self.matrices: dict[int, tuple[Axes, Rectangle]] = {}  # with their frames; those of the steps seen so far
+        self._with_matrix: dict[int, object] = {}
+        self._rest = self.step = None
+
+    @property
+    def matrix(self) -> Axes:
+        """Axes of the classes' pixels after the step that is shown."""
+        return self.matrices[self.step][0]
+
+    @property
+    def frame(self) -> Rectangle:
+        """The frame around the chosen class in them."""
+        return self.matrices[self.step][1]
 
     def show(
         self,
@@ -101,15 +114,16 @@ class ForgettingView:
             )
         self._draw_strip(image, truth, prediction, step)
         self._outline(truth, prediction, chosen, cell)
-        new_matrix = step != self.step
-        if new_matrix:
-            self._draw_matrix(step)
+        if step not in self.matrices:
+            self.matrices[step] = self._draw_matrix(step)
+        self.step = step
+        for each, (ax, _) in self.matrices.items():
+            ax.set_visible(each == step)
         rows = self._rows(step)
         self.frame.set_y(rows.index(chosen) - 0.46 if chosen in rows else OUT_OF_SIGHT)
         self.step_line.set_xdata([step, step])
         self.highlight.set_data(np.arange(len(self.iou)), 100 * self.iou[:, chosen])
-        self.step = step
-        self._compose(new_matrix)
+        self._compose()
 
     @contextmanager
     def whole(self) -> Iterator[Figure]:
@@ -144,7 +158,8 @@ class ForgettingView:
 
     def _draw_strip(self, image, truth, prediction, step: int) -> None:
         for ax, title in zip(self.strip, ("image", "ground truth", f"after step {step}"), strict=True):
-            ax.clear()
+            for artist in (*ax.images, *ax.texts, *ax.patches, *ax.collections):  # clearing takes longer than drawing
+                artist.remove()
             ax.set_title(title)
         style.bare(self.strip[0]).imshow(image)
         overlay(image, truth, ax=self.strip[1])
@@ -160,28 +175,29 @@ class ForgettingView:
                 ax.contour(np.pad(mask, 1).astype(float)[1:-1, 1:-1], levels=[0.5], colors=["white"], linewidths=3.5)
                 ax.contour(mask.astype(float), levels=[0.5], colors=["black"], linewidths=1.5)
 
-    def _draw_matrix(self, step: int) -> None:
-        self.matrix.clear()
+    def _draw_matrix(self, step: int) -> tuple[Axes, Rectangle]:
+        ax = self.figure.add_axes(self._place, label=f"step {step}", animated=True)
         count = len(self.confusions[step])
         new = [index for index in self.new if index < count]
         rows = self._rows(step)
         title = f"every class after step {step}" if len(self.shown) == len(self.names) else f"after step {step}"
-        class_flow(self.confusions[step], self.names, old=self.old, new=new, shown=rows, ax=self.matrix, title=title)
-        self.frame = self.matrix.add_patch(frame_of(len(KINDS)))
-        self.frame.set_animated(True)
+        class_flow(self.confusions[step], self.names, old=self.old, new=new, shown=rows, ax=ax, title=title)
+        frame = ax.add_patch(frame_of(len(KINDS)))
+        frame.set_animated(True)
+        return ax, frame
 
-    def _compose(self, new_matrix: bool) -> None:
-        """Draw what has changed over copies of the rest: one without the matrix, one with it."""
+    def _compose(self) -> None:
+        """Draw what has changed over copies of the rest: one without a matrix, one with each step's."""
         canvas = self.figure.canvas
         renderer = canvas.get_renderer()
         if self._rest is None:
             canvas.draw()
             self._rest = canvas.copy_from_bbox(self.figure.bbox)
-        if new_matrix:
+        if self.step not in self._with_matrix:
             canvas.restore_region(self._rest)
             self.matrix.draw(renderer)
-            self._with_matrix = canvas.copy_from_bbox(self.figure.bbox)
-        canvas.restore_region(self._with_matrix)
+            self._with_matrix[self.step] = canvas.copy_from_bbox(self.figure.bbox)
+        canvas.restore_region(self._with_matrix[self.step])
         self.matrix.draw_artist(self.frame)
         for artist in (self.step_line, self.highlight):
             self.lines.draw_artist(artist)

@@ -50,12 +50,17 @@ class MatrixView:
             bar(self.axes[-1].images[-1], self.axes[-1], "difference")
         self.figure.canvas.draw()
         self.figure.set_layout_engine("none")
+        self._rest = self.figure.canvas.copy_from_bbox(self.figure.bbox)
         self.frames = [ax.add_patch(frame_of(self.shape[1])) for ax in self.axes]
+        for frame in self.frames:
+            frame.set_animated(True)  # drawn over the rest
 
     def choose(self, row: int) -> None:
-        """Frame a row in every matrix."""
-        for frame in self.frames:
+        """Frame a row in every matrix; the canvas holds the picture afterwards."""
+        self.figure.canvas.restore_region(self._rest)
+        for ax, frame in zip(self.axes, self.frames, strict=True):
             frame.set_y(row - 0.46)
+            ax.draw_artist(frame)
 
     def cell(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
         """Row and column of the cell at x and y of some axes; None if these are not of a matrix."""

@@ -152,7 +152,7 @@ def hatch_ignore(labels: np.ndarray, ax: Axes) -> PathPatch | None:
     patch = PathPatch(
         Path.make_compound_path(*boxes), facecolor="white", edgecolor=HATCH_GREY, linewidth=0, hatch=HATCH
     )
-    return ax.add_patch(patch)
+    return ax.add_artist(patch)  # adding a patch would search its many corners for limits, which an image has set
 
 
 def text_on(colour) -> str:

@@ -91,7 +91,8 @@ class RelationExplorer(Explorer):
             view.show(maps, region=self.subject.labels == label, colour=class_colour(label))
         said = " \N{MIDDLE DOT} ".join(filter(None, [self.note, self._describe(place)]))
         self.note = ""
-        self.show(view.figure, said, f"Relations of the regions of one image in {self.stage.label}. {said}")
+        alt = f"Relations of the regions of one image in {self.stage.label}. {said}"
+        self.show(view.figure, said, alt, drawn=self.view.value == MATRICES)
 
     def clicked(self, ax, x: float, y: float) -> None:
         """Take the region under the mouse, or the row of the cell."""
