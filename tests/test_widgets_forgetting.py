@@ -96,6 +96,16 @@ def test_the_pixels_behind_a_cell_are_outlined_until_it_is_left(explorer):
     explorer.image.value = (explorer.image.value + 1) % 60
     assert explorer.cell is None
     assert not explorer._view.strip[1].collections
+    assert explorer.said.startswith("after step 1 \N{MIDDLE DOT} IoU of square")
+
+
+@pytest.mark.parametrize(("control", "value"), [("step", 0), ("chosen", 5), ("image", 1)])
+def test_a_slider_or_menu_leaves_the_cell(explorer, control, value):
+    explorer.choose(label=3, kind="background")
+    getattr(explorer, control).value = value
+    assert (explorer.cell, explorer.found) == (None, [])
+    assert explorer.said.startswith(f"after step {explorer.step.value} \N{MIDDLE DOT} IoU of ")
+    assert "pixels of" not in explorer.said
 
 
 def test_a_cell_without_pixels_is_answered_in_the_line(explorer):

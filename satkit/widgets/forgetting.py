@@ -63,13 +63,16 @@ class ForgettingExplorer(Explorer):
         self.tests = replace(tests, indices=tests.indices[:MOST_SEARCHED])
         self.cell: int | None = None
         self.found: list[int] = []
+        self._quiet = False
         self.step = ipywidgets.IntSlider(description="step", max=max(done - 1, 1), value=done - 1, disabled=done == 1)
         images = {"max": len(self.tests) - 1, "continuous_update": False}
         self.image = ipywidgets.IntSlider(description="image", **images)
         classes = [(f"{index} {name}", index) for index, name in enumerate(self.names)]
         self.chosen = ipywidgets.Dropdown(description="class", options=classes)
-        super().__init__(LABEL, [self.step, self.image, self.chosen])
-        self.image.observe(self._leave_cell, "value")
+        controls = [self.step, self.image, self.chosen]
+        for control in controls:  # before anything is drawn
+            control.observe(self._leave_cell, "value")
+        super().__init__(LABEL, controls)
         with self.quietly():
             self.image.value = telling_images(self.tests, experiment.scenario.base)[0]
             self.chosen.value = self._most_forgotten()
