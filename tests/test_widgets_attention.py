@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from mouse import click, press
 
 from satkit.looking import attention_of, look, query_at
 from satkit.widgets import explore_attention
@@ -18,17 +19,9 @@ def explorer(two_steps):
     return explore_attention(*two_steps, image=3, pixel=(20, 30))
 
 
-def click(explorer, panel, row, column, line=0):
-    """Click at a pixel of the image in one of the panels, as the front end would tell it."""
-    ax = explorer._view.axes[line][panel]
-    x, y = ax.transData.transform((column, row))
-    width, height = explorer.figure.canvas.get_width_height()
-    explorer.picture._receive(None, {"kind": "click", "x": x / width, "y": 1 - y / height}, [])
-
-
-def press(explorer, key, shift=False):
-    """Press a key in the picture."""
-    explorer.picture._receive(None, {"kind": "key", "key": key, "shift": shift}, [])
+def click_pixel(explorer, panel, row, column, line=0):
+    """Click at a pixel of the image in one of the panels."""
+    click(explorer, explorer._view.axes[line][panel], column, row)
 
 
 def marks(explorer, line=0):
@@ -68,7 +61,7 @@ def test_the_cross_stands_on_the_patch_that_holds_the_pixel_in_every_panel(explo
 @pytest.mark.parametrize("panel", range(4))
 def test_a_click_into_any_panel_moves_query_sliders_and_picture(explorer, panel):
     before = explorer.picture.png
-    click(explorer, panel, 50, 12)
+    click_pixel(explorer, panel, 50, 12)
     assert (explorer.row.value, explorer.column.value) == explorer.pixel == (50, 12)
     assert explorer.picture.png != before
     assert "row 50, column 12" in explorer.said
@@ -81,7 +74,7 @@ def test_a_click_beside_the_panels_changes_nothing(explorer):
     assert (explorer.pixel, explorer.picture.png) == ((20, 30), before)
 
 
-def test_sliders_do_the_same_as_a_click(explorer, two_steps):
+def test_sliders_do_the_same_as_a_click_pixel(explorer, two_steps):
     explorer.row.value, explorer.column.value = 50, 12
     other = explore_attention(*two_steps, image=3, pixel=(50, 12))
     assert explorer.picture.png == other.picture.png
@@ -123,7 +116,7 @@ def test_a_pinned_query_stays_while_another_moves(explorer):
     assert len(explorer._view.axes) == 2
     np.testing.assert_array_equal(explorer._view.arrays(row=0)["student"], alone["student"])
     assert marks(explorer, 0) != marks(explorer, 1)
-    click(explorer, 1, 5, 5, line=0)  # also in the upper row a click moves the query, not the pin
+    click_pixel(explorer, 1, 5, 5, line=0)  # also in the upper row a click moves the query, not the pin
     assert (explorer.pinned, explorer.pixel) == ((20, 30), (5, 5))
     press(explorer, "Escape")
     assert explorer.pinned is None
@@ -161,8 +154,15 @@ def test_what_does_not_exist_is_refused_in_one_sentence_and_the_explorer_lives_o
     with pytest.raises(ValueError, match=message):
         explorer.choose(**choice)
     assert explorer.picture.png == before
-    click(explorer, 0, 2, 2)
+    click_pixel(explorer, 0, 2, 2)
     assert explorer.pixel == (2, 2)
+
+
+def test_what_came_before_a_mistake_is_chosen_and_shown(explorer):
+    with pytest.raises(ValueError, match="stages 1..4, got 9"):
+        explorer.choose(step=0, stage=9)
+    assert explorer.subject.step.value == 0
+    assert list(explorer.arrays()) == ["model"]  # the picture is that of the controls
 
 
 @pytest.mark.parametrize(("choice", "message"), WRONG)
@@ -241,10 +241,10 @@ def test_many_clicks_leave_nothing_behind(explorer):
         return hooks, tensors, [len(ax.get_children()) for ax in explorer.figure.axes]
 
     generator = np.random.default_rng(0)
-    click(explorer, 0, 1, 1)
+    click_pixel(explorer, 0, 1, 1)
     before = census()
     for row, column in generator.integers(0, 64, (200, 2)):
-        click(explorer, int(row) % 4, int(row), int(column))
+        click_pixel(explorer, int(row) % 4, int(row), int(column))
     assert census() == before
     assert before[0] == 0
 

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from mouse import click, press
 from PIL import Image
 
 from satkit.data.labels import IGNORE
@@ -18,17 +19,6 @@ def explorer(two_steps):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("satkit.widgets.forgetting.MOST_SEARCHED", 60)
         yield explore_forgetting(*two_steps)
-
-
-def send(explorer, ax, x, y):
-    """Click at a place in the data of some axes."""
-    x, y = ax.transData.transform((x, y))
-    width, height = explorer.figure.canvas.get_width_height()
-    explorer.picture._receive(None, {"kind": "click", "x": x / width, "y": 1 - y / height}, [])
-
-
-def press(explorer, key):
-    explorer.picture._receive(None, {"kind": "key", "key": key}, [])
 
 
 def test_what_is_shown_is_the_prediction_of_the_step_and_the_stored_confusion(explorer, two_steps):
@@ -64,7 +54,7 @@ def test_arrows_change_step_and_class_and_the_controls_follow(explorer):
 
 
 def test_a_click_near_a_line_takes_its_class_and_step(explorer):
-    send(explorer, explorer._view.lines, 0.02, 100 * explorer.iou[0, 7])
+    click(explorer, explorer._view.lines, 0.02, 100 * explorer.iou[0, 7])
     assert (explorer.step.value, explorer.chosen.value) == (0, 7)
 
 
@@ -75,12 +65,12 @@ def test_a_click_on_a_cell_shows_the_image_with_most_such_pixels_and_then_the_ne
         picture, truth = image_and_labels(explorer.tests, number)
         counts.append(int(((truth == label) & (prediction(model, picture) == 0)).sum()))
     order = np.argsort(-np.array(counts), kind="stable")
-    send(explorer, explorer._view.matrix, background, label)
+    click(explorer, explorer._view.matrix, background, label)
     assert explorer.image.value == order[0]
     assert explorer.found == [number for number in order if counts[number]]
     words = f"image {order[0]}: {counts[order[0]]} pixels of square are called background (image 1 of "
     assert f"{words}{len(explorer.found)})" in explorer.said
-    send(explorer, explorer._view.matrix, background, label)
+    click(explorer, explorer._view.matrix, background, label)
     assert explorer.image.value == order[1]
     press(explorer, "Enter")
     assert explorer.image.value == order[2]
@@ -109,7 +99,7 @@ def test_a_slider_or_menu_leaves_the_cell(explorer, control, value):
 
 
 def test_a_cell_without_pixels_is_answered_in_the_line(explorer):
-    send(explorer, explorer._view.matrix, 0, 3)  # fine-tuning knows no square any more
+    click(explorer, explorer._view.matrix, 0, 3)  # fine-tuning knows no square any more
     assert "No pixel of square is called right in the 60 images." in explorer.said
     assert explorer.found == []
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mouse import click, press
 
 from satkit.data.labels import IGNORE
 from satkit.looking import look, relation_matrix, relations_of
@@ -12,17 +13,6 @@ from satkit.widgets import explore_relations
 def explorer(two_steps):
     """An explorer of a student with its teacher, on an image with several objects."""
     return explore_relations(*two_steps)
-
-
-def send(explorer, ax, x, y):
-    """Click at a place in the data of some axes."""
-    x, y = ax.transData.transform((x, y))
-    width, height = explorer.figure.canvas.get_width_height()
-    explorer.picture._receive(None, {"kind": "click", "x": x / width, "y": 1 - y / height}, [])
-
-
-def press(explorer, key):
-    explorer.picture._receive(None, {"kind": "key", "key": key}, [])
 
 
 @pytest.mark.parametrize("stage", range(4))
@@ -52,7 +42,7 @@ def test_a_click_into_the_image_takes_the_region_there(explorer):
     for panel in range(4):
         for _, label in explorer.region.options:
             row, column = np.argwhere(labels == label)[0]
-            send(explorer, explorer._map_view.axes[0][panel], column, row)
+            click(explorer, explorer._map_view.axes[0][panel], column, row)
             assert explorer.region.value == label
             assert f"region: {explorer.subject.name(label)}" in explorer.said
 
@@ -60,7 +50,7 @@ def test_a_click_into_the_image_takes_the_region_there(explorer):
 def test_a_click_on_a_pixel_without_annotation_is_answered_in_the_line(explorer):
     before = explorer.region.value
     row, column = np.argwhere(explorer.subject.labels == IGNORE)[0]
-    send(explorer, explorer._map_view.axes[0][0], column, row)
+    click(explorer, explorer._map_view.axes[0][0], column, row)
     assert "not annotated, so it belongs to no region. Click an object." in explorer.said
     assert explorer.region.value == before
 
@@ -70,7 +60,7 @@ def test_a_click_on_a_cell_names_its_numbers_and_frames_its_row(explorer, panel)
     explorer.choose(view="matrices")
     view = explorer._matrix_view
     last = view.shape[0] - 1
-    send(explorer, view.axes[panel], 1, last)
+    click(explorer, view.axes[panel], 1, last)
     assert explorer.region.value == explorer.region.options[last][1]
     for name in ("teacher", "student"):
         assert f"{name} {100 * explorer.arrays()[f'{name} matrix'][last, 1]:.1f} %" in explorer.said
@@ -106,7 +96,7 @@ def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_s
     with pytest.raises(ValueError, match=rf"Class {gone[0]} .* has no query in this image at stage 4"):
         explorer.choose(region=gone[0])
     row, column = np.argwhere(explorer.subject.labels == gone[0])[0]
-    send(explorer, explorer._map_view.axes[0][0], column, row)
+    click(explorer, explorer._map_view.axes[0][0], column, row)
     assert "has no query in this image at stage 4; regions there are" in explorer.said
 
 

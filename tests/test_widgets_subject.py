@@ -50,3 +50,14 @@ def test_steps_and_images_that_do_not_exist_are_refused(subject):
     with pytest.raises(ValueError, match=r"images 0..\d+, got -1"):
         subject.choose_image(-1)
     assert (subject.step.value, subject.image.value) == (1, 4)
+
+
+def test_a_stage_is_chosen_by_the_number_in_its_name(subject):
+    subject.choose(stage=2)
+    assert [tap.name for tap in subject.taps.values()] == ["stage 2", "stage 2"]
+    assert subject.panels == ("teacher", "student", "difference")
+    subject.choose(step=0)
+    assert subject.panels == ("model",)
+    assert subject.stage.label == "stage 2"  # it stays
+    with pytest.raises(ValueError, match="stages 1..4, got 0"):
+        subject.choose(stage=0)

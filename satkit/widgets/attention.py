@@ -8,7 +8,7 @@ from satkit.data.labels import IGNORE
 from satkit.experiment import Experiment
 from satkit.looking import attention_of, labels_of_keys, largest_class, middle_of, query_at
 from satkit.models import AttentionTap
-from satkit.plots.attention_view import DIFFERENCE, AttentionView
+from satkit.plots.attention_view import AttentionView
 from satkit.runs import Run
 from satkit.widgets.explorer import Explorer
 from satkit.widgets.menus import offer
@@ -45,7 +45,7 @@ class AttentionExplorer(Explorer):
 
     def __init__(self, experiment: Experiment, run: Run, *, step=None, image=None, **choices):
         self.subject = Subject(experiment, run, step, image)
-        self.stage = ipywidgets.Dropdown(description="stage")
+        self.stage = self.subject.stage
         self.head = ipywidgets.Dropdown(description="head")
         self.view = ipywidgets.Dropdown(description="show")
         self.row = ipywidgets.IntSlider(description="row", continuous_update=False)
@@ -122,7 +122,7 @@ class AttentionExplorer(Explorer):
 
     @property
     def _taps(self) -> dict[str, AttentionTap]:
-        return {name: seen.taps[self.stage.value] for name, seen in self.subject.looks.items()}
+        return self.subject.taps
 
     @property
     def _tap(self) -> AttentionTap:
@@ -135,25 +135,14 @@ class AttentionExplorer(Explorer):
     def _load(self) -> None:
         """Load models and image, and let the other controls offer what there is for them."""
         with self.silently():
-            if self.subject.load():
-                taps = next(iter(self.subject.looks.values())).taps
-                offer(self.stage, [(tap.name, place) for place, tap in enumerate(taps)])
-                offer(self.view, [ALL, *self._all_panels()])
-                self.row.max, self.column.max = (side - 1 for side in self.subject.size)
+            self.subject.load()
+            offer(self.view, [ALL, *self.subject.panels])
+            self.row.max, self.column.max = (side - 1 for side in self.subject.size)
             offer(self.head, [MEAN, *range(self._tap.queries.shape[1])])
 
     def _choose(self, *, step=None, image=None, stage=None, head=None, view=None, pixel=None, pinned=None) -> None:
-        if step is not None:
-            self.subject.choose_step(step)
-        if image is not None:
-            self.subject.choose_image(image)
+        self.subject.choose(step, image, stage)
         self._load()
-        if stage is not None:
-            stages = len(self.stage.options)
-            if stage not in range(1, stages + 1):
-                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
-            self.stage.value = stage - 1
-            self._load()
         if head is not None:
             if head not in self.head.options:
                 heads = len(self.head.options) - 2
@@ -168,12 +157,8 @@ class AttentionExplorer(Explorer):
             self.pinned = None
             self.pin.value = pinned
 
-    def _all_panels(self) -> tuple[str, ...]:
-        names = tuple(self.subject.looks)
-        return (*names, DIFFERENCE) if len(names) == 2 else names
-
     def _panels(self) -> tuple[str, ...]:
-        return self._all_panels() if self.view.value == ALL else (self.view.value,)
+        return self.subject.panels if self.view.value == ALL else (self.view.value,)
 
     def _middle(self) -> tuple[int, int]:
         """A pixel in the middle of the largest object, of an old class if there is one."""

@@ -2,6 +2,7 @@
 
 import base64
 import threading
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,9 +36,9 @@ class Explorer(ipywidgets.VBox):
         super().__init__([bar, self.picture.with_fallback()])
         self._controls = controls
 
+    @abstractmethod
     def refresh(self) -> None:
         """Draw what the controls ask for."""
-        raise NotImplementedError
 
     def clicked(self, ax, x: float, y: float) -> None:
         """Somebody clicked at x and y of some axes."""
@@ -45,9 +46,9 @@ class Explorer(ipywidgets.VBox):
     def pressed(self, key: str, shift: bool) -> None:
         """Somebody pressed a key."""
 
+    @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays behind the picture, by name."""
-        raise NotImplementedError
 
     @property
     def said(self) -> str:
@@ -79,11 +80,13 @@ class Explorer(ipywidgets.VBox):
 
     @contextmanager
     def quietly(self):
-        """Change several controls; one refresh follows, at the end."""
-        with self.silently():
-            yield
-        if not self._quiet:
-            self.refresh()
+        """Change several controls; one refresh follows, also after a mistake, so that picture and controls agree."""
+        try:
+            with self.silently():
+                yield
+        finally:
+            if not self._quiet:
+                self.refresh()
 
     @contextmanager
     def silently(self):

@@ -7,7 +7,7 @@ from satkit.choices import UsageError, choose
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.experiment import Experiment
 from satkit.looking import largest_class, relation_matrix, relations_of
-from satkit.plots.attention_view import DIFFERENCE, AttentionView
+from satkit.plots.attention_view import AttentionView
 from satkit.plots.matrix_view import MatrixView
 from satkit.plots.style import class_colour
 from satkit.runs import Run
@@ -48,7 +48,7 @@ class RelationExplorer(Explorer):
 
     def __init__(self, experiment: Experiment, run: Run, *, step=None, image=None, **choices):
         self.subject = Subject(experiment, run, step, image)
-        self.stage = ipywidgets.Dropdown(description="stage")
+        self.stage = self.subject.stage
         self.region = ipywidgets.Dropdown(description="region")
         self.view = ipywidgets.Dropdown(description="show", options=[MAPS, MATRICES])
         self.note = ""
@@ -119,9 +119,7 @@ class RelationExplorer(Explorer):
         """Load models and image, and measure the relations of every region at the stage."""
         subject = self.subject
         with self.silently():
-            if subject.load():
-                taps = next(iter(subject.looks.values())).taps
-                offer(self.stage, [(tap.name, place) for place, tap in enumerate(taps)])
+            subject.load()
             wanted = (subject.step.value, subject.image.value, self.stage.value)
             if wanted != self._measured:
                 self._measure()
@@ -129,7 +127,7 @@ class RelationExplorer(Explorer):
 
     def _measure(self) -> None:
         subject, asked = self.subject, (BACKGROUND, *self.subject.now.seen)
-        taps = {name: seen.taps[self.stage.value] for name, seen in subject.looks.items()}
+        taps = subject.taps
         found = {name: relations_of(tap, subject.labels, asked) for name, tap in taps.items()}
         self._relations = {name: relations for name, (relations, _) in found.items()}
         self._classes = next(iter(found.values()))[1]
@@ -140,31 +138,20 @@ class RelationExplorer(Explorer):
         offer(self.region, [(subject.name(each), each) for each in self._classes])
         if before is not None and before != self.region.value:
             self.note = f"{subject.name(before)} has no query here, so this is {self.region.label}"
-        names = tuple(taps)
-        panels = (*names, DIFFERENCE) if len(names) == 2 else names
-        names = [subject.name(each) for each in self._classes]
-        self._map_view = AttentionView(subject.picture, panels)
-        self._make_matrices = lambda: MatrixView(self._matrices, names, names)
-        self._matrices_drawn: MatrixView | None = None
+        self._map_view = AttentionView(subject.picture, subject.panels)
+        self._drawn: MatrixView | None = None
 
     @property
     def _matrix_view(self) -> MatrixView:
-        if self._matrices_drawn is None:
-            self._matrices_drawn = self._make_matrices()
-        return self._matrices_drawn
+        """The matrices, drawn when they are first looked at."""
+        if self._drawn is None:
+            names = [self.subject.name(each) for each in self._classes]
+            self._drawn = MatrixView(self._matrices, names, names)
+        return self._drawn
 
     def _choose(self, *, step=None, image=None, stage=None, region=None, view=None) -> None:
-        if step is not None:
-            self.subject.choose_step(step)
-        if image is not None:
-            self.subject.choose_image(image)
+        self.subject.choose(step, image, stage)
         self._load()
-        if stage is not None:
-            stages = len(self.stage.options)
-            if stage not in range(1, stages + 1):
-                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
-            self.stage.value = stage - 1
-            self._load()
         if region is not None:
             self._check_region(region)
             self.region.value = region

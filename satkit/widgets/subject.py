@@ -1,4 +1,4 @@
-"""What an explorer looks at: the models of a step, and an image. Both are loaded when somebody asks for them."""
+"""What an explorer looks at: the models of a step, an image, and a stage, loaded when somebody asks for them."""
 
 import ipywidgets
 import numpy as np
@@ -6,16 +6,19 @@ import numpy as np
 from satkit.choices import UsageError
 from satkit.experiment import Experiment
 from satkit.looking import Look, image_and_labels, look, telling_images
-from satkit.models import Segmenter
+from satkit.models import AttentionTap, Segmenter
+from satkit.plots.attention_view import DIFFERENCE
 from satkit.runs import Run
+from satkit.widgets.menus import offer
 
 
 class Subject:
-    """A menu of finished steps and a slider of images, with what the models of the step make of the image.
+    """Menus of finished steps and of stages and a slider of images, with what the models of the step make of the image.
 
     Attributes:
         step: Menu of the student's step; step 0 has no teacher.
         image: Slider over the test images of that step.
+        stage: Menu of the stages, by their places from 0.
         picture: uint8 (height, width, 3).
         labels: Its ground truth, uint8 (height, width).
         looks: By name, "teacher" and "student", or "model" in step 0.
@@ -29,6 +32,7 @@ class Subject:
         options = [(f"{index}: {'base step' if index == 0 else 'student and teacher'}", index) for index in range(done)]
         self.step = ipywidgets.Dropdown(description="step", options=options, value=done - 1)
         self.image = ipywidgets.IntSlider(description="image", max=0, continuous_update=False)
+        self.stage = ipywidgets.Dropdown(description="stage")
         self.choose_step(done - 1 if step is None else step)
         self.choose_image(telling_images(self.tests, self.now.old or self.now.new)[0] if image is None else image)
 
@@ -41,6 +45,34 @@ class Subject:
     def size(self) -> tuple[int, int]:
         """Height and width of the image."""
         return self.picture.shape[:2]
+
+    @property
+    def taps(self) -> dict[str, AttentionTap]:
+        """The attention of the chosen stage, by the names of `looks`."""
+        return {name: seen.taps[self.stage.value] for name, seen in self.looks.items()}
+
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """The names of the models, and the difference where there are two."""
+        names = tuple(self.looks)
+        return (*names, DIFFERENCE) if len(names) == 2 else names
+
+    def choose(self, step: int | None = None, image: int | None = None, stage: int | None = None) -> None:
+        """Look at another step or image, numbers from 0, or another stage, from 1 as in its name; None leaves it.
+
+        Raises:
+            UsageError: If there is no such thing.
+        """
+        if step is not None:
+            self.choose_step(step)
+        if image is not None:
+            self.choose_image(image)
+        self.load()
+        if stage is not None:
+            stages = len(self.stage.options)
+            if stage not in range(1, stages + 1):
+                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
+            self.stage.value = stage - 1
 
     def choose_step(self, step: int) -> None:
         """Look at another step.
@@ -76,6 +108,8 @@ class Subject:
         self.picture, self.labels = image_and_labels(self.tests, self.image.value)
         self.looks: dict[str, Look] = {name: look(model, self.picture) for name, model in self._models.items()}
         self._loaded = (self.step.value, self.image.value)
+        taps = next(iter(self.looks.values())).taps
+        offer(self.stage, [(tap.name, place) for place, tap in enumerate(taps)])
         return True
 
     def name(self, label: int) -> str:
