@@ -99,14 +99,15 @@ CAPTIONS = {
     "attention": Caption(
         "20",
         "{strategy}: what one pixel of the {name} looks at",
-        "Teacher and student share a scale in each row. The last column shows what attention the student has gained "
-        "and lost against its teacher.",
+        "Teacher and student share a scale in each row. In the last column purple is attention that the student has "
+        "gained, orange what it has lost, and what is nearly white has hardly changed.",
         "Attention maps of teacher and student of {strategy} for one query on the {name}, by stage.",
     ),
     "relations": Caption(
         "21",
         "{strategy}: relations of the regions in one image",
-        "One row per region: what it attends to as a whole, in the teacher, in the student, and the difference.",
+        "One row per region: what it attends to as a whole, in the teacher, in the student, and the difference: purple "
+        "gained, orange lost, nearly white hardly changed.",
         "Relations of teacher and student of {strategy} for the regions {names}.",
     ),
     "drift": Caption(
