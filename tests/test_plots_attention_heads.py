@@ -54,8 +54,8 @@ def test_the_query_sits_in_its_own_cell_of_every_grid(maps):
 
 def test_columns_are_named_where_they_begin(maps):
     first, second = lines(attention_heads(IMAGE, maps, title="all", **PLACES))
-    assert [ax.get_title() for ax in first] == ["mean", "head 0", "", ""]
-    assert [ax.get_title() for ax in second] == ["", "", "head 1", "head 2"]
+    assert [ax.get_title() for ax in first] == ["mean", "head 1", "", ""]
+    assert [ax.get_title() for ax in second] == ["", "", "head 2", "head 3"]
     assert [ax.get_visible() for ax in first] == [True, True, False, False]
     assert [line[0].get_ylabel() for line in (first, second)] == ["stage 1", "stage 2"]
 

@@ -18,7 +18,7 @@ def test_every_head_has_its_number_and_a_missing_one_a_dash():
     assert table.max() == 0.5
     assert ax.images[0].get_clim() == (0, 0.5)
     assert [label.get_text() for label in ax.get_yticklabels()] == STAGES
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["head 0", "head 1"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["head 1", "head 2"]
 
 
 def test_names_that_do_not_fit_and_stages_without_heads_are_refused():

@@ -34,14 +34,14 @@ def marks(explorer, line=0):
 def test_what_is_shown_is_the_attention_of_the_query_in_teacher_and_student(explorer, two_steps):
     experiment, run = two_steps
     for stage in range(4):
-        for head in ("mean", 0):
+        for head in ("mean", 1):
             explorer.choose(stage=stage + 1, head=head)
             shown = explorer.arrays()
             assert list(shown) == ["teacher", "student", "difference"]
             for name, step in (("teacher", 0), ("student", 1)):
                 tap = look(run.load_model(step), explorer.subject.picture).taps[stage]
                 query = query_at(tap, (20, 30), (64, 64))
-                expected = attention_of(tap, query, None if head == "mean" else head)
+                expected = attention_of(tap, query, None if head == "mean" else head - 1)
                 np.testing.assert_allclose(shown[name], expected, rtol=1e-4)
                 assert shown[name].sum() == pytest.approx(1, abs=1e-5)
             np.testing.assert_allclose(shown["difference"], shown["student"] - shown["teacher"], atol=1e-7)
@@ -82,7 +82,7 @@ def test_sliders_do_the_same_as_a_click_pixel(explorer, two_steps):
 
 
 def test_a_moved_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_steps):
-    for choice in ({"pixel": (1, 60)}, {"stage": 2}, {"stage": 4, "head": 0}, {"image": 5}, {"view": "student"}):
+    for choice in ({"pixel": (1, 60)}, {"stage": 2}, {"stage": 4, "head": 1}, {"image": 5}, {"view": "student"}):
         explorer.choose(**choice)
     explorer.choose(view="all", stage=1, head="mean", pixel=(9, 9), image=7)
     fresh = explore_attention(*two_steps, image=7, pixel=(9, 9), stage=1)
@@ -142,7 +142,7 @@ WRONG = [
     ({"step": 7}, "finished steps 0..1, got step 7"),
     ({"image": -1}, r"images 0..\d+, got -1"),
     ({"stage": 5}, "stages 1..4, got 5"),
-    ({"head": 9}, r"heads 0..\d, and their 'mean', got 9"),
+    ({"head": 9}, r"heads 1..\d, and their 'mean', got 9"),
     ({"view": "studnet"}, "Did you mean 'student'"),
     ({"pixel": (64, 0)}, "inside the image of 64 x 64, got row 64, column 0"),
 ]

@@ -59,7 +59,7 @@ def attention_heads(
             ax.set_visible(False)
         line[0].set_ylabel(name)
         bar(line[0].images[-1], list(line), "weight")
-    for column, text in enumerate(["mean", *(f"head {head}" for head in range(columns - 1))]):
+    for column, text in enumerate(["mean", *(f"head {head}" for head in range(1, columns))]):
         first = next(line[column] for line in axes if line[column].get_visible())
         first.set_title(text, fontsize=style.SMALL)
     if title:

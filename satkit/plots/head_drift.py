@@ -31,7 +31,7 @@ def head_drift(drift: Sequence[np.ndarray], stage_names: Sequence[str], *, ax: A
         row[: len(stage)] = stage
     ax = style.axes_or_new(ax, (0.8 * table.shape[1] + 1.6, 0.42 * len(table) + 1.0))
     ax.imshow(np.ma.masked_invalid(table), cmap=style.ATTENTION_MAP, norm=style.from_zero(table), aspect="auto")
-    style.named_cells(ax, stage_names, [f"head {head}" for head in range(table.shape[1])])
+    style.named_cells(ax, stage_names, [f"head {head}" for head in range(1, table.shape[1] + 1)])
     for label in ax.get_xticklabels():
         label.set(rotation=0, ha="center")
     for row, stage in enumerate(drift):

@@ -69,7 +69,7 @@ class AttentionExplorer(Explorer):
         """Choose in code; what is not named stays.
 
         Args:
-            **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `head`, from 0, or "mean";
+            **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `head`, from 1, or "mean";
                 `view`, "all" or the name of a panel; `pixel`, row and column; `pinned`, whether the query stays in a
                 row of its own.
 
@@ -130,7 +130,7 @@ class AttentionExplorer(Explorer):
 
     @property
     def _head(self) -> int | None:
-        return None if self.head.value == MEAN else self.head.value
+        return None if self.head.value == MEAN else self.head.value - 1
 
     def _load(self) -> None:
         """Load models and image, and let the other controls offer what there is for them."""
@@ -138,15 +138,15 @@ class AttentionExplorer(Explorer):
             self.subject.load()
             offer(self.view, [ALL, *self.subject.panels])
             self.row.max, self.column.max = (side - 1 for side in self.subject.size)
-            offer(self.head, [MEAN, *range(self._tap.queries.shape[1])])
+            offer(self.head, [MEAN, *range(1, self._tap.queries.shape[1] + 1)])
 
     def _choose(self, *, step=None, image=None, stage=None, head=None, view=None, pixel=None, pinned=None) -> None:
         self.subject.choose(step, image, stage)
         self._load()
         if head is not None:
             if head not in self.head.options:
-                heads = len(self.head.options) - 2
-                raise UsageError(f"{self._tap.name} has the heads 0..{heads}, and their {MEAN!r}, got {head!r}.")
+                heads = len(self.head.options) - 1
+                raise UsageError(f"{self._tap.name} has the heads 1..{heads}, and their {MEAN!r}, got {head!r}.")
             self.head.value = head
         if view is not None:
             self.view.value = choose("view", view, {each: each for each in self.view.options})
