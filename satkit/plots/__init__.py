@@ -22,6 +22,7 @@ from satkit.plots.forgetting import (
 )
 from satkit.plots.head_drift import head_drift
 from satkit.plots.iou_multiples import iou_multiples
+from satkit.plots.labelled_points import labelled_points
 from satkit.plots.loss_regions import loss_regions
 from satkit.plots.number_table import number_table
 from satkit.plots.predictions import film_strip, overlay
@@ -49,6 +50,7 @@ __all__ = [
     "iou_heatmap",
     "iou_multiples",
     "iou_over_steps",
+    "labelled_points",
     "loss_regions",
     "loss_terms",
     "number_table",
