@@ -1,13 +1,17 @@
 """Strategies by name, a reader's own Python file included: FILE.py, or FILE.py:NAME where it declares several."""
 
 import importlib.util
+import math
 import os
 import re
 import sys
+from dataclasses import replace
+
+from numpy import format_float_positional
 
 from satkit.choices import UsageError, unknown
 from satkit.strategies import STRATEGIES, Strategy, strategy
-from satkit.strategies.recipes import combined
+from satkit.strategies.recipes import combined, with_part
 
 FILE = re.compile(r"(?P<path>.*\.py)(:(?P<name>[^+]*))?(?P<parts>(\+[^+]+)*)")
 
@@ -28,6 +32,38 @@ def find_strategy(name: str | Strategy) -> Strategy:
         return strategy(name)
     found = strategy_from_file(match["path"], match["name"] or "")
     return combined(found, [part for part in match["parts"].split("+") if part])
+
+
+def weighted(strategy: str, weights: dict) -> str:
+    """The name of a strategy with other weights for loss terms that it has: "sats" becomes "sats+attention=5".
+
+    Args:
+        strategy: What `find_strategy` takes, as text.
+        weights: New weights, 0 or more, by what `satkit.strategies.recipes.PARTS` calls the terms: {"attention": 5};
+            empty for the strategy's own, which leaves the name as it is.
+
+    Raises:
+        UsageError: For a weight that is no number, an unknown part, or one that is no term of the strategy.
+    """
+    for part, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+            raise UsageError(f"A weight must be a finite number, 0 or more, got {weight!r} for {part!r}.")
+        added = f"{part}={format_float_positional(weight, trim='-')}"  # names have no place for exponents
+        before = find_strategy(strategy)
+        after = with_part(before, added)
+        if _unweighted(after) != _unweighted(before):
+            raise UsageError(
+                f"Only terms that a strategy has can be given another weight, and {part!r} is none of {before.name}. "
+                f"Add it by name instead: {strategy}+{added}."
+            )
+        strategy = f"{strategy}+{added}"
+    return strategy
+
+
+def _unweighted(learning: Strategy) -> Strategy:
+    """A strategy without its name and without the weights of its terms, which stand in the order of their names."""
+    plain = [replace(term, weight=0) if hasattr(term, "weight") else term for term in learning.terms]
+    return replace(learning, name="", terms=tuple(sorted(plain, key=lambda term: term.name)))
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from satkit.choices import UsageError
-from satkit.custom import find_strategy, names
-from satkit.strategies import SATS, STRATEGIES, AttentionTransfer, ExemplarMemory
+from satkit.custom import find_strategy, names, weighted
+from satkit.strategies import SATS, STRATEGIES, AttentionTransfer, ExemplarMemory, LocalPOD, UnbiasedDistillation
 
 MINE = """
 from dataclasses import dataclass
@@ -89,3 +89,52 @@ def test_what_is_wrong_with_a_file_is_said_in_one_sentence(tmp_path, source, suf
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UsageError, match="There is no file .*nothing.py"):
         find_strategy(str(tmp_path / "nothing.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "expected"),
+    [
+        ("sats", {}, "sats"),
+        ("sats", {"attention": 5}, "sats+attention=5"),
+        ("sats", {"attention": 0.5, "distillation": 10.0}, "sats+attention=0.5+distillation=10"),
+        ("plop", {"pod": 1e-05}, "plop+pod=0.00001"),
+    ],
+)
+def test_other_weights_become_parts_of_the_name(name, weights, expected):
+    assert weighted(name, weights) == expected
+    terms = {term.name: term for term in find_strategy(expected).terms}
+    assert [terms[part].weight for part in weights] == [*weights.values()]
+
+
+def test_a_term_with_another_weight_is_otherwise_the_same():
+    terms = find_strategy(weighted("mib+attention", {"attention": 5})).terms
+    assert AttentionTransfer(5, regions="teacher") in terms
+    assert len(terms) == 3
+    released = find_strategy(weighted("sats-as-released", {"attention": 5, "distillation": 0}))
+    assert {AttentionTransfer(5, layout="as_released"), UnbiasedDistillation(0)} < set(released.terms)
+    assert LocalPOD(1, 0.0005) in find_strategy(weighted("plop", {"pod": 1})).terms
+
+
+def test_a_strategy_of_a_file_takes_other_weights_too(mine):
+    found = find_strategy(weighted(f"{mine}:LOUD", {"attention": 5}))
+    assert sorted(term.name for term in found.terms) == ["attention", "cross-entropy", "distillation", "loud"]
+    assert AttentionTransfer(5) in found.terms
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "message"),
+    [
+        ("sats", {"attention": "5"}, "A weight must be a finite number, 0 or more, got '5' for 'attention'"),
+        ("sats", {"attention": True}, "A weight must be a finite number, 0 or more, got True"),
+        ("sats", {"attention": float("nan")}, "A weight must be a finite number, 0 or more, got nan"),
+        ("sats", {"attention": -1}, "AttentionTransfer needs weight >= 0, got -1"),
+        ("sats", {"atention": 5}, "Unknown part of a strategy 'atention'. Did you mean 'attention'"),
+        ("mib", {"attention": 5}, r"'attention' is none of MiB. Add it by name instead: mib\+attention=5."),
+        ("lwf", {"distillation": 5}, "'distillation' is none of LwF"),  # its distillation is another one
+        ("sats", {"attention-image": 5}, "'attention-image' is none of SATS"),
+        ("plop", {"memory": 30}, "'memory' is none of PLOP"),
+    ],
+)
+def test_what_cannot_be_weighted_is_refused(name, weights, message):
+    with pytest.raises(UsageError, match=message):
+        weighted(name, weights)
