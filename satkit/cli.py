@@ -92,14 +92,29 @@ def parser() -> argparse.ArgumentParser:
     study.add_argument("--out", default="", help="name or folder of the study; default: made of the settings")
     study.set_defaults(run=run_study)
 
-    run = commands.add_parser("run", help="run one notebook headlessly")
+    run = commands.add_parser("run", help="run one notebook headlessly", add_help=False)
     run.add_argument("notebook", nargs="?", default="", help="number, name or path")
+    run.add_argument("-h", "--help", action="store_true", help="this, and the parameters of NOTEBOOK if it is named")
     run.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
     run.add_argument("--out", default="", help="the executed notebook; default: runs/notebooks/NAME.ipynb")
-    run.add_argument("--list", action="store_true", help="list the notebooks")
-    run.add_argument("--parameters", action="store_true", help="list the notebook's parameters")
+    run.add_argument("--list", action="store_true", help="list the notebooks with what they promise")
     run.add_argument("--timeout", default="", help="seconds a cell may take; default: no limit")
-    run.set_defaults(run=run_notebook_command)
+    run.set_defaults(run=run_notebook_command, usage=run.format_help)
+
+    exported = commands.add_parser("export", help="copy the notebooks into a folder of yours")
+    exported.add_argument("folder", help="made if need be; nothing in it is overwritten")
+    exported.add_argument(
+        "--blank", action="store_true", help="for coding along: without solutions, and with only the imports of cells"
+    )
+    exported.set_defaults(run=run_export)
+
+    gallery = commands.add_parser("gallery", help="run every lesson and write the gallery: copies, thumbnails, seconds")
+    gallery.add_argument("lessons", nargs="*", help="only these, by number or name; default: all")
+    gallery.add_argument("--out", default="", help="folder; default: assets/gallery of the source tree")
+    gallery.add_argument("--preset", default="quick", help="smoke, quick (default) or full")
+    gallery.add_argument("--times", action="store_true", help="only measure the seconds")
+    gallery.add_argument("--links", action="store_true", help="only write links again, after REPOSITORY has changed")
+    gallery.set_defaults(run=run_gallery)
 
     report = commands.add_parser("report", help="write the report of a finished study again")
     report.add_argument("study", help="name or folder of the study")
@@ -116,6 +131,11 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("--jobs", default="0", help="processes; default one per core")
     reference.add_argument(
         "--models", action="store_true", help="instead, train the small models that come with the kit; minutes"
+    )
+    reference.add_argument(
+        "--drift",
+        action="store_true",
+        help="instead, measure where every strategy changes the model, class by class, for lesson 11; an hour a seed",
     )
     reference.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     reference.set_defaults(run=run_reference)
@@ -215,20 +235,46 @@ def run_notebook_command(options) -> int:
     from satkit.progress import format_seconds
     from satkit.runs import runs_root
 
-    if options.list or not options.notebook:
+    if options.list or not (options.notebook or options.help):
         for path in notebooks.list_notebooks():
-            print(path.stem)
+            print(f"{path.stem:24s} {notebooks.promise(path)}")
+        return 0
+    if options.help and not options.notebook:
+        print(options.usage())
         return 0
     path = notebooks.find_notebook(options.notebook)
-    if options.parameters:
+    if options.help:
+        print(f"{path.stem}: {notebooks.promise(path)}\n\nparameters, each as -p NAME=VALUE:")
         for parameter in notebooks.parameters(path).values():
-            print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
+            print(f"  {parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
         return 0
     values = notebooks.parse_assignments(path, options.parameter)
     output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
     timeout = whole_number("--timeout", options.timeout) if options.timeout else None
     result = notebooks.run_notebook(path, output, values, timeout=timeout)
     print(f"{result.output} (took {format_seconds(result.seconds)})")
+    return 0
+
+
+def run_export(options) -> int:
+    """satkit export."""
+    from satkit.export import export
+
+    print(*export(options.folder, options.blank), sep="\n")
+    return 0
+
+
+def run_gallery(options) -> int:
+    """satkit gallery."""
+    from satkit import gallery
+    from satkit.assets import asset
+
+    folder = options.out or asset("") / "gallery"
+    if options.links:
+        print(*gallery.write_links(folder), sep="\n")
+    else:
+        print(*gallery.make_gallery(folder, options.preset, options.lessons, not options.times), sep="\n")
+    print(gallery.markdown())
     return 0
 
 
@@ -253,6 +299,13 @@ def run_reference(options) -> int:
 
         report = lambda total, label: following(Progress(total, label))  # noqa: E731
         print(*make_models(run_folder(options.out), report), sep="\n")
+        return 0
+    if options.drift:
+        from satkit.drifts import DriftStudy
+
+        drifts = DriftStudy(options.out, whole_numbers("--seeds", options.seeds))
+        drifts.work()
+        print(*drifts.collect(), sep="\n")
         return 0
     study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds))
     if options.worker:

@@ -86,6 +86,18 @@ def list_notebooks() -> list[Path]:
     return sorted(notebook_folder().glob("*.ipynb"))
 
 
+def list_solutions() -> list[Path]:
+    """The worked solutions in order; each has the name of its lesson."""
+    return sorted((notebook_folder() / SOLUTIONS).glob("*.ipynb"))
+
+
+def promise(path: str | Path) -> str:
+    """What a lesson promises in one sentence: the bold line of its first cell; "" if it has none."""
+    cells = _read(path)["cells"]
+    found = re.search(r"^\*\*([^*]+)\*\*$", "".join(cells[0]["source"]) if cells else "", re.MULTILINE)
+    return " ".join(found[1].split()) if found else ""
+
+
 def find_notebook(name: str | Path) -> Path:
     """The notebook called `name`.
 
@@ -101,7 +113,7 @@ def find_notebook(name: str | Path) -> Path:
         return Path(text).resolve()
     paths, prefix = list_notebooks(), ""
     if text.startswith(SOLUTIONS):
-        paths, prefix = sorted((notebook_folder() / SOLUTIONS).glob("*.ipynb")), SOLUTIONS
+        paths, prefix = list_solutions(), SOLUTIONS
     known = {prefix + path.stem: path for path in paths}
     wanted = text.removesuffix(".ipynb").removeprefix(prefix)
     matches = [path for path in paths if path.stem == wanted]
@@ -276,13 +288,19 @@ def _prepare(path: Path, output: Path) -> Path:
 
 
 def _tagged_sources(path: str | Path) -> list[str]:
-    """Source of every cell tagged `parameters`. Plain JSON: importing nbformat takes over a second."""
+    """Source of every cell tagged `parameters`."""
+    return ["".join(cell["source"]) for cell in _read(path)["cells"] if TAG in cell["metadata"].get("tags", [])]
+
+
+def _read(path: str | Path) -> dict:
+    """A notebook as plain JSON, its cells checked: importing nbformat takes over a second."""
     try:
         notebook = json.loads(Path(path).read_text(encoding="utf-8"))
         if notebook["nbformat"] != 4:
             raise NotebookError(f"{path} must have notebook format 4, it has {notebook['nbformat']}.")
-        tagged = [cell for cell in notebook["cells"] if TAG in cell["metadata"].get("tags", [])]
-        return ["".join(cell["source"]) for cell in tagged]
+        for cell in notebook["cells"]:
+            "".join(cell["source"]), cell["metadata"].get("tags", [])
+        return notebook
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise NotebookError(f"{path} cannot be read as a notebook ({type(error).__name__}: {error}).") from error
 

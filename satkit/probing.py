@@ -1,9 +1,9 @@
-"""What a representation still knows, and what the classifier shows of it: probes, angles, and similarity of stages.
+"""What a representation still knows, what the classifier shows of it, and how far a model has moved from its teacher.
 
 Forgetting may sit in two places. The representation may have lost what tells the old classes apart; then nobody can
 find it any more. Or it is still there, and only the classifier reads it wrongly; then a *linear probe*, another
-classifier trained on the frozen representation with all labels, finds it. Everything here is measured on sampled
-pixels, on the grid of each feature map, and trains nothing but the probe.
+classifier trained on the frozen representation with all labels, finds it. Probes, angles and similarities are measured
+on sampled places of each feature map, the drift of relations on whole images. Nothing is trained but the probe.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from satkit.data.labels import IGNORE
 from satkit.data.loading import StepImages, evaluation_batches
-from satkit.models import Segmenter
+from satkit.models import AttentionTap, Segmenter
+from satkit.models.classifier import read
 from satkit.seeding import derive
-from satkit.strategies import resize_labels
+from satkit.strategies import region_pool, resize_labels
 
 EMBEDDING = "embedding"
 LESS = 1e-2  # weight decay of a probe, on features of unit variance
@@ -30,10 +31,12 @@ class Samples:
     Attributes:
         features: By feature map, "stage 1" .. and "embedding", which the classifier reads: (sample, channel).
         labels: By feature map, the class of every sample.
+        said: The class that the model's own classifier gives each sample of the embedding, before upsampling.
     """
 
     features: dict[str, Tensor]
     labels: dict[str, Tensor]
+    said: Tensor | None = None
 
 
 @torch.no_grad()
@@ -50,19 +53,30 @@ def samples(model: Segmenter, images: StepImages, per_image: int = 64, seed: int
     model.eval()
     features: dict[str, list[Tensor]] = {}
     labels: dict[str, list[Tensor]] = {}
+    said: list[Tensor] = []
     for shown, truth, positions in evaluation_batches(images, 16):
         output = model(shown.to(device))
+        answers = _answers(model, output).flatten(1)
         maps = {f"stage {place + 1}": each for place, each in enumerate(output.features)}
         for name, values in {**maps, EMBEDDING: output.embedding}.items():
             at_place = resize_labels(truth, values.shape[-2:])
-            for position, cells, each in zip(positions, at_place, values, strict=True):
+            for number, (position, cells, each) in enumerate(zip(positions, at_place, values, strict=True)):
                 generator = torch.Generator().manual_seed(derive(seed, "places", name, int(position)))
                 known = (cells.flatten() != IGNORE).nonzero().squeeze(1)
                 chosen = known[torch.randperm(len(known), generator=generator)[:per_image]]
                 features.setdefault(name, []).append(each.flatten(1).T[chosen.to(device)].float().cpu())
                 labels.setdefault(name, []).append(cells.flatten()[chosen].long())
+                if name == EMBEDDING:
+                    said.append(answers[number, chosen.to(device)].cpu())
     model.train(training)
-    return Samples(*({name: torch.cat(parts) for name, parts in group.items()} for group in (features, labels)))
+    joined = ({name: torch.cat(parts) for name, parts in group.items()} for group in (features, labels))
+    return Samples(*joined, torch.cat(said))
+
+
+def _answers(model: Segmenter, output) -> Tensor:
+    """Class index of every place of the embedding, (batch, height, width), as the strategy's head is read."""
+    reserved = model.classifier.reserved
+    return read(output.coarse, None if reserved is None else reserved(output.embedding), output.readout)
 
 
 class Probe:
@@ -115,19 +129,6 @@ def probed(trained: Samples, tested: Samples, classes, name: str = EMBEDDING) ->
     return class_accuracy(tested.labels[name], probe.predict(tested.features[name]), classes)
 
 
-@torch.no_grad()
-def read_by_classifier(model: Segmenter, features: Tensor) -> Tensor:
-    """What the model's own linear classifier calls the samples of its embedding.
-
-    Raises:
-        ValueError: If the classifier has deep heads, which look beyond a single place.
-    """
-    weight, bias = model.classifier.matrix()
-    if weight is None:
-        raise ValueError("Only a linear classifier can read single places, got deep heads.")
-    return (features @ weight.float().cpu().T + bias.float().cpu()).argmax(dim=1)
-
-
 def linear_cka(ours: Tensor, theirs: Tensor) -> float:
     """Similarity of two representations of the same samples, in [0, 1]: linear CKA.
 
@@ -176,3 +177,53 @@ def alignment(model: Segmenter, features: Tensor, labels: Tensor) -> np.ndarray:
     weight = weight.detach().float().cpu()
     means = class_means(features, labels, len(weight))
     return F.cosine_similarity(weight - weight.mean(dim=0), means, dim=1).numpy()
+
+
+@torch.no_grad()
+def region_drift(teacher: Segmenter, student: Segmenter, images: StepImages, classes) -> dict[str, np.ndarray]:
+    """How far the relation of each class has moved, by stage: (class, head); NaN for a class without a region there.
+
+    The distance that `AttentionTransfer` is a mean of, with the true regions, mean over the images that show the class.
+
+    Args:
+        teacher: The model before. student: The model after.
+        images: With their labels in class indices.
+        classes: Class indices, a row each.
+
+    Raises:
+        BackboneError: If the backbone has no attention to tap.
+    """
+    device, training, classes = next(student.parameters()).device, student.training, tuple(classes)
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, Tensor] = {}
+    for shown, labels, _ in evaluation_batches(images, 16):
+        taps = [model.eval()(shown.to(device), attention=True).attention for model in (teacher, student)]
+        for name, distance, present in (_moved(*pair, labels.to(device), classes) for pair in zip(*taps, strict=True)):
+            sums[name] = sums.get(name, 0) + (distance * present).sum(dim=0)
+            counts[name] = counts.get(name, 0) + present.sum(dim=0)
+    student.train(training)
+    return {name: (sums[name] / counts[name]).cpu().numpy() for name in sums}
+
+
+def _moved(teacher: AttentionTap, student: AttentionTap, labels: Tensor, classes: tuple) -> tuple[str, Tensor, Tensor]:
+    """Name of the stage, distance of the relations (batch, region, head), and present (batch, region, 1)."""
+    ours, present = region_pool(student, labels, classes)
+    theirs, _ = region_pool(teacher, labels, classes)
+    return student.name, torch.linalg.vector_norm(ours - theirs, dim=-1), present[..., None]
+
+
+def rank_correlation(ours, theirs) -> float:
+    """Spearman's rank correlation of two series, in [-1, 1]; pairs without a value are left out.
+
+    1 where one grows whenever the other does, however they do it; NaN for fewer than three pairs or a constant.
+    """
+    pairs = np.array([ours, theirs], dtype=float)
+    pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
+    if pairs.shape[1] < 3 or (pairs == pairs[:, :1]).all(axis=1).any():
+        return float("nan")
+    return float(np.corrcoef([_ranks(series) for series in pairs])[0, 1])
+
+
+def _ranks(series: np.ndarray) -> np.ndarray:
+    """Place of every value in the order, from 0; equal values share the mean of their places."""
+    return np.array([(series < value).sum() + ((series == value).sum() - 1) / 2 for value in series])

@@ -35,10 +35,14 @@ class RunBusy(RuntimeError):
 
 
 def runs_root() -> Path:
-    """Where runs live: $SATKIT_RUNS, else `runs` in the working directory (or beside a `notebooks` folder)."""
+    """Where runs live: $SATKIT_RUNS, else `runs` in the working directory.
+
+    Notebooks of the source tree and their solutions share the `runs` beside the folder `notebooks`.
+    """
     if os.environ.get("SATKIT_RUNS"):
         return Path(os.environ["SATKIT_RUNS"]).expanduser().resolve()
     here = Path.cwd()
+    here = here.parent if here.parts[-2:] == ("notebooks", "solutions") else here
     return (here.parent if here.name == "notebooks" else here) / "runs"
 
 

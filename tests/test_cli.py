@@ -136,9 +136,9 @@ ARGUMENTS = [
         "Did you mean --preset? See satkit study ",
     ),
     (
-        "run 07 --parametres",
-        "unrecognized arguments: --parametres.",
-        "Did you mean --parameters? See satkit run ",
+        "run 07 --parametre",
+        "unrecognized arguments: --parametre.",
+        "Did you mean --parameter? See satkit run ",
     ),
     ("doctor now", "unrecognized arguments: now.", "See satkit doctor --help."),
     ("report", "the following arguments are required: study.", "See satkit report --help."),
@@ -169,12 +169,32 @@ def test_the_version_is_the_package_one(satkit_says):
 def test_notebooks_and_their_parameters_are_listed(satkit_says):
     code, out, error = satkit_says("run", "--list")
     assert (code, error) == (0, "")
-    assert out.split() == sorted(out.split())
-    assert {"00_start_here", "09_visualising_forgetting"} <= set(out.split())
-    code, out, error = satkit_says("run", "06", "--parameters")
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == sorted(names)
+    assert {"00_start_here", "09_visualising_forgetting"} <= set(names)
+    assert all(line.endswith((".", "?")) for line in out.splitlines())  # what each promises
+    for words in (["--help", "06"], ["06", "-h"], ["06", "--help", "-p", "seed=3"]):
+        code, out, error = satkit_says("run", *words)
+        assert (code, error) == (0, "")
+        assert out.startswith("06_train_base_step: ")
+        assert "  preset: str = 'quick'  # smoke, quick, full or published\n" in out
+        assert "  seed: int = 0  # " in out
+
+
+def test_help_for_running_notebooks_without_a_name_is_that_of_the_command(satkit_says):
+    code, out, error = satkit_says("run", "--help")
     assert (code, error) == (0, "")
-    assert "preset: str = 'quick'  # smoke, quick, full or published\n" in out
-    assert "seed: int = 0  # " in out
+    assert out.startswith("usage: satkit run ")
+    assert "--timeout" in out
+
+
+def test_notebooks_are_exported_once(satkit_says, tmp_path):
+    code, out, error = satkit_says("export", str(tmp_path / "mine"), "--blank")
+    assert (code, error) == (0, "")
+    assert "00_start_here.ipynb" in out
+    code, out, error = satkit_says("export", str(tmp_path / "mine"))
+    assert (code, out) == (2, "")
+    assert "Nothing is overwritten" in one_sentence(error)
 
 
 def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):

@@ -20,7 +20,21 @@ LAYERS = (
     ("experiment", "bases", "shipped"),
     ("plots", "figures", "findings"),
     ("widgets",),
-    ("progress", "_kernel", "notebooks", "study", "reference", "report", "doctor", "data_commands", "cli", "__main__"),
+    (
+        "progress",
+        "export",
+        "gallery",
+        "_kernel",
+        "notebooks",
+        "study",
+        "reference",
+        "drifts",
+        "report",
+        "doctor",
+        "data_commands",
+        "cli",
+        "__main__",
+    ),
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 

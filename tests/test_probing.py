@@ -7,6 +7,8 @@ from test_looking import LABELS, picture, segmenter, step_images
 
 from satkit.data.labels import IGNORE
 from satkit.data.loading import to_input
+from satkit.looking import head_drift, look
+from satkit.models import build_segmenter
 from satkit.probing import (
     EMBEDDING,
     Probe,
@@ -16,7 +18,8 @@ from satkit.probing import (
     class_means,
     linear_cka,
     probed,
-    read_by_classifier,
+    rank_correlation,
+    region_drift,
     samples,
 )
 from satkit.strategies import resize_labels
@@ -73,14 +76,30 @@ def test_what_is_probed_is_tested_on_other_samples():
     assert probed(known, other, (3,)) in (0.0, 1.0)  # nine equal samples have one answer
 
 
-def test_the_classifier_reads_samples_as_the_model_does():
-    model, images = segmenter(), step_images(LABELS)
+def test_what_the_model_says_of_samples_is_what_its_linear_classifier_makes_of_them():
+    model, images = segmenter(), step_images(LABELS, LABELS.T)
+    found = samples(model, images, per_image=20)
+    weight, bias = model.classifier.matrix()
+    assert found.said.equal((found.features[EMBEDDING] @ weight.T + bias).argmax(dim=1))
+    assert len(found.said.unique()) > 1
+
+
+@pytest.mark.parametrize("readout", ["argmax", "foreground", "unknown"])
+def test_what_the_model_says_of_all_samples_is_its_prediction_before_upsampling_however_its_head_is_read(readout):
+    torch.manual_seed(0)
+    model = build_segmenter("mit_quick", (6,), decoder_width=16, deep_heads=True, readout=readout, reserved=1)
+    images = step_images(LABELS)
     found = samples(model, images, per_image=10**6)
     output = model.eval()(to_input(torch.from_numpy(picture(0))[None]))
-    counts = torch.bincount(read_by_classifier(model, found.features[EMBEDDING]), minlength=6)
     cells = resize_labels(torch.from_numpy(LABELS.copy())[None], output.embedding.shape[-2:])[0]
-    expected = torch.bincount(output.coarse.argmax(dim=1)[0][cells != IGNORE], minlength=6)
-    assert counts.tolist() == expected.tolist()
+    scores = output.coarse.clone()
+    if readout == "foreground":
+        scores[:, 0] = 0
+    elif readout == "unknown":
+        scores = scores.sigmoid()
+        scores[:, 0] += model.classifier.reserved(output.embedding)[:, -1].sigmoid()
+    expected = scores.argmax(dim=1)[0][cells != IGNORE]
+    assert torch.bincount(found.said, minlength=6).tolist() == torch.bincount(expected, minlength=6).tolist()
 
 
 def test_cka_of_a_rotated_scaled_and_shifted_copy_is_one():
@@ -165,3 +184,62 @@ def test_a_classifier_that_points_at_its_class_means_is_aligned_and_a_turned_one
         assert alignment(model, features, labels) == pytest.approx(np.ones(6), abs=1e-5)
         model.classifier.steps[0].weight.mul_(-1)
     assert alignment(model, features, labels) == pytest.approx(-np.ones(6), abs=1e-5)
+
+
+def test_the_relations_of_a_model_have_not_moved_from_its_own():
+    model, images = segmenter(), step_images(LABELS, LABELS.T)
+    drift = region_drift(model, model, images, (1, 2, 3, 4))
+    assert list(drift) == ["stage 1", "stage 2", "stage 3", "stage 4"]
+    for values in drift.values():
+        assert values.shape[0] == 4
+        present = np.isfinite(values).all(axis=1)
+        assert (values[present] == 0).all()
+        assert not present[2]  # class 3 is nowhere
+    assert np.isfinite(drift["stage 1"][[0, 1, 3]]).all()
+
+
+def test_the_drift_of_a_class_is_the_mean_over_the_images_that_show_it():
+    teacher, student = segmenter(0), segmenter(1)
+    images = step_images(LABELS, np.where(LABELS == 4, 0, LABELS))  # class 4 in one image only
+    drift = region_drift(teacher, student, images, (1, 4))
+    views = [(look(teacher, images.image(n)), look(student, images.image(n)), images.labels(n)) for n in (0, 1)]
+    for stage, values in enumerate(drift.values()):
+        slow = np.array([head_drift(*view, (1,))[stage] for view in views])
+        slow = slow[np.isfinite(slow).all(axis=1)]  # where the grid still shows the class
+        np.testing.assert_allclose(values[0], slow.mean(axis=0) if len(slow) else np.nan, rtol=1e-4)
+        np.testing.assert_allclose(values[1], head_drift(*views[0], (4,))[stage], rtol=1e-4)
+    assert (drift["stage 1"] > 0).all()
+
+
+def test_a_head_that_was_shuffled_has_drifted_and_no_other():
+    teacher, student = segmenter(), segmenter()
+    attention = student.backbone.stages[1].blocks[-1].attn  # two heads; nothing of the tapped block is upstream
+    channels = attention.q.weight.shape[0] // 2
+    shuffled = torch.randperm(channels, generator=GENERATOR)
+    with torch.no_grad():
+        attention.q.weight[channels:] = attention.q.weight[channels:][shuffled]
+        attention.q.bias[channels:] += torch.randn(channels, generator=GENERATOR)
+    drift = region_drift(teacher, student, step_images(LABELS), (1, 2, 4))
+    assert not drift["stage 1"].any()
+    assert not drift["stage 2"][:, 0].any()
+    assert (drift["stage 2"][:, 1] > 0).all()
+
+
+def test_a_student_in_training_goes_on_in_training():
+    student = segmenter().train()
+    region_drift(segmenter(), student, step_images(LABELS), (1,))
+    assert student.training
+
+
+def test_rank_correlation_sees_the_order_alone():
+    series = np.array([0.1, 5.0, 0.3, 2.0])
+    assert rank_correlation(series, np.exp(series)) == pytest.approx(1.0)
+    assert rank_correlation(series, -(series**3)) == pytest.approx(-1.0)
+    assert rank_correlation([1, 2, 3, 4, 5], [2, 1, 4, 3, 5]) == pytest.approx(1 - 6 * 4 / (5 * 24))
+
+
+def test_equal_values_share_their_ranks_and_pairs_without_a_value_do_not_count():
+    assert rank_correlation([1, 1, 2, 3], [1, 2, 3, 4]) == pytest.approx(0.9**0.5)  # ranks 0.5, 0.5, 2, 3
+    assert rank_correlation([1, 2, np.nan, 3], [3, 2, 99, 1]) == pytest.approx(-1.0)
+    assert np.isnan(rank_correlation([1, 2, np.nan], [1, 2, 3]))
+    assert np.isnan(rank_correlation([4, 4, 4, 4], [1, 2, 3, 4]))
