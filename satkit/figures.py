@@ -56,7 +56,7 @@ CAPTIONS = {
     "scores": Caption(
         "10",
         "Old classes, new classes, all",
-        "Tall bars for old classes mean that little was forgotten, tall bars for new ones that something was learnt.",
+        "Long bars for old classes mean that little was forgotten, long bars for new ones that something was learnt.",
         "Mean IoU of old, new and all classes for {strategies}.",
     ),
     "strip": Caption(
