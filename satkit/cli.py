@@ -135,7 +135,7 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument(
         "--drift",
         action="store_true",
-        help="instead, measure where every strategy changes the model, class by class, for lesson 11; an hour a seed",
+        help="instead, measure where every strategy changes the model, for lesson 11; about half an hour a seed",
     )
     reference.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     reference.set_defaults(run=run_reference)

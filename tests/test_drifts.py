@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_looking import LABELS, step_images
 
-from satkit import drifts
+from satkit import cli, drifts
 from satkit.assets import asset
 from satkit.drifts import DriftStudy, measure, read_drifts, write_runs
 from satkit.experiment import Experiment
@@ -137,6 +137,15 @@ def test_every_strategy_is_measured_but_those_that_have_no_step_before(study):
 def test_the_iterations_of_a_shared_base_step_are_counted_once(study):
     assert study.iterations([("fine-tuning", 0), ("sats", 0)]) == 2 + 2 * 2
     assert study.iterations([("fine-tuning", 0), ("ewc", 0)]) == 2 * 2 + 2 * 2  # EWC measures in a base step of its own
+
+
+def test_the_command_measures_the_seeds_that_it_is_given(monkeypatch, tmp_path, capsys):
+    began = []
+    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds)))
+    monkeypatch.setattr(DriftStudy, "collect", lambda self: ("table.csv", "table.json"))
+    assert cli.main(["reference", "--drift", "--seeds", "3,4", "--out", str(tmp_path / "drift")]) == 0
+    assert began == [(tmp_path / "drift", (3, 4))]
+    assert capsys.readouterr().out == "table.csv\ntable.json\n"
 
 
 def test_the_rows_that_come_with_the_kit_are_of_every_strategy_as_it_is_declared_now():
