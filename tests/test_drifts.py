@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from test_looking import LABELS, step_images
+from test_reference import TINY
 
 from satkit import cli, drifts
 from satkit.assets import asset
@@ -13,20 +14,9 @@ from satkit.drifts import DriftStudy, measure, read_drifts, write_runs
 from satkit.experiment import Experiment
 from satkit.files import read_json, write_json
 from satkit.models import build_segmenter
-from satkit.presets import PRESETS, Preset
+from satkit.presets import PRESETS
 from satkit.strategies import STRATEGIES
-from satkit.training import Schedule
 
-TINY = Preset(
-    "tiny",
-    task="15-5",
-    backbone="mit_quick",
-    base=Schedule(2, 1e-3, batch_size=4),
-    later=Schedule(2, 1e-3, batch_size=4),
-    model={"decoder_width": 16},
-    data={"size": 32, "train_images": 40, "test_images": 12},
-    augment={"size": 32},
-)
 IMAGES = step_images(LABELS, LABELS.T, LABELS[::-1], LABELS[:, ::-1])
 
 
