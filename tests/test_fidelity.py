@@ -45,3 +45,10 @@ class TestEveryPoint:
 def test_every_strategy_named_in_the_table_is_one():
     named = {text for point in fidelity.points() for text in re.findall(r"`([a-z][a-z-]*)`", point.satkit)}
     assert named - {"published"} <= set(STRATEGIES)
+
+
+def test_the_names_of_the_tests_can_be_left_out():
+    short = fidelity.markdown(tests=False).splitlines()
+    assert short[0] == "| point | the paper | the released code | satkit |"
+    assert len(short) == len(fidelity.points()) + 2
+    assert not re.search(r"`test_\w+`", "\n".join(short))
