@@ -16,7 +16,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageChops, ImageStat
 
 from satkit.data.store import cache_folder
 from satkit.files import read_json, replacing, write_json
@@ -31,7 +32,9 @@ OWN_PRESET = ("00_start_here", "12_your_own_data")  # too small a world for any 
 FIRST = ("00", "01", "06")  # the base step is trained where that is the subject
 LARGEST = 500_000  # bytes of a copy or of a thumbnail
 WIDTH = 360  # pixels of a thumbnail
-SMALLER = ((256, 1.0), (128, 1.0), (64, 0.85), (32, 0.7), (16, 0.5))  # colours and scale of pictures, ever coarser
+SMALLER = ((95, 1.0), (85, 1.0), (75, 0.85), (65, 0.7), (50, 0.5))  # JPEG quality and scale of pictures, ever coarser
+COLOURS = 256  # of a drawing
+ERROR = 1.0  # levels of 255 by which so few colours may change a picture in the mean; what has more becomes JPEG
 KEEP = ("image/png", "text/plain", "text/markdown", "text/html")
 INSTALL = f"""# Where satkit is missing, as on Colab, this installs it; elsewhere it does nothing.
 from importlib.util import find_spec
@@ -122,10 +125,10 @@ def shrunk(notebook: dict, largest: int = LARGEST) -> dict:
     Raises:
         NotebookError: If it is larger even then.
     """
-    for colours, scale in SMALLER:
+    for quality, scale in SMALLER:
         smaller = json.loads(json.dumps(notebook))
         for data in _pictures(smaller):
-            data["image/png"] = _coarser(data["image/png"], colours, scale)
+            data.update(_coarser(data.pop("image/png"), quality, scale))
         size = len(_text(smaller).encode())
         if size <= largest:
             return smaller
@@ -223,13 +226,26 @@ def _pictures(notebook: dict) -> Iterable[dict]:
                 yield output["data"]
 
 
-def _coarser(picture: str, colours: int, scale: float) -> str:
+def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
+    """A picture as it is, as JPEG, or with few colours if it is a drawing: the smallest text, by its type."""
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         image = image.convert("RGB")
         if scale < 1:
             image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS)
-        smaller = base64.b64encode(_png(image, colours)).decode()
-    return min(picture.replace("\n", ""), smaller, key=len) if scale == 1 else smaller
+        drawing = image.quantize(COLOURS, dither=Image.Dither.NONE)
+        error = np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean)
+        made = [("image/jpeg", _jpeg(image, quality))]
+        made += [("image/png", _png(image, COLOURS))] if error <= ERROR else []
+    found = [(kind, base64.b64encode(data).decode()) for kind, data in made]
+    if scale == 1:
+        found.append(("image/png", picture.replace("\n", "")))
+    return dict([min(found, key=lambda each: len(each[1]))])
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format="JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
+    return stream.getvalue()
 
 
 def _png(image: Image.Image, colours: int) -> bytes:

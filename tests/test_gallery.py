@@ -76,12 +76,25 @@ def test_pictures_get_coarser_only_until_the_copy_fits():
     notebook = gallery.copy_of(executed(shows(picture())))
     whole = len(json.dumps(notebook))
     fine, coarse = (gallery.shrunk(notebook, largest) for largest in (whole, whole // 4))
-    sizes = [decoded(each["cells"][-1]["outputs"][0]["data"]["image/png"]).size for each in (fine, coarse)]
+    sizes = [decoded(*each["cells"][-1]["outputs"][0]["data"].values()).size for each in (fine, coarse)]
     assert sizes[0] == (600, 400)
     assert sizes[1] < sizes[0]
     assert len(json.dumps(coarse)) <= whole // 4
     with pytest.raises(NotebookError, match=r"may have 1000 bytes, this one has \d+"):
         gallery.shrunk(notebook, 1000)
+
+
+def test_drawings_stay_as_they_are_and_photographs_become_jpeg_of_nearly_the_same_colours():
+    flat = Image.new("RGB", (600, 400), (18, 140, 94))
+    flat.paste((240, 200, 0), (40, 40, 300, 90))
+    rough = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 75, 3), dtype=np.uint8))
+    photograph = rough.resize((600, 400), Image.BICUBIC)
+    notebook = gallery.copy_of(executed(shows(encoded(flat)), shows(encoded(photograph))))
+    made = [cell["outputs"][0]["data"] for cell in gallery.shrunk(notebook)["cells"][2:]]
+    assert [list(data) for data in made] == [["image/png"], ["image/jpeg"]]
+    seen = [np.asarray(decoded(*data.values()).convert("RGB"), dtype=float) for data in made]
+    assert np.array_equal(seen[0], np.asarray(flat))
+    assert np.abs(seen[1] - np.asarray(photograph)).mean() < 3
 
 
 def test_the_thumbnail_is_the_tagged_picture_or_the_last():
