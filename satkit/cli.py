@@ -126,6 +126,9 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("--out", default="reference", help="name or folder of the study")
     reference.add_argument("--seeds", default="0,1,2", help="whole numbers separated by commas; default 0,1,2")
     reference.add_argument(
+        "--strategies", default="", help="short names separated by commas, for a study of these alone; default: all"
+    )
+    reference.add_argument(
         "--rows", default="", help="CSV of rows to start from; those of another configuration are redone"
     )
     reference.add_argument("--jobs", default="0", help="processes; default one per core")
@@ -289,6 +292,7 @@ def run_report(options) -> int:
 
 def run_reference(options) -> int:
     """satkit reference."""
+    from satkit.custom import names
     from satkit.reference import ReferenceStudy, work_in_processes
 
     if options.models:
@@ -307,7 +311,7 @@ def run_reference(options) -> int:
         drifts.work()
         print(*drifts.collect(), sep="\n")
         return 0
-    study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds))
+    study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds), names(options.strategies))
     if options.worker:
         study.work()
         return 0

@@ -25,6 +25,7 @@ from satkit.custom import find_strategy
 from satkit.experiment import Experiment, Settings, slug
 from satkit.files import read_json, replacing, try_lock, write_json
 from satkit.machine import machine
+from satkit.metrics import mean_iou
 from satkit.progress import format_seconds
 from satkit.runs import RECORDED_ONLY, Run, run_folder
 
@@ -75,8 +76,15 @@ def with_attention(name: str) -> str:
     return "sats" if name == "pseudo+distillation" else f"{name}+attention"
 
 
-def entries(seeds: tuple[int, ...] = SEEDS) -> list[Entry]:
-    """Every run, seed by seed, so that a study that is cut short has whole seeds; strategies that stand alone last."""
+def entries(seeds: tuple[int, ...] = SEEDS, strategies: tuple[str, ...] = ()) -> list[Entry]:
+    """Every run, seed by seed, so that a study that is cut short has whole seeds; strategies that stand alone last.
+
+    Args:
+        strategies: Only these; all of the reference study if empty.
+    """
+    if strategies:
+        seen_in = {name: ["plain"] if find_strategy(name).joint else worlds() for name in strategies}
+        return [Entry(name, world, seed) for seed in seeds for name in strategies for world in seen_in[name]]
     found = [Entry(name, world, seed) for seed in seeds for name in compared() for world in worlds()]
     found += [Entry(name, world, seed) for seed in seeds for name in ALONE for world in worlds()]
     return found + [Entry("joint", "plain", seed) for seed in seeds]  # all in one step, which nothing shifts
@@ -99,14 +107,25 @@ class ReferenceStudy:
     Args:
         folder: Where runs are while they are trained, and rows for good.
         seeds: The seeds to run.
+        strategies: Only these, in both worlds, for a study of its own; empty: the whole reference study.
         shift: Of the shifted world.
     """
 
-    def __init__(self, folder: str | Path, seeds: tuple[int, ...] = SEEDS, shift: float = SHIFT):
+    def __init__(
+        self,
+        folder: str | Path,
+        seeds: tuple[int, ...] = SEEDS,
+        strategies: tuple[str, ...] = (),
+        shift: float = SHIFT,
+    ):
         self.folder = run_folder(folder)
-        self.seeds, self.shift = seeds, shift
+        self.seeds, self.strategies, self.shift = seeds, strategies, shift
         for name in ("rows", "locks"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    def entries(self) -> list[Entry]:
+        """The runs of this study."""
+        return entries(self.seeds, self.strategies)
 
     def rows(self) -> list[Row]:
         """The rows that are finished."""
@@ -128,7 +147,7 @@ class ReferenceStudy:
 
     def missing(self) -> list[Entry]:
         """The runs without a row of their present configuration."""
-        return [entry for entry in entries(self.seeds) if not self.is_finished(entry)]
+        return [entry for entry in self.entries() if not self.is_finished(entry)]
 
     def is_finished(self, entry: Entry) -> bool:
         """Whether a run has a row of its present configuration."""
@@ -159,6 +178,8 @@ class ReferenceStudy:
                 if not mine:
                     return False
                 base[0].learn(base[1], 0)
+        if base is not None:
+            self.check_base(entry, base[1])
         with self.claimed(entry.tag) as mine:
             if not mine or self.is_finished(entry):
                 return False
@@ -170,6 +191,24 @@ class ReferenceStudy:
         base, run = open_base(self.folder / "runs" / f"seed{found.settings.seed}", found.settings, found.strategy)
         base.data = found.data
         return base, run
+
+    def check_base(self, entry: Entry, base: Run) -> None:
+        """Differences are taken within a seed, so its rows must all start from this base step.
+
+        Raises:
+            ReferenceFailed: If some do not: another machine trains the same base step a little differently.
+        """
+        confusion = base.load_confusion(0)
+        began = mean_iou(confusion, range(len(confusion)))
+        for row in self.rows():
+            other = self.open(Entry(row.strategy, row.world, row.seed))
+            shares = not other.strategy.joint and base_folder(other.strategy) == base.name
+            if row.seed == entry.seed and shares and abs(row.base - began) > 1e-5:
+                raise ReferenceFailed(
+                    f"The rows of seed {row.seed} must start from one base step. {row.strategy} began with a mean IoU "
+                    f"of {row.base:.4f}, and the base step of this machine has {began:.4f}. Run it without --rows, "
+                    "in a folder of its own, with --strategies for those that are to be compared."
+                )
 
     def run(self, entry: Entry, found: Experiment, base: Run | None) -> None:
         """Train a run to its end, keep its row and remove the rest."""
@@ -198,7 +237,7 @@ class ReferenceStudy:
 
     def collect(self) -> tuple[Path, Path]:
         """Write `reference_study.csv` and `.json` from the rows of this study, and the table for README as `.md`."""
-        present = {(e.strategy, e.world, e.seed): config_hash(self.open(e).config) for e in entries(self.seeds)}
+        present = {(e.strategy, e.world, e.seed): config_hash(self.open(e).config) for e in self.entries()}
         rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"
         write_rows(table, rows)
@@ -210,7 +249,8 @@ class ReferenceStudy:
     def describe(self, rows: list[Row]) -> dict:
         """What the rows stand for, and what follows from them. The machine is that of the newest row."""
         plain = self.open(Entry("sats", "plain", self.seeds[0]))
-        texts = list(dict.fromkeys(entry.strategy for entry in entries(self.seeds)))
+        texts = list(dict.fromkeys(entry.strategy for entry in self.entries()))
+        pairs = {name: with_attention(name) for name in ATTENTION if {name, with_attention(name)} <= set(texts)}
         return {
             "settings": {
                 **asdict(SETTINGS),
@@ -236,14 +276,13 @@ class ReferenceStudy:
                 }
                 for world in worlds()
             },
-            "with_attention": {name: with_attention(name) for name in ATTENTION},
+            "with_attention": pairs,
             "effect_of_attention": {
                 world: {
                     name: {
-                        key: asdict(difference(rows, with_attention(name), name, world, key))
-                        for key in ("old", "new", "all")
+                        key: asdict(difference(rows, transferred, name, world, key)) for key in ("old", "new", "all")
                     }
-                    for name in ATTENTION
+                    for name, transferred in pairs.items()
                 }
                 for world in worlds()
             },
@@ -285,13 +324,13 @@ def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0
     """
     cores = os.cpu_count() or 1
     jobs = jobs or cores
-    total, began, before = len(entries(study.seeds)), time.monotonic(), len(study.missing())
+    total, began, before = len(study.entries()), time.monotonic(), len(study.missing())
     if not before:
         return
     threads = str(max(1, cores // jobs))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     command = [sys.executable, "-m", "satkit", "reference", "--worker", "--out", str(study.folder)]
-    command += ["--seeds", ",".join(map(str, study.seeds))]
+    command += ["--seeds", ",".join(map(str, study.seeds)), "--strategies", ",".join(study.strategies)]
     processes = [subprocess.Popen(command, env=environment) for _ in range(jobs)]
     try:
         shown = None

@@ -138,6 +138,13 @@ def test_a_number_changes_the_weight_of_the_term_that_is_there_and_nothing_else(
     assert as_released == AttentionTransfer(5, layout="as_released")
 
 
+def test_attention_can_be_transferred_in_one_stage_alone():
+    for number in (1, 2, 3, 4):
+        learning = strategy(f"pseudo+distillation+attention-stage{number}")
+        assert learning.terms[-1] == AttentionTransfer(stages=(number,))
+    assert strategy("mib+attention-stage2=5").terms[-1] == AttentionTransfer(5, stages=(2,), regions="teacher")
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_can_be_added_to_fine_tuning(part):
     combined = strategy(f"fine-tuning+{part}")

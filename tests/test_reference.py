@@ -42,7 +42,7 @@ def study(tmp_path, monkeypatch):
     """A study of six runs of two iterations."""
     monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
     monkeypatch.setattr(reference, "SETTINGS", replace(reference.SETTINGS, task="15-5", preset="tiny"))
-    monkeypatch.setattr(reference, "entries", lambda seeds=(0,): FEW)
+    monkeypatch.setattr(reference, "entries", lambda seeds=(0,), strategies=(): FEW)
     monkeypatch.setattr(reference, "_EXPERIMENTS", {})
     return ReferenceStudy(tmp_path / "reference", (0,))
 
@@ -83,7 +83,7 @@ def test_a_study_ends_in_one_row_a_run_and_is_never_computed_twice(study, monkey
     assert facts["missing"] == []
     assert table.with_suffix(".md").read_text(encoding="utf-8").strip() == markdown(rows, facts)
     assert facts["worlds"]["shifted"] == reference.SHIFT
-    assert set(facts["effect_of_attention"]["plain"]) == set(ATTENTION)
+    assert set(facts["effect_of_attention"]["plain"]) == {"mib"}  # the only pair here
     assert facts["strategies"]["joint"]["joint"] is True
     monkeypatch.setattr(ReferenceStudy, "run", lambda *_: pytest.fail("nothing is left to run"))
     study.work()
@@ -105,6 +105,35 @@ def test_rows_of_another_machine_are_taken_over_and_those_of_another_configurati
     kept, about = other.collect()
     assert len(read_rows(kept)) == len(FEW) - 1  # a row of another configuration is not shown
     assert len(read_json(about)["missing"]) == 1
+
+
+@pytest.mark.slow
+def test_rows_that_began_with_another_base_step_stop_the_study(study):
+    study.work()
+    rows = study.folder / "rows"
+    (rows / "plain-seed0-mib.json").unlink()
+    study.work()  # the same base step: nothing to say
+    (rows / "plain-seed0-mib.json").unlink()
+    other = rows / "shifted-seed0-mib-attention.json"
+    write_json(other, {**read_json(other), "base": read_json(other)["base"] + 0.02})
+    with pytest.raises(ReferenceFailed, match="rows of seed 0 must start from one base step. mib.attention began"):
+        study.work()
+
+
+def test_a_study_of_some_strategies_has_each_in_both_worlds():
+    plan = [(each.strategy, each.world, each.seed) for each in entries((3,), ("mib", "sats+attention=5", "joint"))]
+    both = [(name, world, 3) for name in ("mib", "sats+attention=5") for world in ("plain", "shifted")]
+    assert plan == [*both, ("joint", "plain", 3)]
+
+
+@pytest.mark.slow
+def test_only_pairs_of_the_study_have_an_effect_of_attention(study, monkeypatch):
+    monkeypatch.setattr(reference, "entries", lambda seeds=(0,), strategies=(): FEW[:4])
+    study.work()
+    facts = study.describe(study.rows())
+    assert facts["with_attention"] == {"mib": "mib+attention"}
+    assert set(facts["effect_of_attention"]["shifted"]) == {"mib"}
+    assert facts["effect_of_attention"]["plain"]["mib"]["all"]["seeds"] == 1
 
 
 def test_what_another_process_holds_is_left_to_it(study):

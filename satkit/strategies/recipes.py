@@ -5,6 +5,7 @@ method needs another one for a task, `name+part=number` sets it: "mib+distillati
 """
 
 from dataclasses import replace
+from functools import partial
 
 from satkit.choices import UsageError, choose
 from satkit.models import Head
@@ -203,6 +204,7 @@ PARTS = {
     "attention-none": lambda *weight: AttentionTransfer(*weight, pooling="none"),
     "attention-regions": lambda *weight: AttentionTransfer(*weight, keys="regions"),
     "attention-background": lambda *weight: AttentionTransfer(*weight, background=True),
+    **{f"attention-stage{number}": partial(AttentionTransfer, stages=(number,)) for number in (1, 2, 3, 4)},
     "distillation": UnbiasedDistillation,
     "features": FeatureDistillation,
     "region-features": RegionFeatureTransfer,
