@@ -308,6 +308,8 @@ def run_reference(options) -> int:
         from satkit.drifts import DriftStudy
 
         drifts = DriftStudy(options.out, whole_numbers("--seeds", options.seeds))
+        if options.rows:
+            drifts.take_rows(options.rows)
         drifts.work()
         print(*drifts.collect(), sep="\n")
         return 0

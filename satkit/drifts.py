@@ -7,6 +7,7 @@ same: kill the study at any time and start it again.
 """
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -126,6 +127,26 @@ class DriftStudy:
         found = {entry: self.path(*entry) for entry in self.entries()}
         return [e for e, path in found.items() if not path.exists() or read_json(path)["config"] != self.decides(*e)]
 
+    def take_rows(self, path: str | Path) -> None:
+        """Start from the lines of a CSV file, and the machine that the JSON file beside it names.
+
+        The JSON file must also say that they were measured as here; strategies that are declared otherwise now, and all
+        of them under another configuration, are measured again.
+        """
+        lines, about, mine = read_drifts(path), read_json(Path(path).with_suffix(".json")), self.configuration()
+        mine = json.loads(json.dumps(mine))  # as a file has it
+        there, here = ({**each, "settings": {**each["settings"], "seed": None}} for each in (about, mine))
+        if any(there[key] != here[key] for key in here if key not in ("strategies", "not_measured")):
+            return
+        for name, seed in self.missing():
+            part = (lines["strategy"] == name) & (lines["seed"] == seed)
+            if part.any() and about["strategies"][name] == mine["strategies"][name]:
+                values = {column: each[part].tolist() for column, each in lines.items()}
+                found = {column: each[0] if _one_number(column) else each for column, each in values.items()}
+                write_json(self.path(name, seed), {**found, "config": self.decides(name, seed)})
+        if not (self.folder / "machine.json").exists():
+            write_json(self.folder / "machine.json", about["machine"])
+
     def work(self) -> None:
         """Train and measure what is missing; the progress counts the iterations that are left to train."""
         left, done = self.missing(), 0
@@ -179,7 +200,12 @@ class DriftStudy:
         return table, about
 
     def describe(self, missing: list[tuple[str, int]]) -> dict:
-        """What the lines stand for."""
+        """What the lines stand for, and where the newest of them were measured."""
+        where = {"machine": read_json(self.folder / "machine.json")}
+        return {**self.configuration(), **where, "missing": [dict(strategy=name, seed=seed) for name, seed in missing]}
+
+    def configuration(self) -> dict:
+        """Everything that decides the measures."""
         first = self.open("sats", self.seeds[0])
         found = {name: self.open(name, self.seeds[0]).strategy for name in self.strategies}
         return {
@@ -192,13 +218,16 @@ class DriftStudy:
             "class_names": list(first.scenario.names),
             "places": PLACES,
             "test_images": len(first.tests(first.steps[-1])),
-            "machine": read_json(self.folder / "machine.json"),
             "columns": COLUMNS,
             "strategies": {name: learning.describe() for name, learning in found.items()},
             "skipped": SKIPPED,
             "not_measured": {name: {"cosine": DEEP} for name, learning in found.items() if learning.head.deep},
-            "missing": [dict(strategy=name, seed=seed) for name, seed in missing],
         }
+
+
+def _one_number(column: str) -> bool:
+    """Whether a column has one value a run, as against one a class."""
+    return column in ("strategy", "name", "seed", "new") or column.startswith("cka_")
 
 
 def write_runs(path: Path, runs: list[dict]) -> None:

@@ -120,6 +120,26 @@ def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study
     assert study.missing() == [("sats", 0)]  # measures of another configuration are taken again
 
 
+@pytest.mark.slow
+def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(study, tmp_path):
+    study.work()
+    table, about = study.collect()
+    more = DriftStudy(tmp_path / "more", (0, 1), ("fine-tuning", "sats"))
+    more.take_rows(table)
+    assert more.missing() == [("fine-tuning", 1), ("sats", 1)]
+    again = DriftStudy(tmp_path / "again", (0,), ("fine-tuning", "sats"))
+    again.take_rows(table)
+    assert [path.read_bytes() for path in again.collect()] == [path.read_bytes() for path in (table, about)]
+
+    facts = read_json(about)
+    write_json(about, {**facts, "strategies": {**facts["strategies"], "sats": {"name": "another"}}})
+    DriftStudy(tmp_path / "one", (0,), ("fine-tuning", "sats")).take_rows(table)
+    assert [path.name for path in (tmp_path / "one" / "rows").iterdir()] == ["seed0-fine-tuning.json"]
+    write_json(about, {**facts, "places": 3})
+    DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).take_rows(table)
+    assert not list((tmp_path / "none" / "rows").iterdir())
+
+
 def test_every_strategy_is_measured_but_those_that_have_no_step_before(study):
     assert set(DriftStudy(study.folder).strategies) | set(drifts.SKIPPED) == set(STRATEGIES)
 
@@ -133,8 +153,10 @@ def test_the_command_measures_the_seeds_that_it_is_given(monkeypatch, tmp_path, 
     began = []
     monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds)))
     monkeypatch.setattr(DriftStudy, "collect", lambda self: ("table.csv", "table.json"))
-    assert cli.main(["reference", "--drift", "--seeds", "3,4", "--out", str(tmp_path / "drift")]) == 0
-    assert began == [(tmp_path / "drift", (3, 4))]
+    monkeypatch.setattr(DriftStudy, "take_rows", lambda self, path: began.append(path))
+    words = ["--drift", "--seeds", "3,4", "--out", str(tmp_path / "drift"), "--rows", "other.csv"]
+    assert cli.main(["reference", *words]) == 0
+    assert began == ["other.csv", (tmp_path / "drift", (3, 4))]
     assert capsys.readouterr().out == "table.csv\ntable.json\n"
 
 
