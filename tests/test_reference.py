@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from satkit import reference
-from satkit.comparison import read_rows
+from satkit.assets import asset
+from satkit.comparison import difference, pick, read_rows
 from satkit.custom import find_strategy
 from satkit.files import read_json, write_json
 from satkit.presets import PRESETS, Preset
@@ -134,6 +135,38 @@ def test_only_pairs_of_the_study_have_an_effect_of_attention(study, monkeypatch)
     assert facts["with_attention"] == {"mib": "mib+attention"}
     assert set(facts["effect_of_attention"]["shifted"]) == {"mib"}
     assert facts["effect_of_attention"]["plain"]["mib"]["all"]["seeds"] == 1
+
+
+STAGES = [f"pseudo+distillation+attention-stage{number}" for number in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [
+        ("reference_study", [(name, with_attention(name)) for name in ATTENTION]),
+        ("stage_study", [("pseudo+distillation", other) for other in ("sats", *STAGES)]),
+    ],
+)
+def test_what_is_compared_in_a_stored_study_began_with_one_base_step_a_seed(name, pairs):
+    rows, about = read_rows(asset(f"{name}.csv")), read_json(asset(f"{name}.json"))
+    assert about["missing"] == []
+    for world in ("plain", "shifted"):
+        for one, other in pairs:
+            ours, theirs = pick(rows, one, world), pick(rows, other, world)
+            assert set(ours) == set(theirs) == set(about["settings"]["seed"]) == {0, 1, 2}
+            assert {seed: row.base for seed, row in ours.items()} == {seed: row.base for seed, row in theirs.items()}
+
+
+@pytest.mark.parametrize("world", ["plain", "shifted"])
+def test_readme_and_lesson_say_what_the_stage_study_says(world):
+    rows = read_rows(asset("stage_study.csv"))
+    cost = {
+        key: [difference(rows, each, "pseudo+distillation", world, key) for each in STAGES] for key in ("old", "new")
+    }
+    means = [each.mean for each in cost["new"]]
+    assert means == sorted(means, reverse=True)
+    assert means[-1] < difference(rows, "sats", "pseudo+distillation", world, "new").mean
+    assert not any(each.excludes_zero for each in cost["old"])
 
 
 def test_what_another_process_holds_is_left_to_it(study):
