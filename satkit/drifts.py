@@ -135,8 +135,9 @@ class DriftStudy:
         """
         lines, about, mine = read_drifts(path), read_json(Path(path).with_suffix(".json")), self.configuration()
         mine = json.loads(json.dumps(mine))  # as a file has it
-        there, here = ({**each, "settings": {**each["settings"], "seed": None}} for each in (about, mine))
-        if any(there[key] != here[key] for key in here if key not in ("strategies", "not_measured")):
+        same = {"settings": lambda value: {**value, "seed": None}, "columns": list}  # seeds and wording may differ
+        there, here = ({key: same.get(key, lambda value: value)(each[key]) for key in mine} for each in (about, mine))
+        if any(there[key] != here[key] for key in mine if key not in ("strategies", "not_measured")):
             return
         for name, seed in self.missing():
             part = (lines["strategy"] == name) & (lines["seed"] == seed)
