@@ -15,7 +15,6 @@ from satkit.bases import open_study, ready
 from satkit.choices import UsageError
 from satkit.experiment import Experiment, Settings, slug
 from satkit.interrupts import Terminated
-from satkit.models import BackboneError
 from satkit.presets import PRESETS, Preset
 from satkit.protocol import protocol
 from satkit.runs import Run
@@ -317,36 +316,8 @@ class TestConfigurationsAreNotMixed:
         with pytest.raises(UsageError, match=r"Task 15-5 has the steps 0\.\.1, got step 2"):
             base.learn(run, 2)
 
-    def test_what_would_fail_is_found_before_training(self):
-        Experiment(SETTINGS, "sats").check()
-        with pytest.raises(UsageError, match="Unknown backbone 'mit_quik'. Did you mean 'mit_quick'"):
-            Experiment(replace(SETTINGS, backbone="mit_quik"), "sats").check()
-        with pytest.raises(BackboneError):
-            Experiment(replace(SETTINGS, backbone="resnet18"), "sats").check()
-        with pytest.raises(UsageError, match="Unknown strategy 'stas'. Did you mean 'sats'"):
-            Experiment(SETTINGS, "stas")
-        with pytest.raises(UsageError, match="Task '15-4' must divide"):
-            Experiment(replace(SETTINGS, task="15-4"), "sats").check()
-
 
 class TestProtocols:
-    def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are(self):
-        plain, mib = (Experiment(replace(SETTINGS, protocol=name)).config for name in ("", "mib"))
-        assert not {"root", "protocol"} & set(plain)
-        assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
-
-    def test_test_images_labels_and_crops_follow_the_protocol(self):
-        plain = Experiment(SETTINGS)
-        other = Experiment(
-            replace(SETTINGS, protocol="future=ignored,test_images=all,evaluation=centre,void=background")
-        )
-        step = plain.steps[0]
-        assert len(other.tests(step)) == len(other.data.test) >= len(plain.tests(step))
-        later = plain.scenario.order[step.future[0] - 1]
-        assert (plain.tests(step).table[later], other.tests(step).table[later]) == (0, 255)
-        assert (plain.images(step).table[255], other.images(step).table[255]) == (255, 0)
-        assert (plain.crop, other.crop.size) == (None, 32)
-
     def test_scores_of_centre_crops_count_their_pixels_alone(self, monkeypatch, tmp_path):
         monkeypatch.setitem(PRESETS["scenes"], "tiny", replace(TINY, augment={"size": 24}))
         experiment = Experiment(replace(SETTINGS, protocol="evaluation=centre"))
@@ -389,10 +360,6 @@ class TestProtocols:
         step = experiment.steps[0]
         assert len(experiment.images(step)) == round(0.8 * len(experiment.annotated(step)))
         assert 0 <= experiment.judge(experiment.begin(Run.create(tmp_path / "run", {}), 0).student, step) <= 1
-
-    def test_weights_that_are_fused_at_the_end_have_no_best(self):
-        with pytest.raises(UsageError, match="EWF fuses teacher and student"):
-            Experiment(replace(SETTINGS, protocol="sats"), "ewf").check()
 
 
 @pytest.fixture(scope="module")

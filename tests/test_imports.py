@@ -17,6 +17,7 @@ LAYERS = (
     ("training", "presets"),
     ("runs",),
     ("recorder", "selection"),
+    ("plan",),
     ("experiment", "bases", "shipped"),
     ("plots", "figures", "findings"),
     ("widgets",),
