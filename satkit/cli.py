@@ -1,4 +1,4 @@
-"""The satkit command. Each subcommand checks its words here and hands over to the library.
+"""The satkit command: its subcommands and options, and what errors become. `satkit.actions` carries them out.
 
 Exit codes: 0 done, 1 a run failed, 2 wrong usage or input, 130 or 143 interrupted with a checkpoint.
 """
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 import satkit
+from satkit import actions
 from satkit.choices import UsageError, nearest
 
 EXAMPLES = """examples:
@@ -90,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
         "--shift", default="0", help="0 to 1: other illumination in the images of later steps; default 0"
     )
     study.add_argument("--out", default="", help="name or folder of the study; default: made of the settings")
-    study.set_defaults(run=run_study)
+    study.set_defaults(run=actions.run_study)
 
     run = commands.add_parser("run", help="run one notebook headlessly", add_help=False)
     run.add_argument("notebook", nargs="?", default="", help="number, name or path")
@@ -99,14 +100,14 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", default="", help="the executed notebook; default: runs/notebooks/NAME.ipynb")
     run.add_argument("--list", action="store_true", help="list the notebooks with what they promise")
     run.add_argument("--timeout", default="", help="seconds a cell may take; default: no limit")
-    run.set_defaults(run=run_notebook_command, usage=run.format_help)
+    run.set_defaults(run=actions.run_notebook_command, usage=run.format_help)
 
     exported = commands.add_parser("export", help="copy the notebooks into a folder of yours")
     exported.add_argument("folder", help="made if need be; nothing in it is overwritten")
     exported.add_argument(
         "--blank", action="store_true", help="for coding along: without solutions, and with only the imports of cells"
     )
-    exported.set_defaults(run=run_export)
+    exported.set_defaults(run=actions.run_export)
 
     gallery = commands.add_parser("gallery", help="run every lesson and write the gallery: copies, thumbnails, seconds")
     gallery.add_argument("lessons", nargs="*", help="only these, by number or name; default: all")
@@ -114,11 +115,11 @@ def parser() -> argparse.ArgumentParser:
     gallery.add_argument("--preset", default="quick", help="smoke, quick (default) or full")
     gallery.add_argument("--times", action="store_true", help="only measure the seconds")
     gallery.add_argument("--links", action="store_true", help="only write links again, after REPOSITORY has changed")
-    gallery.set_defaults(run=run_gallery)
+    gallery.set_defaults(run=actions.run_gallery)
 
     report = commands.add_parser("report", help="write the report of a finished study again")
     report.add_argument("study", help="name or folder of the study")
-    report.set_defaults(run=run_report)
+    report.set_defaults(run=actions.run_report)
 
     reference = commands.add_parser(
         "reference", help="the reference study: every strategy in two worlds over three seeds; hours; resumable"
@@ -141,16 +142,16 @@ def parser() -> argparse.ArgumentParser:
         help="instead, measure where every strategy changes the model, for lesson 11; about half an hour a seed",
     )
     reference.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    reference.set_defaults(run=run_reference)
+    reference.set_defaults(run=actions.run_reference)
 
     listed = commands.add_parser("strategies", help="list the strategies, and the parts that can be added to them")
     listed.add_argument("name", nargs="?", default="", help="show one of them in full")
-    listed.set_defaults(run=run_strategies)
+    listed.set_defaults(run=actions.run_strategies)
 
     data = commands.add_parser("data", help="check, show or get a data set")
-    actions = data.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+    kinds = data.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
     for action, words in DATA_ACTIONS.items():
-        command = actions.add_parser(action, help=words)
+        command = kinds.add_parser(action, help=words)
         command.add_argument("data", help="scenes, voc, ade20k, cityscapes, camvid or folder")
         command.add_argument("--root", default="", help="folder of a data set on disk")
         if action == "get":
@@ -162,14 +163,14 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--step", default="", help="only this step of the task")
             command.add_argument("--images", default="12", help="images on a sheet; default 12")
             command.add_argument("--out", default="", help="file to write, .png or .svg; default: made of the names")
-    data.set_defaults(run=run_data)
+    data.set_defaults(run=actions.run_data)
 
     runs = commands.add_parser("runs", help="list studies and their scores")
     runs.add_argument("folder", nargs="?", default="", help="folder of runs; default: runs")
-    runs.set_defaults(run=run_runs)
+    runs.set_defaults(run=actions.run_runs)
 
     doctor = commands.add_parser("doctor", help="versions, device, what is missing and how to get it")
-    doctor.set_defaults(run=run_doctor)
+    doctor.set_defaults(run=actions.run_doctor)
     return top
 
 
@@ -208,206 +209,6 @@ def guarded(action: Callable[[], int]) -> int:
         return _say("Terminated. What was finished is kept; run the same command again to go on.", 143)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def run_study(options) -> int:
-    """satkit study."""
-    from satkit.custom import names
-    from satkit.experiment import Settings
-    from satkit.study import study
-
-    settings = Settings(
-        data=options.data,
-        root=options.root,
-        task=options.task,
-        setting=options.setting,
-        order=class_order(options.data, options.order),
-        backbone=options.backbone,
-        preset=options.preset,
-        seed=whole_number("--seed", options.seed),
-        shift=decimal_number("--shift", options.shift),
-        protocol=options.protocol,
-    )
-    study(settings, names(options.strategies), options.out)
-    return 0
-
-
-def run_notebook_command(options) -> int:
-    """satkit run."""
-    from satkit import notebooks
-    from satkit.progress import format_seconds
-    from satkit.runs import runs_root
-
-    if options.list or not (options.notebook or options.help):
-        for path in notebooks.list_notebooks():
-            print(f"{path.stem:24s} {notebooks.promise(path)}")
-        return 0
-    if options.help and not options.notebook:
-        print(options.usage())
-        return 0
-    path = notebooks.find_notebook(options.notebook)
-    if options.help:
-        print(f"{path.stem}: {notebooks.promise(path)}\n\nparameters, each as -p NAME=VALUE:")
-        for parameter in notebooks.parameters(path).values():
-            print(f"  {parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
-        return 0
-    values = notebooks.parse_assignments(path, options.parameter)
-    output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
-    timeout = whole_number("--timeout", options.timeout) if options.timeout else None
-    result = notebooks.run_notebook(path, output, values, timeout=timeout)
-    print(f"{result.output} (took {format_seconds(result.seconds)})")
-    return 0
-
-
-def run_export(options) -> int:
-    """satkit export."""
-    from satkit.export import export
-
-    print(*export(options.folder, options.blank), sep="\n")
-    return 0
-
-
-def run_gallery(options) -> int:
-    """satkit gallery."""
-    from satkit import gallery
-    from satkit.assets import asset
-
-    folder = options.out or asset("") / "gallery"
-    if options.links:
-        print(*gallery.write_links(folder), sep="\n")
-    else:
-        print(*gallery.make_gallery(folder, options.preset, options.lessons, not options.times), sep="\n")
-    print(gallery.markdown())
-    return 0
-
-
-def run_report(options) -> int:
-    """satkit report."""
-    from satkit.report import write_report
-    from satkit.runs import run_folder
-
-    print(write_report(run_folder(options.study)))
-    return 0
-
-
-def run_reference(options) -> int:
-    """satkit reference."""
-    from satkit.custom import names
-    from satkit.reference import ReferenceStudy, work_in_processes
-
-    if options.models:
-        from satkit.experiment import following
-        from satkit.progress import Progress
-        from satkit.runs import run_folder
-        from satkit.shipped import make_models
-
-        report = lambda total, label: following(Progress(total, label))  # noqa: E731
-        print(*make_models(run_folder(options.out), report), sep="\n")
-        return 0
-    if options.drift:
-        from satkit.drifts import DriftStudy
-
-        drifts = DriftStudy(options.out, whole_numbers("--seeds", options.seeds))
-        if options.rows:
-            drifts.take_rows(options.rows)
-        drifts.work()
-        print(*drifts.collect(), sep="\n")
-        return 0
-    study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds), names(options.strategies))
-    if options.worker:
-        study.work()
-        return 0
-    if options.rows:
-        study.take_rows(options.rows)
-    work_in_processes(study, whole_number("--jobs", options.jobs))
-    print(*study.collect(), sep="\n")
-    return 0
-
-
-def run_strategies(options) -> int:
-    """satkit strategies."""
-    from satkit.custom import find_strategy
-    from satkit.strategies import PARTS, STRATEGIES
-
-    if options.name:
-        print(find_strategy(options.name))
-        return 0
-    for name, learning in STRATEGIES.items():
-        print(f"{name:18s} {learning}")
-    print(f"\nParts, as in sats+memory=100 or mib+attention: {', '.join(PARTS)}")
-    return 0
-
-
-def run_data(options) -> int:
-    """satkit data."""
-    from satkit import data_commands
-    from satkit.experiment import Settings
-
-    if options.action == "get":
-        print(data_commands.get(options.data, options.root))
-        return 0
-    order = class_order(options.data, options.order)
-    settings = Settings(options.data, options.root, task=options.task, setting=options.setting, order=order)
-    if options.action == "check":
-        text, usable = data_commands.check(settings)
-        print(text)
-        return 0 if usable else 2
-    step = whole_number("--step", options.step) if options.step else None
-    sheets = data_commands.show(settings, whole_number("--images", options.images), step)
-    print(*data_commands.save_sheets(sheets, options.out), sep="\n")
-    return 0
-
-
-def run_runs(options) -> int:
-    """satkit runs."""
-    from satkit.runs import runs_root
-    from satkit.study import overview
-
-    print(overview(options.folder or runs_root()))
-    return 0
-
-
-def run_doctor(options) -> int:
-    """satkit doctor."""
-    from satkit import doctor
-
-    return doctor.main()
-
-
-def whole_number(option: str, text: str) -> int:
-    """A whole number from the command line.
-
-    Raises:
-        UsageError: Naming the option and what came.
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{option} takes a whole number, got {text!r}.") from None
-
-
-def decimal_number(option: str, text: str) -> float:
-    """A number from the command line.
-
-    Raises:
-        UsageError: Naming the option and what came.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{option} takes a number, got {text!r}.") from None
-
-
-def whole_numbers(option: str, text: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas."""
-    return tuple(whole_number(option, part) for part in text.split(",") if part.strip())
-
-
-def class_order(data: str, text: str) -> tuple[int, ...]:
-    """A class order from the command line: labels, or the name of a published order."""
-    from satkit.data.orders import published_order
-
-    return published_order(data, text) if text and "," not in text else whole_numbers("--order", text)
 
 
 def _complain(command: argparse.ArgumentParser, message: str) -> int:

@@ -206,12 +206,6 @@ def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
     assert (code, out.strip()) == (0, str(strategy("mib+attention=5")))
 
 
-def test_a_published_order_is_taken_by_its_name():
-    assert cli.class_order("voc", "b")[:3] == (12, 9, 20)
-    assert cli.class_order("voc", "3,1,2") == (3, 1, 2)
-    assert cli.class_order("voc", "") == ()
-
-
 def test_data_is_checked_and_shown(satkit_says, tmp_path, whole):
     code, out, error = satkit_says("data", "check", "camvid", "--root", str(whole), "--task", "6-5")
     assert (code, error) == (0, "")

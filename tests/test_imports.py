@@ -33,6 +33,7 @@ LAYERS = (
         "report",
         "doctor",
         "data_commands",
+        "actions",
         "cli",
         "__main__",
     ),
