@@ -15,6 +15,7 @@ from satkit.experiment import Experiment
 from satkit.files import read_json, write_json
 from satkit.models import build_segmenter
 from satkit.presets import PRESETS
+from satkit.probing import rank_correlation
 from satkit.strategies import STRATEGIES
 
 IMAGES = step_images(LABELS, LABELS.T, LABELS[::-1], LABELS[:, ::-1])
@@ -175,3 +176,28 @@ def test_the_rows_that_come_with_the_kit_are_of_every_strategy_as_it_is_declared
         assert np.isfinite(lines[name]).all(), name
     without = {name for name in names if np.isnan(lines["cosine"][lines["strategy"] == name]).any()}
     assert without == set(facts["not_measured"])
+
+
+def test_the_stored_rows_are_as_lesson_11_and_its_solution_say():
+    lines = read_drifts(asset("drift_study.csv"))
+    drift = np.mean([lines[name] for name in lines if name.startswith("drift_s")], axis=0)
+    fallen = {"cosine": lines["cosine_before"] - lines["cosine"], "known": lines["known_before"] - lines["known"]}
+    values = {"drift": drift, "lost": lines["iou_before"] - lines["iou_after"], **fallen}
+    names, seeds = list(dict.fromkeys(lines["strategy"].tolist())), sorted(set(lines["seed"].tolist()))
+
+    def means(what, some):
+        chosen = np.isin(lines["seed"], some)
+        return np.array([values[what][chosen & (lines["strategy"] == name)].mean() for name in names])
+
+    lost = dict(zip(names, means("lost", seeds), strict=True))
+    moved = dict(zip(names, means("drift", seeds), strict=True))
+    assert {name for name in names if moved[name] > 0.2} == {"fine-tuning", "ewc", "pi", "rw"}
+    assert min(lost[name] for name in ("fine-tuning", "ewc", "pi", "rw")) > 0.4
+    assert moved["mib"] > 4 * moved["sats"]
+    assert abs(lost["mib"] - lost["sats"]) < 0.01
+    assert moved["ssul"] == 0
+    assert lost["ssul"] > 0.1
+    for some in (seeds, *([seed] for seed in seeds)):
+        with_cosine, *others = (rank_correlation(means(what, some), means("lost", some)) for what in (*fallen, "drift"))
+        assert with_cosine > max(others) + 0.1
+    assert rank_correlation(means("known", seeds), means("lost", seeds)) < 0.47
