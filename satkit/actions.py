@@ -21,8 +21,8 @@ def run_study(options) -> int:
         order=class_order(options.data, options.order),
         backbone=options.backbone,
         preset=options.preset,
-        seed=whole_number("--seed", options.seed),
-        shift=decimal_number("--shift", options.shift),
+        seed=number("--seed", options.seed),
+        shift=number("--shift", options.shift, float),
         protocol=options.protocol,
     )
     study(settings, names(options.strategies), options.out)
@@ -50,7 +50,7 @@ def run_notebook_command(options) -> int:
         return 0
     values = notebooks.parse_assignments(path, options.parameter)
     output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
-    timeout = whole_number("--timeout", options.timeout) if options.timeout else None
+    timeout = number("--timeout", options.timeout) if options.timeout else None
     result = notebooks.run_notebook(path, output, values, timeout=timeout)
     print(f"{result.output} (took {format_seconds(result.seconds)})")
     return 0
@@ -101,22 +101,23 @@ def run_reference(options) -> int:
         report = lambda total, label: following(Progress(total, label))  # noqa: E731
         print(*make_models(run_folder(options.out), report), sep="\n")
         return 0
+    what = (options.out, whole_numbers("--seeds", options.seeds), names(options.strategies))
     if options.drift:
         from satkit.drifts import DriftStudy
 
-        drifts = DriftStudy(options.out, whole_numbers("--seeds", options.seeds))
+        drifts = DriftStudy(*what)
         if options.rows:
             drifts.take_rows(options.rows)
         drifts.work()
         print(*drifts.collect(), sep="\n")
         return 0
-    study = ReferenceStudy(options.out, whole_numbers("--seeds", options.seeds), names(options.strategies))
+    study = ReferenceStudy(*what)
     if options.worker:
         study.work()
         return 0
     if options.rows:
         study.take_rows(options.rows)
-    work_in_processes(study, whole_number("--jobs", options.jobs))
+    work_in_processes(study, number("--jobs", options.jobs))
     print(*study.collect(), sep="\n")
     return 0
 
@@ -149,8 +150,8 @@ def run_data(options) -> int:
         text, usable = data_commands.check(settings)
         print(text)
         return 0 if usable else 2
-    step = whole_number("--step", options.step) if options.step else None
-    sheets = data_commands.show(settings, whole_number("--images", options.images), step)
+    step = number("--step", options.step) if options.step else None
+    sheets = data_commands.show(settings, number("--images", options.images), step)
     print(*data_commands.save_sheets(sheets, options.out), sep="\n")
     return 0
 
@@ -171,33 +172,21 @@ def run_doctor(options) -> int:
     return doctor.main()
 
 
-def whole_number(option: str, text: str) -> int:
-    """A whole number from the command line.
+def number(option: str, text: str, kind: type = int) -> int | float:
+    """A number from the command line, whole unless `kind` is float.
 
     Raises:
         UsageError: Naming the option and what came.
     """
     try:
-        return int(text)
+        return kind(text)
     except ValueError:
-        raise UsageError(f"{option} takes a whole number, got {text!r}.") from None
-
-
-def decimal_number(option: str, text: str) -> float:
-    """A number from the command line.
-
-    Raises:
-        UsageError: Naming the option and what came.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{option} takes a number, got {text!r}.") from None
+        raise UsageError(f"{option} takes a {'whole ' if kind is int else ''}number, got {text!r}.") from None
 
 
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     """Whole numbers separated by commas."""
-    return tuple(whole_number(option, part) for part in text.split(",") if part.strip())
+    return tuple(number(option, part) for part in text.split(",") if part.strip())
 
 
 def class_order(data: str, text: str) -> tuple[int, ...]:

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from satkit.bases import open_base, ready
+from satkit.choices import UsageError
+from satkit.custom import find_strategy
 from satkit.data.loading import StepImages
 from satkit.experiment import Experiment, Settings, slug
 from satkit.files import read_json, replacing, write_json
@@ -95,11 +97,17 @@ class DriftStudy:
         folder: Gets the runs, one study per seed that lesson 11 can open, and what was measured.
         seeds: The seeds to run.
         strategies: Short names; all but those that are skipped.
+
+    Raises:
+        UsageError: For a strategy that cannot be measured.
     """
 
     def __init__(self, folder: str | Path, seeds: tuple[int, ...] = (0,), strategies: tuple[str, ...] = ()):
         self.folder, self.seeds = run_folder(folder), seeds
         self.strategies = strategies or tuple(name for name in STRATEGIES if name not in SKIPPED)
+        for name in self.strategies:
+            if find_strategy(name).joint:
+                raise UsageError(f"{name} has no drift. {SKIPPED['joint']}")
         (self.folder / "rows").mkdir(parents=True, exist_ok=True)
 
     def entries(self) -> list[tuple[str, int]]:

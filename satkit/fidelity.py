@@ -34,10 +34,17 @@ def points() -> list[Point]:
         return [Point(*row.values()) for row in csv.DictReader(file)]
 
 
-def markdown(tests: bool = True) -> str:
-    """The table as Markdown, with the names of the tests, which are long, or without."""
+def markdown(about: str = "", tests: bool = True) -> str:
+    """The table as Markdown.
+
+    Args:
+        about: Only points that name this method.
+        tests: Whether the names of the tests, which are long, have a column.
+    """
     heads = {"point": "point", "paper": "the paper", "released": "the released code", "satkit": "satkit"}
     heads |= {"test": "test"} if tests else {}
     lines = ["| " + " | ".join(heads.values()) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join(getattr(point, name) for name in heads) + " |" for point in points()]
+    lines += [
+        "| " + " | ".join(getattr(each, name) for name in heads) + " |" for each in points() if about in each.point
+    ]
     return "\n".join(lines)

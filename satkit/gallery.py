@@ -150,7 +150,7 @@ def thumbnail(notebook: dict, width: int = WIDTH) -> bytes:
         height = min(picture.height, round(0.75 * picture.width))  # of a tall picture its upper part
         picture = picture.crop((0, 0, picture.width, height))
         picture = picture.resize((width, round(width * height / picture.width)), Image.LANCZOS)
-        return _png(picture, 128)
+        return _saved(_few_colours(picture, 128), "PNG", optimize=True)
 
 
 def colab(name: str) -> str:
@@ -232,23 +232,21 @@ def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
         image = image.convert("RGB")
         if scale < 1:
             image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS)
-        drawing = image.quantize(COLOURS, dither=Image.Dither.NONE)
+        drawing = _few_colours(image, COLOURS)
         error = np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean)
-        made = [("image/jpeg", _jpeg(image, quality))]
-        made += [("image/png", _png(image, COLOURS))] if error <= ERROR else []
+        made = [("image/jpeg", _saved(image, "JPEG", quality=quality, subsampling=0))]  # lettering keeps its colours
+        made += [("image/png", _saved(drawing, "PNG", optimize=True))] if error <= ERROR else []
     found = [(kind, base64.b64encode(data).decode()) for kind, data in made]
     if scale == 1:
         found.append(("image/png", picture.replace("\n", "")))
     return dict([min(found, key=lambda each: len(each[1]))])
 
 
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, format="JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
-    return stream.getvalue()
+def _few_colours(image: Image.Image, colours: int) -> Image.Image:
+    return image.quantize(colours, dither=Image.Dither.NONE)
 
 
-def _png(image: Image.Image, colours: int) -> bytes:
+def _saved(image: Image.Image, kind: str, **options) -> bytes:
     stream = io.BytesIO()
-    image.quantize(colours, dither=Image.Dither.NONE).save(stream, format="PNG", optimize=True)
+    image.save(stream, format=kind, **options)
     return stream.getvalue()

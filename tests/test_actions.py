@@ -7,16 +7,16 @@ from satkit.choices import UsageError
 
 
 def test_numbers_are_read():
-    assert actions.whole_number("--seed", "3") == 3
-    assert actions.decimal_number("--shift", "0.5") == 0.5
+    assert actions.number("--seed", "3") == 3
+    assert actions.number("--shift", "0.5", float) == 0.5
     assert actions.whole_numbers("--seeds", "0, 1,2,") == (0, 1, 2)
 
 
 @pytest.mark.parametrize(
     ("read", "said"),
     [
-        (lambda: actions.whole_number("--seed", "1.5"), "--seed takes a whole number, got '1.5'"),
-        (lambda: actions.decimal_number("--shift", "much"), "--shift takes a number, got 'much'"),
+        (lambda: actions.number("--seed", "1.5"), "--seed takes a whole number, got '1.5'"),
+        (lambda: actions.number("--shift", "much", float), "--shift takes a number, got 'much'"),
         (lambda: actions.whole_numbers("--seeds", "0,x"), "--seeds takes a whole number, got 'x'"),
     ],
 )

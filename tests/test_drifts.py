@@ -10,6 +10,7 @@ from test_reference import TINY
 
 from satkit import cli, drifts
 from satkit.assets import asset
+from satkit.choices import UsageError
 from satkit.drifts import DriftStudy, measure, read_drifts, write_runs
 from satkit.experiment import Experiment
 from satkit.files import read_json, write_json
@@ -121,6 +122,11 @@ def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study
     assert study.missing() == [("sats", 0)]  # measures of another configuration are taken again
 
 
+def test_joint_training_has_no_drift(tmp_path):
+    with pytest.raises(UsageError, match="joint has no drift. All classes are learnt in one step"):
+        DriftStudy(tmp_path, (0,), ("sats", "joint"))
+
+
 @pytest.mark.slow
 def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(study, tmp_path):
     study.work()
@@ -152,12 +158,13 @@ def test_the_iterations_of_a_shared_base_step_are_counted_once(study):
 
 def test_the_command_measures_the_seeds_that_it_is_given(monkeypatch, tmp_path, capsys):
     began = []
-    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds)))
+    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds, self.strategies)))
     monkeypatch.setattr(DriftStudy, "collect", lambda self: ("table.csv", "table.json"))
     monkeypatch.setattr(DriftStudy, "take_rows", lambda self, path: began.append(path))
-    words = ["--drift", "--seeds", "3,4", "--out", str(tmp_path / "drift"), "--rows", "other.csv"]
+    words = ["--drift", "--seeds", "3,4", "--strategies", "mib,sats", "--out", str(tmp_path / "drift")]
+    words += ["--rows", "other.csv"]
     assert cli.main(["reference", *words]) == 0
-    assert began == ["other.csv", (tmp_path / "drift", (3, 4))]
+    assert began == ["other.csv", (tmp_path / "drift", (3, 4), ("mib", "sats"))]
     assert capsys.readouterr().out == "table.csv\ntable.json\n"
 
 

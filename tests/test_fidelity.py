@@ -52,3 +52,9 @@ def test_the_names_of_the_tests_can_be_left_out():
     assert short[0] == "| point | the paper | the released code | satkit |"
     assert len(short) == len(fidelity.points()) + 2
     assert not re.search(r"`test_\w+`", "\n".join(short))
+
+
+def test_the_points_of_one_method_can_be_had_alone():
+    told = [line.split(" | ")[0].removeprefix("| ") for line in fidelity.markdown("SATS").splitlines()[2:]]
+    assert told == [point.point for point in fidelity.points() if "SATS" in point.point]
+    assert 0 < len(told) < len(fidelity.points())
