@@ -150,8 +150,7 @@ class DriftStudy:
         for name, seed in self.missing():
             part = (lines["strategy"] == name) & (lines["seed"] == seed)
             if part.any() and about["strategies"][name] == mine["strategies"][name]:
-                values = {column: each[part].tolist() for column, each in lines.items()}
-                found = {column: each[0] if _one_number(column) else each for column, each in values.items()}
+                found = {column: each[part].tolist() for column, each in lines.items()}
                 write_json(self.path(name, seed), {**found, "config": self.decides(name, seed)})
         if not (self.folder / "machine.json").exists():
             write_json(self.folder / "machine.json", about["machine"])
@@ -232,11 +231,6 @@ class DriftStudy:
             "skipped": SKIPPED,
             "not_measured": {name: {"cosine": DEEP} for name, learning in found.items() if learning.head.deep},
         }
-
-
-def _one_number(column: str) -> bool:
-    """Whether a column has one value a run, as against one a class."""
-    return column in ("strategy", "name", "seed", "new") or column.startswith("cka_")
 
 
 def write_runs(path: Path, runs: list[dict]) -> None:

@@ -89,12 +89,14 @@ def test_drawings_stay_as_they_are_and_photographs_become_jpeg_of_nearly_the_sam
     flat.paste((240, 200, 0), (40, 40, 300, 90))
     rough = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 75, 3), dtype=np.uint8))
     photograph = rough.resize((600, 400), Image.BICUBIC)
+    photograph.paste((230, 20, 20), (101, 0, 102, 400))  # a thin red line, as lettering has
     notebook = gallery.copy_of(executed(shows(encoded(flat)), shows(encoded(photograph))))
     made = [cell["outputs"][0]["data"] for cell in gallery.shrunk(notebook)["cells"][2:]]
     assert [list(data) for data in made] == [["image/png"], ["image/jpeg"]]
     seen = [np.asarray(decoded(*data.values()).convert("RGB"), dtype=float) for data in made]
     assert np.array_equal(seen[0], np.asarray(flat))
     assert np.abs(seen[1] - np.asarray(photograph)).mean() < 3
+    assert np.abs(seen[1][:, 101] - (230, 20, 20)).mean() < 10
 
 
 def test_the_thumbnail_is_the_tagged_picture_or_the_last():
