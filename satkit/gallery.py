@@ -32,9 +32,9 @@ OWN_PRESET = ("00_start_here", "12_your_own_data")  # too small a world for any 
 FIRST = ("00", "01", "06", "07", "13")  # models are trained where training is the subject, and others look at them
 LARGEST = 500_000  # bytes of a copy or of a thumbnail
 WIDTH = 360  # pixels of a thumbnail
-SMALLER = ((95, 1.0), (85, 1.0), (75, 0.85), (65, 0.7), (50, 0.5))  # JPEG quality and scale of pictures, ever coarser
+SMALLER = ((95, 1.0), (85, 1.0), (75, 1.0), (60, 0.85), (60, 0.7), (50, 0.5))  # JPEG quality and scale, ever coarser
 COLOURS = 256  # of a drawing
-ERROR = 1.0  # levels of 255 by which so few colours may change a picture in the mean; what has more becomes JPEG
+ERROR = 2.0  # levels of 255 by which so few colours may change a drawing in the mean; what changes more is a photograph
 KEEP = ("image/png", "text/plain", "text/markdown", "text/html")
 INSTALL = f"""# Where satkit is missing, as on Colab, this installs it; elsewhere it does nothing.
 from importlib.util import find_spec
@@ -227,23 +227,21 @@ def _pictures(notebook: dict) -> Iterable[dict]:
 
 
 def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
-    """A picture as it is, as JPEG, or with few colours if it is a drawing: the smallest text, by its type."""
+    """A drawing with few colours and at its full size, anything else as a JPEG: its text by its type."""
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         image = image.convert("RGB")
-        if scale < 1:
-            image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS)
-        drawing = _few_colours(image, COLOURS)
-        error = np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean)
-        made = [("image/jpeg", _saved(image, "JPEG", quality=quality, subsampling=0))]  # lettering keeps its colours
-        made += [("image/png", _saved(drawing, "PNG", optimize=True))] if error <= ERROR else []
-    found = [(kind, base64.b64encode(data).decode()) for kind, data in made]
-    if scale == 1:
-        found.append(("image/png", picture.replace("\n", "")))
-    return dict([min(found, key=lambda each: len(each[1]))])
+    drawing = _few_colours(image, COLOURS)
+    if np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean) <= ERROR:
+        return {"image/png": base64.b64encode(_saved(drawing, "PNG", optimize=True)).decode()}
+    image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS) if scale < 1 else image
+    photograph = _saved(image, "JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
+    return {"image/jpeg": base64.b64encode(photograph).decode()}
 
 
 def _few_colours(image: Image.Image, colours: int) -> Image.Image:
-    return image.quantize(colours, dither=Image.Dither.NONE)
+    """A picture with a palette, exact if that is possible; an octree otherwise, which keeps rare colours apart."""
+    method = Image.Quantize.FASTOCTREE if image.getcolors(colours) is None else Image.Quantize.MEDIANCUT
+    return image.quantize(colours, method=method, dither=Image.Dither.NONE)
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:
