@@ -1,8 +1,9 @@
 """The gallery: every lesson executed, small enough to be read on a web page, with a thumbnail and links.
 
-`satkit gallery` runs the lessons from their sources in an order in which each model is trained once, makes their
-pictures small, takes out whatever names the machine, and measures the seconds. Each copy begins with a cell that
-installs satkit where it is missing, as on Colab; the rest of its code is that of the source.
+`satkit gallery` runs the lessons from their sources, first those that look at the kit's models, and then in an order
+in which each model is trained once. It makes their pictures small, takes out whatever names the machine, and measures
+the seconds. Each copy begins with a cell that installs satkit where it is missing, as on Colab; the rest of its code
+is that of the source.
 """
 
 import base64
@@ -29,11 +30,11 @@ REPOSITORY = "OWNER/satkit"  # on GitHub; every badge and link to the outside is
 BRANCH = "main"
 TIMES = "times.json"
 OWN_PRESET = ("00_start_here", "12_your_own_data")  # too small a world for any other
-FIRST = ("00", "01", "06", "07", "13")  # models are trained where training is the subject, and others look at them
+LAST = ("06", "07", "13", "09", "10", "12")  # they train, or show what was trained; all others look at the kit's models
 LARGEST = 500_000  # bytes of a copy or of a thumbnail
 WIDTH = 360  # pixels of a thumbnail
 SMALLER = ((95, 1.0), (85, 1.0), (75, 1.0), (60, 0.85), (60, 0.7), (50, 0.5))  # JPEG quality and scale, ever coarser
-COLOURS = 256  # of a drawing
+COLOURS = 256  # of a drawing or a thumbnail
 ERROR = 2.0  # levels of 255 by which so few colours may change a drawing in the mean; what changes more is a photograph
 KEEP = ("image/png", "text/plain", "text/markdown", "text/html")
 INSTALL = f"""# Where satkit is missing, as on Colab, this installs it; elsewhere it does nothing.
@@ -65,7 +66,7 @@ def make_gallery(
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [find_notebook(name) for name in only] or list_notebooks()
-    lessons = sorted(chosen, key=lambda path: not path.stem.startswith(FIRST))
+    lessons = sorted(chosen, key=lambda path: LAST.index(path.stem[:2]) if path.stem[:2] in LAST else -1)
     written, seconds = [], {}
     with tempfile.TemporaryDirectory(prefix="satkit-gallery-") as work, contextlib.chdir(work):
         for number, path in enumerate(lessons, start=1):
@@ -150,7 +151,7 @@ def thumbnail(notebook: dict, width: int = WIDTH) -> bytes:
         height = min(picture.height, round(0.75 * picture.width))  # of a tall picture its upper part
         picture = picture.crop((0, 0, picture.width, height))
         picture = picture.resize((width, round(width * height / picture.width)), Image.LANCZOS)
-        return _saved(_few_colours(picture, 128), "PNG", optimize=True)
+        return _saved(_few_colours(picture), "PNG", optimize=True)
 
 
 def colab(name: str) -> str:
@@ -230,7 +231,7 @@ def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
     """A drawing with few colours and at its full size, anything else as a JPEG: its text by its type."""
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         image = image.convert("RGB")
-    drawing = _few_colours(image, COLOURS)
+    drawing = _few_colours(image)
     if np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean) <= ERROR:
         return {"image/png": base64.b64encode(_saved(drawing, "PNG", optimize=True)).decode()}
     image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS) if scale < 1 else image
@@ -238,10 +239,10 @@ def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
     return {"image/jpeg": base64.b64encode(photograph).decode()}
 
 
-def _few_colours(image: Image.Image, colours: int) -> Image.Image:
+def _few_colours(image: Image.Image) -> Image.Image:
     """A picture with a palette, exact if that is possible; an octree otherwise, which keeps rare colours apart."""
-    method = Image.Quantize.FASTOCTREE if image.getcolors(colours) is None else Image.Quantize.MEDIANCUT
-    return image.quantize(colours, method=method, dither=Image.Dither.NONE)
+    method = Image.Quantize.FASTOCTREE if image.getcolors(COLOURS) is None else Image.Quantize.MEDIANCUT
+    return image.quantize(COLOURS, method=method, dither=Image.Dither.NONE)
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:

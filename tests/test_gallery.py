@@ -5,6 +5,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,6 +123,19 @@ def encoded(image):
     stream = io.BytesIO()
     image.save(stream, format="PNG")
     return base64.b64encode(stream.getvalue()).decode()
+
+
+def test_lessons_look_at_the_models_of_the_kit_before_any_are_trained(tmp_path, monkeypatch):
+    ran = []
+
+    def run(path, output, values, env):
+        ran.append(path.stem[:2])
+        return SimpleNamespace(seconds=1.25, output=output)
+
+    monkeypatch.setattr(gallery, "run_notebook", run)
+    assert gallery.make_gallery(tmp_path, pictures=False, say=lambda line: None) == [tmp_path / gallery.TIMES]
+    assert ran == ["00", "01", "02", "03", "04", "05", "08", "11", "06", "07", "13", "09", "10", "12"]
+    assert read_json(tmp_path / gallery.TIMES)["quick"]["seconds"]["06_train_base_step"] == 1.2
 
 
 def test_every_link_to_the_outside_is_made_of_the_constant(monkeypatch):
