@@ -240,7 +240,7 @@ def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
 
 
 def _few_colours(image: Image.Image) -> Image.Image:
-    """A picture with a palette, exact if that is possible; an octree otherwise, which keeps rare colours apart."""
+    """A picture with a palette, exact if that is possible; an octree otherwise, which gives the smaller file."""
     method = Image.Quantize.FASTOCTREE if image.getcolors(COLOURS) is None else Image.Quantize.MEDIANCUT
     return image.quantize(COLOURS, method=method, dither=Image.Dither.NONE)
 
