@@ -2,6 +2,6 @@
 
 import sys
 
-from satkit.cli import main
+from satkit.cli.parser import main
 
 sys.exit(main())

@@ -28,7 +28,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from satkit.choices import UsageError, unknown
+from satkit.utils.errors import UsageError, unknown
 
 DOMAIN_SETTINGS = ("domain", "domain-leaking")
 SETTINGS = ("overlapped", "disjoint", "sequential", "partitioned", *DOMAIN_SETTINGS)

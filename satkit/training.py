@@ -15,11 +15,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from satkit.choices import unknown
 from satkit.models import Segmenter
 from satkit.scenario import Step
-from satkit.seeding import derive, random_state, restore_random_state, seed_everything
 from satkit.strategies import LossInputs, Strategy
+from satkit.utils.errors import unknown
+from satkit.utils.seeding import derive, random_state, restore_random_state, seed_everything
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("one-cycle", "poly")

@@ -18,8 +18,8 @@ def _own_folders(tmp_path_factory):
 @pytest.fixture(scope="session")
 def two_steps():
     """Experiment and run of fine-tuning with a base step and a later one: models that come with the kit."""
-    from satkit.experiment import Experiment
-    from satkit.shipped import SETTINGS, shipped_run
+    from satkit.experiments.experiment import Experiment
+    from satkit.experiments.kit_models import SETTINGS, shipped_run
 
     experiment = Experiment(SETTINGS, "fine-tuning")
     return experiment, shipped_run(experiment)

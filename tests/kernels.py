@@ -9,9 +9,10 @@ from pathlib import Path
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.utils import run_sync
 
-from satkit._kernel import Kernel
+from satkit.notebooks.kernel import Kernel
 
-WARM_UP = "import satkit.experiment, satkit.looking, satkit.plots, satkit.widgets, sympy.printing, torch._dynamo, timm"
+WARM_UP = "import satkit.experiments.experiment, satkit.analysis.attention, satkit.widgets, torch._dynamo, timm"
+WARM_UP += "\nimport sympy.printing"
 LONGEST = 300.0  # seconds that a cell may take
 PATIENCE = 0.8  # seconds after which the interrupting reader loses it
 DELAY = 0.02  # and where no cell takes that long, seconds into the last one

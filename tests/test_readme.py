@@ -2,23 +2,25 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-from satkit import cli, protocol, reference, report
-from satkit.assets import asset
-from satkit.choices import UsageError
-from satkit.comparison import read_rows
-from satkit.custom import find_strategy, names
+from satkit.cli import parser
 from satkit.data.catalogue import ON_DISK
-from satkit.files import read_json
-from satkit.notebooks import find_notebook, list_notebooks, parse_assignments
-from satkit.presets import PRESETS
+from satkit.evaluation import conventions
+from satkit.evaluation.seeds import read_rows
+from satkit.experiments.presets import PRESETS
+from satkit.notebooks.lessons import find_notebook, list_notebooks
+from satkit.notebooks.parameters import parse_assignments
 from satkit.scenario import task_sizes
 from satkit.strategies import STRATEGIES
+from satkit.strategies.lookup import find_strategy, names
+from satkit.studies import attention_study, report
+from satkit.utils.assets import asset
+from satkit.utils.errors import UsageError
+from satkit.utils.files import read_json
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 STORED = ROOT / "assets" / "quick_study.json"
 
@@ -35,7 +37,7 @@ def section(heading):
 
 
 def subcommands():
-    actions = [action for action in cli.parser()._actions if action.choices]
+    actions = [action for action in parser.parser()._actions if action.choices]
     return dict(actions[0].choices)
 
 
@@ -54,12 +56,12 @@ def test_the_table_is_the_one_of_the_stored_study(stored):
 def test_the_effects_of_attention_transfer_are_those_of_the_stored_reference_study():
     between = re.search(r"<!-- effects -->\n(.*)\n<!-- /effects -->", README, re.DOTALL)
     rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
-    assert between[1].strip() == reference.markdown(rows, about).strip()
+    assert between[1].strip() == attention_study.markdown(rows, about).strip()
 
 
 def test_the_table_of_protocols_is_that_of_the_code():
     between = re.search(r"<!-- protocols -->\n(.*)\n<!-- /protocols -->", README, re.DOTALL)
-    assert between[1].strip() == protocol.markdown()
+    assert between[1].strip() == conventions.markdown()
 
 
 def test_every_data_set_is_in_its_table_with_tasks_that_divide_it():

@@ -1,13 +1,10 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from places import SHARED_DATA as DATA
 
-from satkit.choices import UsageError
 from satkit.scenario import DOMAIN_SETTINGS, OFFLINE, SETTINGS, TASKS, scenario, task_sizes, usual_tasks
+from satkit.utils.errors import UsageError
 
-DATA = Path(os.environ.get("SATKIT_TEST_DATA", Path(__file__).parents[1] / "../shared/data"))
 PRESENCE = DATA / "voc2012_presence.npz"
 
 NAMES = ("background", *(f"class {label}" for label in range(1, 21)))

@@ -9,13 +9,13 @@ from typing import ClassVar
 import pytest
 import torch
 
-from satkit.choices import UsageError
 from satkit.data.labels import IGNORE
-from satkit.files import load_tensors, save_tensors
 from satkit.models import build_segmenter
 from satkit.scenario import scenario
 from satkit.strategies import EWC, FINE_TUNING, SATS, CrossEntropy, EntropyPseudoLabels, Strategy, WeightFusion
 from satkit.training import NonFiniteLoss, Schedule, begin_step, fit_targets, make_optimiser, train_step
+from satkit.utils.errors import UsageError
+from satkit.utils.files import load_tensors, save_tensors
 
 SCENARIO = scenario(["background", "cat", "dog", "bus"], "2-1")
 ALL_PSEUDO = variant(SATS, targets=EntropyPseudoLabels(threshold="none"))

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from satkit.choices import UsageError, choose
-from satkit.data import ade20k, camvid, cityscapes, folder, scenes, voc
-from satkit.data.contract import SegmentationData
-from satkit.data.reading import DataFiles, read
+from satkit.data.dataset import SegmentationData
+from satkit.data.datasets import ade20k, camvid, cityscapes, folder, scenes, voc
+from satkit.data.reading.reading import DataFiles, read
+from satkit.utils.errors import UsageError, choose
 
 # Data sets on disk, by the function that says what belongs to them.
 ON_DISK: dict[str, Callable[..., DataFiles]] = {

@@ -5,7 +5,7 @@ and SSUL average 15-1 over. ADE20K: the orders b and c of MiB for 100-50 and 100
 al., CVPR 2020; released with the code).
 """
 
-from satkit.choices import UsageError, choose
+from satkit.utils.errors import UsageError, choose
 
 _VOC = {
     "b": "12 9 20 7 15 8 14 16 5 19 4 1 13 2 11 17 3 6 18 10",

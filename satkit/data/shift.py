@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from satkit.choices import UsageError
-from satkit.seeding import derive
+from satkit.utils.errors import UsageError
+from satkit.utils.seeding import derive
 
 CONTRAST = 0.5  # of the contrast is lost at amount 1
 AMPLITUDE = 0.4  # of the waves at amount 1, in parts of white

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from satkit.choices import UsageError
 from satkit.data.labels import IGNORE
+from satkit.utils.errors import UsageError
 
 PADDING = (124, 116, 104)  # around images smaller than the crop: the ImageNet mean, 0 after normalisation
 

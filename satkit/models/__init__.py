@@ -1,6 +1,6 @@
 """Backbone, attention taps, decoder and growing classifier, wired into one segmenter."""
 
-from satkit.models.attention import AttentionTap, BackboneError, tapped
+from satkit.models.attention_taps import AttentionTap, BackboneError, tapped
 from satkit.models.classifier import Head, IncrementalClassifier
 from satkit.models.decoder import AllMLPDecoder
 from satkit.models.segmenter import Segmenter, SegmenterOutput, build_segmenter

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from satkit.choices import unknown
+from satkit.utils.errors import unknown
 
 RESERVES = ("nothing", "unknown", "future")
 READOUTS = ("argmax", "unknown", "foreground")

@@ -14,8 +14,8 @@ import re
 
 import torch
 
-from satkit import _torchvision
-from satkit.choices import UsageError
+from satkit.utils import _torchvision
+from satkit.utils.errors import UsageError
 
 _torchvision.ensure()
 

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from satkit import _torchvision
-from satkit.choices import UsageError, unknown
 from satkit.models import mit
-from satkit.models.attention import AttentionTap, BackboneError, attention_blocks, spread, tapped
+from satkit.models.attention_taps import AttentionTap, BackboneError, attention_blocks, spread, tapped
 from satkit.models.classifier import IncrementalClassifier, read
 from satkit.models.decoder import AllMLPDecoder
+from satkit.utils import _torchvision
+from satkit.utils.errors import UsageError, unknown
 
 _torchvision.ensure()
 

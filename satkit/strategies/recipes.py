@@ -7,22 +7,27 @@ method needs another one for a task, `name+part=number` sets it: "mib+distillati
 from dataclasses import replace
 from functools import partial
 
-from satkit.choices import UsageError, choose
 from satkit.models import Head
-from satkit.strategies.attention_transfer import AttentionTransfer
-from satkit.strategies.classification import BinaryCrossEntropy, CrossEntropy, UnbiasedCrossEntropy
-from satkit.strategies.classifier_init import AuxiliaryInit, BackgroundInit, ReservedInit, UnknownInit
-from satkit.strategies.decoupled import AuxiliaryBackground, DecoupledDistillation
-from satkit.strategies.distillation import Distillation, SigmoidDistillation, UnbiasedDistillation
-from satkit.strategies.feature_distillation import FeatureDistillation, LocalPOD, PooledCube, RegionFeatureTransfer
-from satkit.strategies.freezing import Freezing
-from satkit.strategies.fusion import WeightFusion
-from satkit.strategies.importance import EWC, EveryImportance, PathIntegral, RiemannianWalk
-from satkit.strategies.memory import ExemplarMemory
-from satkit.strategies.prototypes import Attraction, PrototypeMatching, Repulsion, Sparsity
-from satkit.strategies.pseudo_labels import EntropyPseudoLabels
+from satkit.strategies.parts.classifier_init import AuxiliaryInit, BackgroundInit, ReservedInit, UnknownInit
+from satkit.strategies.parts.freezing import Freezing
+from satkit.strategies.parts.fusion import WeightFusion
+from satkit.strategies.parts.importance import EWC, EveryImportance, PathIntegral, RiemannianWalk
+from satkit.strategies.parts.memory import ExemplarMemory
 from satkit.strategies.strategy import Labels, Strategy
-from satkit.strategies.unknown_class import UnknownAndPseudoLabels
+from satkit.strategies.targets.pseudo_labels import EntropyPseudoLabels
+from satkit.strategies.targets.unknown_class import UnknownAndPseudoLabels
+from satkit.strategies.terms.attention_transfer import AttentionTransfer
+from satkit.strategies.terms.classification import BinaryCrossEntropy, CrossEntropy, UnbiasedCrossEntropy
+from satkit.strategies.terms.decoupled import AuxiliaryBackground, DecoupledDistillation
+from satkit.strategies.terms.distillation import Distillation, SigmoidDistillation, UnbiasedDistillation
+from satkit.strategies.terms.feature_distillation import (
+    FeatureDistillation,
+    LocalPOD,
+    PooledCube,
+    RegionFeatureTransfer,
+)
+from satkit.strategies.terms.prototypes import Attraction, PrototypeMatching, Repulsion, Sparsity
+from satkit.utils.errors import UsageError, choose
 
 LEARN = (CrossEntropy(),)
 

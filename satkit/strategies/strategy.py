@@ -23,11 +23,11 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor
 
-from satkit.choices import UsageError
 from satkit.models import Head, IncrementalClassifier, SegmenterOutput
 from satkit.scenario import Step
-from satkit.strategies.contradictions import contradicts
-from satkit.strategies.describing import called, plain, short
+from satkit.strategies.description import called, plain, short
+from satkit.strategies.validation import contradicts
+from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)

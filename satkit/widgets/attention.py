@@ -3,13 +3,14 @@
 import ipywidgets
 import numpy as np
 
-from satkit.choices import UsageError, choose
+from satkit.analysis.attention import attention_of, labels_of_keys, query_at
+from satkit.analysis.images import largest_class, middle_of
 from satkit.data.labels import IGNORE
-from satkit.experiment import Experiment
-from satkit.looking import attention_of, labels_of_keys, largest_class, middle_of, query_at
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.run_folder import Run
 from satkit.models import AttentionTap
 from satkit.plots.attention_view import AttentionView
-from satkit.runs import Run
+from satkit.utils.errors import UsageError, choose
 from satkit.widgets.explorer import Explorer
 from satkit.widgets.menus import offer
 from satkit.widgets.subject import Subject

@@ -6,15 +6,15 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from satkit.choices import UsageError
-from satkit.experiment import Experiment
-from satkit.looking import confusions_by_image, image_and_labels, prediction, telling_images
-from satkit.metrics import iou_table
+from satkit.analysis.images import confusions_by_image, image_and_labels, prediction, telling_images
+from satkit.evaluation.metrics import iou_table
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
 from satkit.plots import use_style
 from satkit.plots.class_flow import KINDS, flow_counts
 from satkit.plots.forgetting_view import ForgettingView
-from satkit.runs import Run
+from satkit.utils.errors import UsageError
 from satkit.widgets.explorer import Explorer
 
 LABEL = (

@@ -3,14 +3,15 @@
 import ipywidgets
 import numpy as np
 
-from satkit.choices import UsageError, choose
+from satkit.analysis.attention import relation_matrix, relations_of
+from satkit.analysis.images import largest_class
 from satkit.data.labels import BACKGROUND, IGNORE
-from satkit.experiment import Experiment
-from satkit.looking import largest_class, relation_matrix, relations_of
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.run_folder import Run
 from satkit.plots.attention_view import AttentionView
 from satkit.plots.matrix_view import MatrixView
 from satkit.plots.style import class_colour
-from satkit.runs import Run
+from satkit.utils.errors import UsageError, choose
 from satkit.widgets.explorer import Explorer
 from satkit.widgets.menus import offer
 from satkit.widgets.subject import Subject

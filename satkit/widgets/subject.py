@@ -3,12 +3,13 @@
 import ipywidgets
 import numpy as np
 
-from satkit.choices import UsageError
-from satkit.experiment import Experiment
-from satkit.looking import Look, image_and_labels, look, telling_images
+from satkit.analysis.attention import Look, look
+from satkit.analysis.images import image_and_labels, telling_images
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.run_folder import Run
 from satkit.models import AttentionTap, Segmenter
 from satkit.plots.attention_view import DIFFERENCE
-from satkit.runs import Run
+from satkit.utils.errors import UsageError
 from satkit.widgets.menus import offer
 
 

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from satkit.choices import UsageError
-from satkit.data.loading import evaluation_batches
-from satkit.evaluation import evaluate
-from satkit.experiment import Begun, Experiment
-from satkit.metrics import mean_iou
+from satkit.data.batches import evaluation_batches
+from satkit.evaluation.metrics import mean_iou
+from satkit.evaluation.predict import evaluate
+from satkit.experiments.experiment import Begun, Experiment
+from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
 from satkit.plots.training_view import TrainingView
-from satkit.runs import Run
 from satkit.training import Iteration
+from satkit.utils.errors import UsageError
 from satkit.widgets.explorer import Explorer
 
 LABEL = "Training, live: terms of the loss, and mean IoU of old and new classes."

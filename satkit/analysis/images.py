@@ -1,0 +1,142 @@
+"""Images to look at: which ones to choose, what they show, what a model predicts on them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from satkit.data.batches import evaluation_batches, to_input
+from satkit.data.labels import IGNORE
+from satkit.data.step_images import StepImages
+from satkit.evaluation.predict import confusion_matrix, predict
+from satkit.models import BackboneError, Segmenter
+from satkit.strategies import Strategy
+from satkit.utils.errors import UsageError
+
+ENOUGH = 64  # pixels a side at which every backbone of the MiT and PVTv2 families has a patch at each stage
+
+
+@torch.no_grad()
+def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
+    """Most likely class of every pixel, uint8 (height, width); works for every backbone.
+
+    Args:
+        image: uint8 of shape (height, width, 3).
+
+    Raises:
+        BackboneError: If the image is too small.
+    """
+    return run_on_image(model, image, lambda images: predict(model, images))[0].cpu().numpy()
+
+
+def confusions_by_image(model: Segmenter, images: StepImages, num_outputs: int) -> np.ndarray:
+    """Pixel counts `[image, truth, predicted]`, int64, of every image by itself."""
+    device = next(model.parameters()).device
+    counts = np.zeros((len(images), num_outputs, num_outputs), dtype=np.int64)
+    for shown, labels, positions in evaluation_batches(images, 16):
+        predicted = predict(model, shown.to(device)).cpu()
+        for position, truth, guess in zip(positions, labels, predicted, strict=True):
+            counts[position] = confusion_matrix(truth, guess, num_outputs).numpy()
+    return counts
+
+
+@torch.no_grad()
+def targets_of(strategy: Strategy, begun, index: int) -> np.ndarray:
+    """What the loss sees of an image of a step that has begun, uint8 (height, width), without augmentation.
+
+    Args:
+        strategy: The strategy of the step.
+        begun: What `Experiment.begin` returned.
+        index: Number of the image among the step's images.
+    """
+    image, labels = image_and_labels(begun.images, index)
+    policy = strategy.targets
+    taught = begun.teacher is not None and policy.needs_teacher
+    if not taught and not getattr(policy, "in_base_step", False):
+        return labels
+    device = next(begun.student.parameters()).device
+    shown = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device)
+    labels = torch.from_numpy(np.array(labels, order="C"))[None].to(device)
+    output = begun.teacher(shown) if taught else None
+    return policy(labels, output, begun.step, begun.fitted, shown)[0].cpu().numpy()
+
+
+def image_and_labels(images: StepImages, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image of a step and its label map, in class indices.
+
+    Raises:
+        UsageError: If the step has no such image.
+    """
+    if not 0 <= index < len(images):
+        raise UsageError(f"There are the images 0..{len(images) - 1}, got {index}.")
+    return images.image(index), images.labels(index)
+
+
+def telling_images(images: StepImages, classes, count: int = 1, among: int = 200) -> list[int]:
+    """Images that show most of the given classes: numbers of images, one for each class before any comes again.
+
+    Args:
+        images: Images of a step, labels in class indices.
+        classes: Class indices to look for.
+        among: How many images to look through.
+    """
+    shares = []
+    for index in range(min(among, len(images))):
+        counts = np.bincount(images.labels(index).ravel(), minlength=256)
+        shares.append([counts[each] for each in classes])
+    shares = np.array(shares)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(shares)):
+        best_class = int(shares.max(axis=0).argmax())
+        image = int(shares[:, best_class].argmax())
+        chosen.append(image)
+        shares[image] = -1
+        shares[:, best_class] = np.where(shares[:, best_class] >= 0, shares[:, best_class] // 4, -1)
+    return chosen
+
+
+def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:
+    """A pixel of a class deep inside its region: one of those that are left last when the region is peeled.
+
+    Raises:
+        UsageError: If no pixel has this label.
+    """
+    core = labels == label
+    if not core.any():
+        raise UsageError(f"No pixel of this image has label {label}.")
+    peeled = core
+    while peeled.any():
+        core, padded = peeled, np.pad(peeled, 1)
+        peeled = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(core)
+    middle = len(rows) // 2
+    return int(rows[middle]), int(columns[middle])
+
+
+def largest_class(labels: np.ndarray, classes) -> int:
+    """The one of the classes with most pixels in a label map.
+
+    Raises:
+        UsageError: If none of them occurs.
+    """
+    counts = np.bincount(labels[labels != IGNORE].ravel(), minlength=256)
+    classes = list(classes)
+    best = max(classes, key=lambda each: counts[each])
+    if counts[best] == 0:
+        raise UsageError("None of these classes occurs in the image. Choose another image.")
+    return best
+
+
+def run_on_image(model: Segmenter, image: np.ndarray, forward: Callable[[Tensor], object]):
+    """What `forward` makes of the image as a batch of one."""
+    images = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(next(model.parameters()).device)
+    try:
+        return forward(images)
+    except RuntimeError as error:
+        if min(image.shape[:2]) >= ENOUGH:
+            raise
+        raise BackboneError(
+            f"An image must be larger than the patches of {model.spec['backbone']}, got {image.shape[0]} x "
+            f"{image.shape[1]} pixels ({str(error).rstrip('.')}). Choose a larger image."
+        ) from error

@@ -1,0 +1,214 @@
+"""What is installed, what is missing and how to get it: `satkit doctor`.
+
+Every check stands alone: one that fails, in whatever way, becomes a finding, and the others still run.
+Nothing is installed or changed.
+"""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import textwrap
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from satkit.utils.assets import source_tree
+
+STATUSES = ("ok", "note", "problem")
+MATCHING_PAIR = (
+    "Install torch and torchvision from the same index (both from PyPI, or both from PyTorch's CPU index), "
+    "or both from conda-forge."
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What was looked at.
+        status: "ok"; "note", something to know that stops nothing; or "problem".
+        detail: What was found.
+        remedy: What to do about it, empty if nothing.
+    """
+
+    name: str
+    status: str
+    detail: str
+    remedy: str = ""
+
+
+def report() -> list[Finding]:
+    """All findings, in the order in which they are worth reading."""
+    findings = []
+    for check in (
+        check_packages,
+        check_torch,
+        check_torchvision,
+        check_notebooks,
+        check_folders,
+        check_browser,
+    ):
+        try:
+            findings += check()
+        except Exception as error:  # whatever is wrong with an installation must not stop the report
+            name = check.__name__.removeprefix("check_")
+            remedy = "Install satkit again, in an environment of its own, and run satkit doctor once more."
+            findings.append(Finding(name, "problem", f"{type(error).__name__}: {error}", remedy))
+    return findings
+
+
+def main() -> int:
+    """Print the report as an aligned table; 1 if there is a problem, else 0."""
+    findings = report()
+    print(table(findings), flush=True)
+    return int(any(finding.status == "problem" for finding in findings))
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """Findings as aligned text, each remedy below its finding, and a last line that sums up."""
+    findings = list(findings)
+    statuses = max((len(finding.status) for finding in findings), default=0)
+    names = max((len(finding.name) for finding in findings), default=0)
+    indent = " " * (statuses + names + 4)
+    lines = []
+    for finding in findings:
+        lines.append(f"{finding.status:{statuses}}  {finding.name:{names}}  {finding.detail}")
+        indents = {"initial_indent": f"{indent}-> ", "subsequent_indent": f"{indent}   "}
+        lines += textwrap.wrap(finding.remedy, 100, break_long_words=False, break_on_hyphens=False, **indents)
+    counts = {status: sum(finding.status == status for finding in findings) for status in STATUSES}
+    lines += ["", ", ".join(f"{count} {status}" for status, count in counts.items())]
+    return "\n".join(lines)
+
+
+def check_packages() -> list[Finding]:
+    """Python, and every package that satkit declares, against the versions it asks for."""
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    python, requirements = declared()
+    fits = platform.python_version() in SpecifierSet(python, prereleases=True)
+    remedy = "" if fits else f"Make a new environment with Python {python}."
+    detail = f"{platform.python_version()} (needs {python}), {sys.executable}"
+    findings = [Finding("Python", "ok" if fits else "problem", detail, remedy)]
+    for requirement in map(Requirement, requirements):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        plain = f"{requirement.name}{requirement.specifier}"
+        install = f'python -m pip install "{plain}"'
+        try:
+            version = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            findings.append(Finding(requirement.name, "problem", f"missing (needs {plain})", install))
+            continue
+        fits = requirement.specifier.contains(version, prereleases=True)
+        detail = f"{version} (needs {requirement.specifier})"
+        findings.append(Finding(requirement.name, "ok" if fits else "problem", detail, "" if fits else install))
+    return findings
+
+
+def declared() -> tuple[str, list[str]]:
+    """The versions of Python and the packages that satkit asks for.
+
+    A source tree is asked first, since what is installed beside it may be older.
+
+    Raises:
+        FileNotFoundError: If satkit is neither in a source tree nor installed.
+    """
+    root = source_tree()
+    if root:
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return project["requires-python"], project["dependencies"]
+    try:
+        metadata = importlib.metadata.metadata("satkit")
+    except importlib.metadata.PackageNotFoundError:
+        raise FileNotFoundError("satkit is not installed, and it runs from no source tree.") from None
+    return metadata["Requires-Python"], metadata.get_all("Requires-Dist") or []
+
+
+def check_torch() -> list[Finding]:
+    """The build of torch and the device that trainings will use."""
+    import torch
+
+    cuda = torch.version.cuda
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        return [Finding("device", "ok", f"{', '.join(names)} (torch {torch.__version__}, CUDA {cuda})")]
+    threads = torch.get_num_threads()
+    build = f"built for CUDA {cuda}" if cuda else "built for CPU"
+    detail = f"CPU, {threads} thread{'s' * (threads != 1)} (torch {torch.__version__}, {build})"
+    if shutil.which("nvidia-smi"):
+        remedy = "This machine seems to have an NVIDIA GPU. To use it, install a torch built for its driver."
+        return [Finding("device", "note", detail, remedy)]
+    return [Finding("device", "ok", detail)]
+
+
+def check_torchvision() -> list[Finding]:
+    """Whether torchvision's compiled operators load; satkit and timm work without them."""
+    from satkit.utils import _torchvision
+
+    _torchvision.ensure()
+    state = _torchvision.state()
+    version = _version("torchvision")
+    if state == "healthy":
+        return [Finding("torchvision", "ok", version)]
+    if state == "mended":
+        detail = f"{version}: its compiled operators do not fit this torch; satkit works without them"
+        return [Finding("torchvision", "note", detail, MATCHING_PAIR)]
+    return [Finding("torchvision", "problem", f"{version} ({state}), and timm needs it", MATCHING_PAIR)]
+
+
+def check_notebooks() -> list[Finding]:
+    """Whether the lessons are there."""
+    from satkit.notebooks import lessons
+
+    count = len(lessons.list_notebooks())
+    folder = lessons.notebook_folder()
+    if count == 0:
+        return [Finding("notebooks", "problem", f"none in {folder}", "Install satkit again.")]
+    return [Finding("notebooks", "ok", f"{count} in {folder}")]
+
+
+def check_folders() -> list[Finding]:
+    """Whether runs and cached data can be written."""
+    from satkit.data.reading.store import cache_folder
+    from satkit.experiments.run_folder import runs_root
+
+    return [
+        writable("runs folder", runs_root(), "Set SATKIT_RUNS to a folder that can be written."),
+        writable("cache folder", cache_folder(), "Set SATKIT_CACHE to a folder that can be written."),
+    ]
+
+
+def writable(name: str, folder: Path, remedy: str) -> Finding:
+    """Whether a folder, or the nearest one above it that exists, can be written; nothing is left in it."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return Finding(name, "problem", f"{folder} cannot be written ({error})", remedy)
+    free = shutil.disk_usage(existing).free / 1e9
+    return Finding(name, "ok", f"{folder}, {free:.0f} GB free")
+
+
+def check_browser() -> list[Finding]:
+    """Chromium, which only the tests of the widgets need."""
+    named = os.environ.get("SATKIT_CHROMIUM")
+    browser = shutil.which(named) if named else shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser:
+        return [Finding("Chromium", "ok", f"{browser} (only for the tests of the widgets)")]
+    detail = f"SATKIT_CHROMIUM names {named}, which cannot be run" if named else "not found"
+    remedy = "Only the tests of the widgets need it. Install Chromium, or set SATKIT_CHROMIUM to its path."
+    return [Finding("Chromium", "note", detail, remedy)]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

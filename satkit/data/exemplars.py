@@ -1,0 +1,68 @@
+"""Images of earlier steps that a step trains on again, with the labels that they are allowed to have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from satkit.data.dataset import SegmentationData, Split
+from satkit.data.labels import label_table
+from satkit.data.shift import Shift
+from satkit.data.step_images import StepImages, void_label
+from satkit.scenario import Scenario, Step
+
+
+@dataclass(frozen=True, eq=False)
+class Exemplars:
+    """Images of earlier steps to train on again.
+
+    Attributes:
+        entries: Number of an image in the training split, and the step that annotated it: int64 (image, 2).
+        sources: By step, how its images look and how their labels are read.
+        share: Part of every batch.
+    """
+
+    entries: np.ndarray
+    sources: dict[int, StepImages]
+    share: float
+
+
+def exemplars(
+    data: SegmentationData,
+    scenario: Scenario,
+    entries: np.ndarray,
+    labels: str,
+    step: Step,
+    share: float,
+    shift: float = 0.0,
+    seed: int = 0,
+    void: str = "ignored",
+) -> Exemplars:
+    """The exemplars that a step trains on.
+
+    Args:
+        entries: What `ExemplarMemory.choose` returned.
+        labels: "step": as each image was annotated in its own step; "complete": every class seen up to this step.
+        step: The step that trains on them.
+        share: Part of every batch.
+        shift: Images look as they did in their own step, see `Shift`.
+        void: What unlabelled pixels count as: "ignored" or "background".
+    """
+    split = data.pool if scenario.by_domain else data.train
+    sources = {}
+    for index in np.unique(entries[:, 1]).tolist():
+        then = scenario.steps[index]
+        shown = scenario.test_table(step) if labels == "complete" else scenario.training_table(then)
+        look = Shift(shift, index, seed) if shift and index else None
+        indices = entries[entries[:, 1] == index, 0]
+        sources[index] = StepImages(indices, label_table(shown | void_label(void)), split, look)
+    return Exemplars(entries, sources, share)
+
+
+def exemplar_presence(split: Split, scenario: Scenario, entries: np.ndarray, labels: str, last: Step) -> np.ndarray:
+    """Which class each exemplar shows under its labels: bool (image, background and classes up to step `last`)."""
+    shows = np.zeros((len(entries), last.num_outputs), dtype=bool)
+    for row, (index, step) in enumerate(entries.tolist()):
+        table = scenario.test_table(last) if labels == "complete" else scenario.training_table(scenario.steps[step])
+        for label, number in table.items():
+            shows[row, number] = split.present[index, label]
+    return shows

@@ -1,0 +1,207 @@
+"""Everything wrong with images and masks on disk, found before anything is used and reported all at once.
+
+Checking and reading are the same pass: `examine` decodes each file once, and gives what it decoded together
+with what is wrong with it. A data set keeps the former and raises the latter with `raise_if`. To look for
+another kind of damage in a mask, add a function to `MASK_CHECKS`.
+"""
+
+import hashlib
+import io
+import os
+import struct
+import zlib
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from satkit.data.labels import IGNORE
+from satkit.data.reading.pairs import Pair
+from satkit.data.reading.problems import Problem
+
+IMAGE_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits or fewer a channel
+MASK_MODES = ("L", "P")  # one channel of 8 bits, or indices into a palette
+MOST_VALUES_SHOWN = 8
+ORIENTATION = 0x0112  # the EXIF entry that says how a photograph has to be turned
+TURNED = range(2, 9)  # its values that ask for turning; 1 is upright, others mean nothing
+PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_DEPTH = 24  # place of the byte that says how many bits a channel has
+AHEAD = 64  # pairs that are read together
+
+# What Pillow raises for files that are cut off, garbled, or no image at all.
+DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A pair after reading: image, uint8 (height, width, 3), mask, uint8 (height, width), and their problems.
+
+    An image or mask that could not be decoded is None.
+    """
+
+    pair: Pair
+    image: np.ndarray | None
+    mask: np.ndarray | None
+    problems: tuple[Problem, ...]
+
+
+def examine(
+    pairs: Iterable[Pair], num_labels: int, allowed_values: Collection[int] | None = None
+) -> Iterator[Examined]:
+    """Read each pair once, in order, and say what is wrong with it.
+
+    Args:
+        num_labels: How many labels there are, background included.
+        allowed_values: Values that a mask may hold; None for 0 .. num_labels - 1 and IGNORE.
+    """
+    allowed = np.zeros(256, dtype=bool)
+    allowed[list((*range(num_labels), IGNORE) if allowed_values is None else allowed_values)] = True
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        left = iter(pairs)
+        while together := list(islice(left, AHEAD)):
+            yield from threads.map(lambda pair: _examine(pair, allowed), together)
+
+
+def find_problems(
+    pairs: Iterable[Pair], num_labels: int, allowed_values: Collection[int] | None = None
+) -> list[Problem]:
+    """Everything wrong with the files of these pairs; the arguments are those of `examine`."""
+    return [problem for examined in examine(pairs, num_labels, allowed_values) for problem in examined.problems]
+
+
+def mask_values(files: Iterable[Path]) -> set[int]:
+    """Every value that occurs in these masks; those that cannot be read are left to `examine`."""
+    found = np.zeros(256, dtype=bool)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for mask, _ in threads.map(_read_mask, files):
+            if mask is not None:
+                found[mask.ravel()] = True
+    return set(np.flatnonzero(found).tolist())
+
+
+def shared_images(train: dict[str, Path], test: dict[str, Path]) -> list[Problem]:
+    """Images, by the hash of their pixels, that are learnt from and tested on."""
+    return [
+        Problem(str(file), "image to learn from that is also tested on", f"the same as {test[digest]}", warning=True)
+        for digest, file in train.items()
+        if digest in test
+    ]
+
+
+def content_hash(arrays: Iterable[np.ndarray]) -> str:
+    """sha256 over the shapes and values of arrays: the same if and only if they are the same data."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def _examine(pair: Pair, allowed: np.ndarray) -> Examined:
+    image, problems = _read_image(pair.image)
+    mask, mask_problems = _read_mask(pair.mask)
+    problems += mask_problems
+    if mask is not None:
+        for check in MASK_CHECKS:
+            problems += check(pair, image, mask, allowed)
+    return Examined(pair, image, mask, tuple(problems))
+
+
+def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
+    try:
+        data = path.read_bytes()
+        _check_parts(data)
+        with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as file:
+            if file.mode not in IMAGE_MODES:
+                detail = f"its mode is {file.mode}; save it with 8 bits"
+                return None, [Problem(str(path), "image has more than 8 bits a channel", detail)]
+            _check_area(file)
+            turned = file.getexif().get(ORIENTATION)
+            file.info.pop("transparency", None)  # of no use here, and in a palette image Pillow warns of it
+            image = np.array(file if file.mode == "RGB" else file.convert("RGB"))
+    except DECODING_ERRORS as error:
+        return None, [Problem(str(path), "unreadable image", _reason(error, "JPEG or PNG"))]
+    if turned not in TURNED:
+        return image, []
+    detail = f"EXIF orientation {turned}; it is used as stored, its mask must lie the same way"
+    return image, [Problem(str(path), "photograph that is stored turned", detail, warning=True)]
+
+
+def _read_mask(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
+    try:
+        data = path.read_bytes()
+        _check_parts(data)
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as file:
+            if file.mode not in MASK_MODES:
+                detail = f"its mode is {file.mode}, a mask holds one label of 8 bits per pixel (mode L or P)"
+                return None, [Problem(str(path), "mask is not single-channel with 8 bits", detail)]
+            if file.mode == "L" and data[PNG_DEPTH] != 8:
+                detail = f"it is grey with {data[PNG_DEPTH]} bits, which are stretched to 0 .. 255 when read"
+                return None, [Problem(str(path), "mask is not single-channel with 8 bits", detail)]
+            _check_area(file)
+            return np.array(file), []
+    except DECODING_ERRORS as error:
+        return None, [Problem(str(path), "unreadable mask", _reason(error, "PNG"))]
+
+
+def _reason(error: Exception, kinds: str) -> str:
+    return f"its content is not {kinds}" if isinstance(error, UnidentifiedImageError) else str(error)
+
+
+def _check_parts(data: bytes) -> None:
+    """Compare the parts of a PNG with their check sums, which decoding does not do for the pixels."""
+    place, kind = len(PNG_START), b""
+    if not data.startswith(PNG_START):
+        return
+    while kind != b"IEND":
+        if place + 12 > len(data):
+            raise ValueError("the file is cut off")
+        length, kind = struct.unpack(">I4s", data[place : place + 8])
+        end = place + 8 + length
+        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ValueError(f"its part {kind.decode('latin-1')!r} is cut off or does not match its check sum")
+        place = end + 4
+
+
+def _check_area(file: Image.Image) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit and file.width * file.height > limit:
+        raise ValueError(f"{file.width} x {file.height} pixels are more than the {limit:,} that are safe to decode")
+
+
+def _check_size(pair: Pair, image: np.ndarray | None, mask: np.ndarray, allowed: np.ndarray) -> list[Problem]:
+    if image is None or image.shape[:2] == mask.shape:
+        return []
+    (height, width), (mask_height, mask_width) = image.shape[:2], mask.shape
+    detail = f"the mask is {mask_width} x {mask_height} pixels, the image {pair.image.name} {width} x {height}"
+    return [Problem(str(pair.mask), "mask and image differ in size", detail)]
+
+
+def _check_values(pair: Pair, image: np.ndarray | None, mask: np.ndarray, allowed: np.ndarray) -> list[Problem]:
+    counts = np.bincount(mask.ravel(), minlength=256)
+    wrong = np.flatnonzero((counts > 0) & ~allowed)
+    if not len(wrong):
+        return []
+    found = []
+    for value in wrong[:MOST_VALUES_SHOWN]:
+        row, column = divmod(int(np.argmax(mask.ravel() == value)), mask.shape[1])
+        pixels = "1 pixel" if counts[value] == 1 else f"{counts[value]} pixels"
+        found.append(f"{value} at {pixels}, first at (row {row}, column {column})")
+    if len(wrong) > MOST_VALUES_SHOWN:
+        found.append(f"and {len(wrong) - MOST_VALUES_SHOWN} more values")
+    return [Problem(str(pair.mask), "mask values that are no label", "; ".join(found))]
+
+
+MASK_CHECKS = (_check_size, _check_values)

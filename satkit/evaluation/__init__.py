@@ -1,0 +1,1 @@
+"""From predictions to scores, their conventions, and comparisons over seeds."""

@@ -1,0 +1,122 @@
+"""What the field has published: scores of continual segmentation methods, each with the place it was read.
+
+The table is `assets/published_results.csv`, in percent as printed. Sources disagree: two that give different figures
+for one method are two rows. What was not read in a table, a README, a file or an issue of a repository, or on a page
+that the row names, is not in it.
+
+Two figures are comparable only if the same is counted: whether background is among the old classes, which images a
+step has (`setting`), and whether a memory helps. Compare rows of one source, setting and backbone.
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from satkit.utils.assets import asset
+from satkit.utils.errors import choose
+
+FILE = "published_results.csv"
+_TRUTH = {"true": True, "false": False}
+# Methods that satkit does not run, and why.
+NOT_RUN = {
+    "MicroSeg": "It needs the mask proposals of another network, and those were trained on classes still to come.",
+    "CoMFormer": "It needs Mask2Former, which classifies masks instead of pixels.",
+    "ECLIPSE": "It needs a frozen Mask2Former, in which it trains nothing but prompts and classifiers.",
+    "RECALL": "It needs images of old classes from a generator or from the web.",
+}
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """Scores after the last step: mean IoU in percent as printed, None where the source does not give it.
+
+    Attributes:
+        method: Its name, as in `satkit.strategies` where satkit runs all of it ("RCIL" is more than satkit's
+            distillation of it); "-M" means with a memory.
+        memory: Images in the memory, None without one.
+        backbone: The network, with its decoder where that is not the usual one.
+        data: "voc", "ade20k", "cityscapes-domain", or "ade20k-panoptic", whose scores are panoptic quality.
+        task: Classes of the base step and of every later step, e.g. "15-1".
+        setting: "overlapped", "disjoint", "partition" (every image belongs to one step), "domain" (steps are cities
+            with the same classes), or "" where it is not known.
+        old: Classes of the base step.
+        new: Classes of all later steps.
+        all: All classes.
+        average: Mean of `all` over the steps.
+        background_in_old: Whether background counts as an old class; None where `old` is not given.
+        copied: Whether the source says that it took the figures from another paper.
+        source: Where the figures were read.
+        note: What else to know, e.g. that the figures contradict each other.
+    """
+
+    method: str
+    memory: int | None
+    backbone: str
+    data: str
+    task: str
+    setting: str
+    old: float | None
+    new: float | None
+    all: float | None
+    average: float | None
+    background_in_old: bool | None
+    copied: bool
+    source: str
+    note: str
+
+
+def published(data: str = "", task: str = "", setting: str = "", method: str = "") -> list[PublishedResult]:
+    """The published results that match every name given, sorted by data, task, setting, method and source.
+
+    Args:
+        data: Name of the data set, e.g. "voc"; "" for any, as in all of these.
+        task: E.g. "15-1".
+        setting: E.g. "overlapped".
+        method: E.g. "SATS"; the same method with a memory, "SATS-M", is another one.
+
+    Returns:
+        The rows, none if the table has every name but not this combination.
+
+    Raises:
+        UsageError: If a name is nowhere in the table.
+        FileNotFoundError: If the table is not there.
+    """
+    rows = read_results(asset(FILE))
+    wanted = {"data": data, "task": task, "setting": setting, "method": method}
+    for field, name in wanted.items():
+        if name:
+            choose(f"published {field}", name, dict.fromkeys(sorted({getattr(row, field) for row in rows} - {""})))
+    return [row for row in rows if all(name in ("", getattr(row, field)) for field, name in wanted.items())]
+
+
+@lru_cache
+def read_results(path: Path) -> tuple[PublishedResult, ...]:
+    """Every row of a table in the form of `published_results.csv`, in its order."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple(_result(line) for line in csv.DictReader(file, strict=True))
+
+
+def _result(line: dict[str, str]) -> PublishedResult:
+    scores = {name: float(line[name]) if line[name] else None for name in ("old", "new", "all", "average")}
+    return PublishedResult(
+        **{
+            **line,
+            **scores,
+            "memory": int(line["memory"]) if line["memory"] else None,
+            "background_in_old": _TRUTH[line["background_in_old"]] if line["background_in_old"] else None,
+            "copied": _TRUTH[line["copied"]],
+        }
+    )
+
+
+def markdown(rows: list[PublishedResult]) -> str:
+    """Results as a Markdown table."""
+    heads = ("method", "backbone", "old", "new", "all", "average", "background in old", "source")
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * 4 + "---|---|"]
+    for row in rows:
+        scores = ["" if value is None else f"{value:g}" for value in (row.old, row.new, row.all, row.average)]
+        background = {None: "", True: "yes", False: "no"}[row.background_in_old]
+        source = f"{row.source}{' (copied there)' if row.copied else ''}"
+        lines.append("| " + " | ".join([row.method, row.backbone, *scores, background, source]) + " |")
+    return "\n".join(lines)

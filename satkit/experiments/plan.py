@@ -1,0 +1,186 @@
+"""What will be learnt: plain settings, the parameters of a notebook, turned into objects.
+
+A `Plan` knows everything that is decided before anything is trained: data, scenario, strategy, schedules, conventions,
+and the images of every step. `satkit.experiments.experiment` carries it out.
+"""
+
+from dataclasses import asdict, replace
+from functools import cached_property
+
+import torch
+
+from satkit.data import SegmentationData, label_table, load_data
+from satkit.data.batches import BatchStream
+from satkit.data.exemplars import Exemplars, exemplars
+from satkit.data.step_images import StepImages, held_out, test_images, training_images
+from satkit.data.transforms import CentreCrop, ResizedCrop, SimpleAugment
+from satkit.evaluation.conventions import protocol
+from satkit.experiments.presets import Preset, preset
+from satkit.experiments.settings import Settings
+from satkit.models import BackboneError, Segmenter, build_segmenter
+from satkit.scenario import DOMAIN_SETTINGS, Scenario, Step, scenario, usual_tasks
+from satkit.strategies import Strategy
+from satkit.strategies.lookup import find_strategy
+from satkit.strategies.validation import contradicts_domains
+from satkit.utils.errors import UsageError
+from satkit.utils.provenance import machine
+from satkit.utils.seeding import best_device, derive, seed_everything
+
+
+class Plan:
+    """One strategy on one scenario, as it is to be learnt.
+
+    Args:
+        settings: What the user chose.
+        learning: A strategy, or the name of one.
+    """
+
+    def __init__(self, settings: Settings, learning: str | Strategy = "fine-tuning"):
+        self.settings = settings
+        self.preset: Preset = preset(settings.data, settings.preset)
+        self.strategy = self.preset.adapt(find_strategy(learning))
+        self.protocol = protocol(settings.protocol or self.preset.protocol)
+        self.backbone = settings.backbone or self.preset.backbone
+        self.device = best_device()
+
+    @cached_property
+    def data(self) -> SegmentationData:
+        """The data set, loaded once."""
+        return load_data(self.settings.data, self.settings.root, **self.preset.data)
+
+    @cached_property
+    def task(self) -> str:
+        """The task that was asked for, the preset's, or the first that divides the classes."""
+        by_domain = self.settings.setting in DOMAIN_SETTINGS
+        chosen = self.settings.task or (self.preset.domain_task if by_domain else self.preset.task)
+        return chosen or usual_tasks(len(self.data.class_names) - 1)[0]
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """Which classes are old and new, also where they are learnt jointly."""
+        chosen = self.settings
+        return scenario(self.data.class_names, self.task, chosen.setting, chosen.order, self.data.domains)
+
+    @property
+    def learnt(self) -> Scenario:
+        """The scenario as it is learnt: all at once for joint training."""
+        return self.scenario.joint() if self.strategy.joint else self.scenario
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps to learn."""
+        return self.learnt.steps
+
+    @cached_property
+    def config(self) -> dict:
+        """Everything that decides the result, and the machine it is made on."""
+        settings = {**asdict(self.settings), "task": self.task, "backbone": self.backbone}
+        settings["order"] = list(self.scenario.order)
+        for left_out in ("root", "protocol"):  # another place is the same data; conventions are listed one by one
+            settings.pop(left_out)
+        augment = {k: list(v) if isinstance(v, tuple) else v for k, v in self.preset.augment.items()}
+        return {
+            **settings,
+            "data_fingerprint": self.data.fingerprint,
+            "strategy": self.strategy.describe(),
+            "model": self.preset.model,
+            "data_options": self.preset.data,
+            "augment": augment,
+            "schedules": [asdict(self.schedule(step)) for step in self.steps],
+            "conventions": self.conventions,
+            "machine": machine(self.device),
+        }
+
+    @property
+    def conventions(self) -> dict[str, str | bool]:
+        """The conventions of the protocol, in words."""
+        return self.protocol.describe(self.preset.augment["size"])
+
+    def schedule(self, step: Step):
+        """The schedule of a step."""
+        first = self.preset.base if step.index == 0 else self.preset.later
+        images = len(self.images(step))
+        return self.preset.schedule(step.index, max(1, images // first.batch_size), self.task)
+
+    def check(self) -> None:
+        """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
+        _ = self.config
+        self.try_backbone(attention=self.strategy.needs_attention)
+        if self.scenario.by_domain and (reason := contradicts_domains(self.strategy)):
+            raise UsageError(f"{self.strategy.name} cannot learn place by place: {reason}")
+        if self.strategy.fusion and self.protocol.checkpoint == "best":
+            raise UsageError(
+                f"{self.strategy.name} fuses teacher and student at the end of a step, so it has no best weights to "
+                "choose from. Take checkpoint=last."
+            )
+        memory, first = self.strategy.memory, len(self.images(self.steps[0]))
+        if memory and memory.size > first:
+            raise UsageError(
+                f"A memory must fit into the data: {memory.size} images are asked for, but the base step has {first}. "
+                "Choose a smaller memory."
+            )
+
+    @torch.no_grad()
+    def try_backbone(self, attention: bool) -> None:
+        """Run the untrained network once, at the size of a training crop.
+
+        Raises:
+            BackboneError: If the backbone cannot take images of this size, or has no attention to tap.
+        """
+        segmenter = self.blank().eval()
+        segmenter.classifier.grow(1)
+        size = self.preset.augment["size"]
+        try:
+            segmenter(torch.zeros(1, 3, size, size, device=self.device), attention=attention)
+        except (AssertionError, RuntimeError) as error:
+            raise BackboneError(
+                f"Backbone {self.backbone!r} cannot take images of {size} x {size} pixels ({str(error).rstrip('.')}). "
+                "Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+            ) from error
+
+    def blank(self) -> Segmenter:
+        """A segmenter without classes, initialised from the seed."""
+        seed_everything(derive(self.settings.seed, "network"))
+        head = self.strategy.head
+        spec = {**self.preset.model, "deep_heads": head.deep, "readout": head.readout}
+        return build_segmenter(self.backbone, **spec).to(self.device)
+
+    def images(self, step: Step) -> StepImages:
+        """The training images of a step, as its annotator labelled them, without those that are held out."""
+        images, seed = self.annotated(step), self.settings.seed
+        return held_out(images, seed, step.index)[0] if self.protocol.validates else images
+
+    def annotated(self, step: Step) -> StepImages:
+        """All images that belong to a step, as its annotator labelled them."""
+        chosen = self.settings
+        return training_images(self.data, self.learnt, step, chosen.shift, chosen.seed, self.protocol.void)
+
+    def exemplars(self, step: Step, fitted: dict) -> Exemplars | None:
+        """The exemplars that a step trains on beside its own images."""
+        if "memory" not in fitted:
+            return None
+        memory, chosen = self.strategy.memory, self.settings
+        entries = fitted["memory"].numpy()
+        look = (chosen.shift, chosen.seed, self.protocol.void)
+        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, *look)
+
+    def batches(self, step: Step, fitted: dict | None = None) -> BatchStream:
+        """The training batches of a step, by number; with the exemplars that `begin` has fitted, if there are any."""
+        images = self.images(step)
+        crop = dict(self.preset.augment)
+        augment = (ResizedCrop if crop.pop("kind", "simple") == "resized" else SimpleAugment)(**crop)
+        kept = self.exemplars(step, fitted or {})
+        return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index, kept)
+
+    def complete(self, images: StepImages) -> StepImages:
+        """The same images with their whole annotation, as class indices; nobody trains on it."""
+        return replace(images, table=label_table(self.scenario.test_table(self.scenario.steps[-1])))
+
+    @property
+    def crop(self) -> CentreCrop | None:
+        """What is taken of each test image; None for all of it."""
+        return CentreCrop(self.preset.augment["size"]) if self.protocol.evaluation == "centre" else None
+
+    def tests(self, step: Step) -> StepImages:
+        """The test images of a step, labelled with every class seen so far."""
+        return test_images(self.data, self.learnt, step, self.protocol.future, self.protocol.test_images)

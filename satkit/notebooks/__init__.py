@@ -1,0 +1,1 @@
+"""The lessons: found, checked, executed, copied."""

@@ -1,0 +1,254 @@
+"""The gallery: every lesson executed, small enough to be read on a web page, with a thumbnail and links.
+
+`satkit gallery` runs the lessons from their sources, first those that look at the kit's models, and then in an order
+in which each model is trained once. It makes their pictures small, takes out whatever names the machine, and measures
+the seconds. Each copy begins with a cell that installs satkit where it is missing, as on Colab; the rest of its code
+is that of the source.
+"""
+
+import base64
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageChops, ImageStat
+
+from satkit.data.reading.store import cache_folder
+from satkit.notebooks.lessons import NotebookError, find_notebook, list_notebooks, promise
+from satkit.notebooks.parameters import parameters
+from satkit.notebooks.runner import run_notebook
+from satkit.utils.assets import PACKAGE
+from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.provenance import machine
+from satkit.utils.seeding import best_device
+
+REPOSITORY = "OWNER/satkit"  # on GitHub; every badge and link to the outside is made of it
+BRANCH = "main"
+TIMES = "times.json"
+OWN_PRESET = ("00_start_here", "12_your_own_data")  # too small a world for any other
+LAST = ("06", "07", "13", "09", "10", "12")  # they train, or show what was trained; all others look at the kit's models
+LARGEST = 500_000  # bytes of a copy or of a thumbnail
+WIDTH = 360  # pixels of a thumbnail
+SMALLER = ((95, 1.0), (85, 1.0), (75, 1.0), (60, 0.85), (60, 0.7), (50, 0.5))  # JPEG quality and scale, ever coarser
+COLOURS = 256  # of a drawing or a thumbnail
+ERROR = 2.0  # levels of 255 by which so few colours may change a drawing in the mean; what changes more is a photograph
+KEEP = ("image/png", "text/plain", "text/markdown", "text/html")
+INSTALL = f"""# Where satkit is missing, as on Colab, this installs it; elsewhere it does nothing.
+from importlib.util import find_spec
+
+if find_spec("satkit") is None:
+    %pip install -q git+https://github.com/{REPOSITORY}"""
+
+
+def make_gallery(
+    folder: str | Path,
+    preset: str = "quick",
+    only: Iterable[str] = (),
+    pictures: bool = True,
+    say: Callable[[str], None] = print,
+) -> list[Path]:
+    """Execute every lesson and write its copy, its thumbnail and its seconds into a folder; gives the files written.
+
+    Args:
+        preset: Of the lessons that have a preset.
+        only: Names or numbers of the lessons; all of them if empty.
+        pictures: False measures the seconds only.
+        say: Called with a line after each lesson.
+
+    Raises:
+        NotebookFailed: If a lesson does not run.
+        NotebookError: If a copy cannot be made small enough, or has no picture for a thumbnail.
+    """
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = [find_notebook(name) for name in only] or list_notebooks()
+    lessons = sorted(chosen, key=lambda path: LAST.index(path.stem[:2]) if path.stem[:2] in LAST else -1)
+    written, seconds = [], {}
+    with tempfile.TemporaryDirectory(prefix="satkit-gallery-") as work, contextlib.chdir(work):
+        for number, path in enumerate(lessons, start=1):
+            values = {"preset": preset} if path.stem not in OWN_PRESET and "preset" in parameters(path) else {}
+            result = run_notebook(path, Path(work) / "executed" / path.name, values, env={"SATKIT_RUNS": "runs"})
+            seconds[path.stem] = round(result.seconds, 1)
+            say(f"{number} of {len(lessons)}: {path.stem}, {result.seconds:.0f} s")
+            if pictures:
+                written += _write_copy(result.output, folder, (work, os.path.realpath(work)))
+    times = folder / TIMES
+    known = read_json(times) if times.exists() else {}
+    seconds = known.get(preset, {}).get("seconds", {}) | seconds
+    measured = {"machine": machine(best_device()), "seconds": dict(sorted(seconds.items()))}
+    write_json(times, {**known, preset: measured})
+    return [*written, times]
+
+
+def write_links(folder: str | Path) -> list[Path]:
+    """Write the installing cell of every copy again, after `REPOSITORY` has changed."""
+    written = []
+    for path in sorted(Path(folder).glob("*.ipynb")):
+        notebook = read_json(path)
+        notebook["cells"][1]["source"] = INSTALL.splitlines(keepends=True)
+        _write(path, notebook)
+        written.append(path)
+    return written
+
+
+def copy_of(executed: dict, work: Iterable[str] = ()) -> dict:
+    """An executed notebook as the gallery has it: no paths, no widgets' state, no marks of who executed it.
+
+    Args:
+        executed: The notebook as JSON.
+        work: Folders that the notebook worked in; their names are taken out.
+    """
+    words = {f"{folder}/": "" for folder in work} | {folder: "." for folder in work} | _private_words()
+    notebook = {**executed, "metadata": {"kernelspec": executed["metadata"]["kernelspec"]}}
+    notebook["cells"] = cells = []
+    for cell in executed["cells"]:
+        tags = [tag for tag in cell["metadata"].get("tags", []) if tag != "injected-parameters"]
+        if len(tags) < len(cell["metadata"].get("tags", [])):
+            continue  # papermill's own cell
+        cell = {**cell, "metadata": {"tags": tags} if tags else {}}
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [_output(output, words) for output in cell["outputs"]]
+        else:
+            cell["source"] = _relinked(cell["source"])
+        cells.append(cell)
+    install = {"cell_type": "code", "id": "install", "metadata": {"tags": ["install"]}, "execution_count": None}
+    cells.insert(1, {**install, "outputs": [], "source": INSTALL.splitlines(keepends=True)})
+    return notebook
+
+
+def shrunk(notebook: dict, largest: int = LARGEST) -> dict:
+    """A notebook whose pictures are made coarser until its file has at most `largest` bytes.
+
+    Raises:
+        NotebookError: If it is larger even then.
+    """
+    for quality, scale in SMALLER:
+        smaller = json.loads(json.dumps(notebook))
+        for data in _pictures(smaller):
+            data.update(_coarser(data.pop("image/png"), quality, scale))
+        size = len(_text(smaller).encode())
+        if size <= largest:
+            return smaller
+    raise NotebookError(f"A copy in the gallery may have {largest} bytes, this one has {size}. Let it draw less.")
+
+
+def thumbnail(notebook: dict, width: int = WIDTH) -> bytes:
+    """A PNG of the picture of the cell tagged "thumbnail", or of the last picture there is.
+
+    Raises:
+        NotebookError: If there is no picture.
+    """
+    tagged = [cell for cell in notebook["cells"] if "thumbnail" in cell["metadata"].get("tags", [])]
+    found = list(_pictures({"cells": tagged})) or list(_pictures(notebook))
+    if not found:
+        raise NotebookError("A notebook of the gallery must draw a picture for its thumbnail.")
+    with Image.open(io.BytesIO(base64.b64decode(found[-1]["image/png"]))) as picture:
+        picture = picture.convert("RGB")
+        height = min(picture.height, round(0.75 * picture.width))  # of a tall picture its upper part
+        picture = picture.crop((0, 0, picture.width, height))
+        picture = picture.resize((width, round(width * height / picture.width)), Image.LANCZOS)
+        return _saved(_few_colours(picture), "PNG", optimize=True)
+
+
+def colab(name: str) -> str:
+    """Where a copy opens on Colab."""
+    return f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/assets/gallery/{name}.ipynb"
+
+
+def binder(name: str) -> str:
+    """Where a lesson opens on Binder."""
+    return f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/notebooks/{name}.ipynb"
+
+
+def markdown() -> str:
+    """The gallery for the README: two lessons a row, each with its thumbnail, its promise and its links."""
+    cells = []
+    for path in list_notebooks():
+        name, words = path.stem, promise(path)
+        links = f"[read](assets/gallery/{name}.ipynb) · [Colab]({colab(name)}) · [Binder]({binder(name)})"
+        picture = f"[![{words}](assets/gallery/{name}.png)](assets/gallery/{name}.ipynb)"
+        cells.append(f"{picture}<br>**{name}**<br>{words}<br>{links}")
+    rows = [cells[first : first + 2] for first in range(0, len(cells), 2)]
+    return "\n".join(["| | |", "|---|---|", *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _write_copy(executed: Path, folder: Path, work: Iterable[str]) -> list[Path]:
+    notebook = copy_of(read_json(executed), work)
+    picture, copy = folder / f"{executed.stem}.png", folder / executed.name
+    with replacing(picture) as temporary:
+        temporary.write_bytes(thumbnail(notebook))
+    _write(copy, shrunk(notebook))
+    return [copy, picture]
+
+
+def _write(path: Path, notebook: dict) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(_text(notebook), encoding="utf-8")
+
+
+def _text(notebook: dict) -> str:
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _output(output: dict, words: dict[str, str]) -> dict:
+    """An output without private words and without what only a running kernel can show."""
+    output = {key: value for key, value in output.items() if key != "transient"}
+    if "data" in output:
+        output["data"] = {kind: value for kind, value in output["data"].items() if kind in KEEP}
+        output["metadata"] = {}
+    text = json.dumps(output)
+    for private, word in words.items():
+        text = text.replace(json.dumps(private)[1:-1], word)
+    return json.loads(text)
+
+
+def _private_words() -> dict[str, str]:
+    """Paths of this machine, the longest first, and what stands for them."""
+    root = PACKAGE.parent
+    words = {sys.executable: "python", str(cache_folder()): "~/.cache/satkit", f"{root}/": "", str(Path.home()): "~"}
+    return dict(sorted(words.items(), key=lambda item: -len(item[0])))
+
+
+def _relinked(source: str | list[str]) -> list[str]:
+    """Links to what lies beside the source, seen from the gallery."""
+    text = re.sub(r"\]\((?!https?:|#|mailto:)([^)\s]+)\)", r"](../../notebooks/\1)", "".join(source))
+    return text.splitlines(keepends=True)
+
+
+def _pictures(notebook: dict) -> Iterable[dict]:
+    """The data of every output with a picture."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                yield output["data"]
+
+
+def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
+    """A drawing with few colours and at its full size, anything else as a JPEG: its text by its type."""
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        image = image.convert("RGB")
+    drawing = _few_colours(image)
+    if np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean) <= ERROR:
+        return {"image/png": base64.b64encode(_saved(drawing, "PNG", optimize=True)).decode()}
+    image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS) if scale < 1 else image
+    photograph = _saved(image, "JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
+    return {"image/jpeg": base64.b64encode(photograph).decode()}
+
+
+def _few_colours(image: Image.Image) -> Image.Image:
+    """A picture with a palette, exact if that is possible; an octree otherwise, which gives the smaller file."""
+    method = Image.Quantize.FASTOCTREE if image.getcolors(COLOURS) is None else Image.Quantize.MEDIANCUT
+    return image.quantize(COLOURS, method=method, dither=Image.Dither.NONE)
+
+
+def _saved(image: Image.Image, kind: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, format=kind, **options)
+    return stream.getvalue()

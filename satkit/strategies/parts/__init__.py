@@ -1,0 +1,1 @@
+"""Parts beside loss and targets: importances, memory, freezing, fusion, initialisation."""

@@ -1,0 +1,1 @@
+"""Target policies: what the loss sees in place of the labels."""

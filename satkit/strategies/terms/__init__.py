@@ -1,0 +1,1 @@
+"""Loss terms: what a step minimises."""

@@ -1,0 +1,205 @@
+"""Self-attention transfer, the loss of SATS (Qiu et al., Pattern Recognition 138, 2023, arXiv 2203.07667).
+
+A *region* is the set of pixels of one class in one image. Its *relation* is its mean attention row: what the region as
+a whole looks at. Class-specific region pooling computes the relation of every region in the teacher and in the student,
+and the loss is the distance between the two:
+
+    relation[c, h] = mean over queries q of class c of attention[h, q]
+    loss = mean over stages, images, regions c and heads h of || student[c, h] - teacher[c, h] ||_2
+
+Background and IGNORE are no regions; an image without any region counts zero. The distance is taken in float32: at the
+size of real drifts it would otherwise drown in the rounding error of bfloat16.
+
+Where the paper and its released code differ: the code reads memory laid out (batch, head, query, key) as if it were
+(batch, query, head, key), which mixes heads and places in every stage of more than one head. `layout="paper"` is the
+paper's definition and the default; `layout="as_released"` is what the code computes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from satkit.data.labels import BACKGROUND
+from satkit.models.attention_taps import AttentionTap
+from satkit.strategies.strategy import LossInputs, positive
+from satkit.utils.errors import UsageError, unknown
+
+
+def resize_labels(labels: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Labels (batch, *grid): each grid cell takes the label of the pixel at its centre."""
+    rows, columns = (
+        ((torch.arange(cells, device=labels.device) + 0.5) * pixels / cells).long()
+        for cells, pixels in zip(grid, labels.shape[-2:], strict=True)
+    )
+    return labels[:, rows][:, :, columns]
+
+
+def region_pool(tap: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """The relation of every class region: its mean attention row, per head.
+
+    Args:
+        tap: The attention of one block.
+        labels: Label maps (batch, height, width) of any size; may hold BACKGROUND and IGNORE.
+        classes: Class indices to pool, each one region.
+
+    Returns:
+        Relations (batch, region, head, key), zero where a region is absent, and present (batch, region).
+    """
+    inside = regions_at(tap.query_grid, labels, classes)  # (batch, region, query)
+    size = inside.sum(dim=-1, keepdim=True)
+    return tap.pool(inside / size.clamp(min=1)), size.squeeze(-1) > 0
+
+
+def regions_at(grid: tuple[int, int], labels: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """Which cells of a grid belong to which class: bool (batch, region, cell)."""
+    at_cell = resize_labels(labels, grid).flatten(1)
+    return at_cell[:, None] == torch.tensor(classes, device=labels.device)[:, None]
+
+
+def region_map(inputs: LossInputs, regions: str) -> Tensor:
+    """The label maps whose classes are the regions: uint8 (batch, height, width).
+
+    Args:
+        regions: "targets": what the loss sees. "teacher": the teacher's most likely class wherever the annotator shows
+            background, so that old classes are regions also for strategies without pseudo-labels.
+    """
+    if regions == "targets":
+        return inputs.targets
+    guess = inputs.teacher.classes().to(inputs.labels.dtype)
+    return torch.where(inputs.labels == BACKGROUND, guess, inputs.labels)
+
+
+def to_key_regions(relations: Tensor, inside: Tensor) -> Tensor:
+    """Relations (batch, row, head, key) summed over the keys of each region (batch, region, key), and over the rest."""
+    mass = torch.einsum("brhk,bck->brhc", relations, inside.to(relations.dtype))
+    rest = relations.sum(dim=-1, keepdim=True) - mass.sum(dim=-1, keepdim=True)
+    return torch.cat([mass, rest], dim=-1)  # (batch, row, head, region + 1)
+
+
+DISTANCES = {
+    "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
+    "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
+    "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
+    "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
+        dim=-1
+    ),
+}
+CHOICES = {
+    "pooling": ("class", "image", "none"),
+    "layout": ("paper", "as_released"),
+    "distance": tuple(DISTANCES),
+    "keys": ("each", "regions"),
+    "regions": ("targets", "teacher"),
+}
+
+
+@dataclass(frozen=True)
+class AttentionTransfer:
+    """Distance between the student's and the teacher's relations.
+
+    Attributes:
+        weight: Factor of the term; 20 in the paper for VOC.
+        pooling: "class" for a region per class (the method), "image" for the whole image as one region, "none" for
+            every query by itself (the paper's ablations).
+        layout: "paper" or "as_released".
+        distance: "l2" (the method), "l1", "squared" (l2 without the root) or "kl", from teacher to student.
+        keys: "each" compares every key (the method); "regions" first sums the attention on the keys of each class
+            region, so that a relation says how much one region looks at another.
+        regions: "targets" or "teacher", see `region_map`.
+        background: Whether background is a region too.
+        stages: Numbers of the stages to compare, from 1 as in the names of the taps; empty for all.
+        heads: Numbers of the heads to compare, from 1; empty for all.
+    """
+
+    weight: float = 20.0
+    pooling: str = "class"
+    layout: str = "paper"
+    distance: str = "l2"
+    keys: str = "each"
+    regions: str = "targets"
+    background: bool = False
+    stages: tuple[int, ...] = ()
+    heads: tuple[int, ...] = ()
+
+    name: ClassVar[str] = "attention"
+    needs_teacher: ClassVar[bool] = True
+    needs_attention: ClassVar[bool] = True
+    trains_backbone: ClassVar[bool] = True
+
+    def __post_init__(self):
+        positive(self, "weight", self.weight)
+        for setting, choices in CHOICES.items():
+            if getattr(self, setting) not in choices:
+                raise unknown(setting, getattr(self, setting), choices)
+
+    def __call__(self, inputs: LossInputs) -> Tensor:
+        if not inputs.student.attention:
+            raise RuntimeError(
+                "Attention transfer needs the attention of student and teacher: run both with attention=True."
+            )
+        pairs = list(zip(inputs.student.attention, inputs.teacher.attention, strict=True))
+        labels = region_map(inputs, self.regions)
+        classes = (BACKGROUND,) * self.background + inputs.step.seen
+        chosen = numbered(pairs, self.stages, "stage")
+        return self.weight * torch.stack([self.stage(*pair, labels, classes) for pair in chosen]).mean()
+
+    def stage(self, student: AttentionTap, teacher: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> Tensor:
+        """The loss of one stage, without the weight."""
+        relations, present = self.pool(student, labels, classes)
+        taught, _ = self.pool(teacher, labels, classes)
+        distance = DISTANCES[self.distance](relations, taught)  # (batch, region, head)
+        heads = numbered(range(distance.shape[-1]), self.heads, "head")
+        distance = distance[..., heads].mean(dim=-1)  # (batch, region)
+        return ((distance * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)).mean()
+
+    def pool(self, tap: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Relations (batch, region, head, key or key region) and present (batch, region)."""
+        read = AsReleased(tap) if self.layout == "as_released" else tap
+        if self.pooling == "class":
+            relations, present = region_pool(read, labels, classes)
+        elif self.pooling == "image":
+            relations, present = region_pool(read, torch.zeros_like(labels), (0,))
+        else:
+            relations = read.weights().transpose(1, 2)  # (batch, query, head, key)
+            present = relations.new_ones(relations.shape[:2], dtype=torch.bool)
+        if self.keys == "regions":
+            relations = to_key_regions(relations, regions_at(tap.key_grid, labels, classes))
+        return relations, present
+
+
+def numbered(things: Sequence, numbers: tuple[int, ...], kind: str) -> list:
+    """The things with these numbers, counted from 1; all of them for no numbers.
+
+    Raises:
+        UsageError: For a number that there is not.
+    """
+    wrong = [number for number in numbers if not 1 <= number <= len(things)]
+    if wrong:
+        raise UsageError(
+            f"Attention transfer was asked for {kind} {wrong[0]}, but there are the {kind}s 1..{len(things)} here. "
+            "A head must exist in every stage that is compared."
+        )
+    return [things[number - 1] for number in numbers] if numbers else list(things)
+
+
+@dataclass(frozen=True)
+class AsReleased:
+    """A tap read as the released code reads it: heads and queries interchanged in memory."""
+
+    tap: AttentionTap
+
+    @property
+    def query_grid(self) -> tuple[int, int]:
+        return self.tap.query_grid
+
+    def weights(self) -> Tensor:
+        weights = self.tap.weights()
+        batch, heads, queries, keys = weights.shape
+        return weights.reshape(batch, queries, heads, keys).transpose(1, 2)
+
+    def pool(self, membership: Tensor) -> Tensor:
+        with torch.autocast(membership.device.type, enabled=False):
+            return torch.einsum("brq,bhqk->brhk", membership, self.weights())

@@ -1,0 +1,222 @@
+"""Losses that learn the targets, with the reductions that the field uses spelt out."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
+from satkit.models import SegmenterOutput
+from satkit.strategies.strategy import LossInputs, positive
+from satkit.utils.errors import unknown
+
+OVER = ("all", "valid")
+OLD_LABELS = ("kept", "pooled")
+ONLY = ("all", "new")
+VOID = ("ignored", "negative")
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """Cross-entropy of the student's softmax against the targets.
+
+    Attributes:
+        weight: Factor of the term.
+        over: "all" divides the sum over valid pixels by the number of all pixels, ignored ones included, as the
+            MiB, PLOP and SATS code does; "valid" divides by the number of pixels that are not IGNORE.
+        adaptive: PLOP's adaptive factor: each image counts by the share of its unlabelled pixels whose pseudo-label
+            was accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0, so
+            that one whose every pixel is labelled teaches nothing.
+
+    Reserved channels, see `Head`, take part in the softmax.
+
+    Raises:
+        ValueError: When called with UNKNOWN in the targets.
+    """
+
+    weight: float = 1.0
+    over: str = "all"
+    adaptive: bool = False
+
+    name: ClassVar[str] = "cross-entropy"
+    needs_teacher: ClassVar[bool] = False
+    needs_attention: ClassVar[bool] = False
+    classifies: ClassVar[bool] = True
+
+    def __post_init__(self):
+        positive(self, "weight", self.weight)
+        if self.over not in OVER:
+            raise unknown("reduction of the cross-entropy", self.over, OVER)
+
+    @property
+    def needs_new_classes(self) -> bool:
+        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        return self.adaptive
+
+    def __call__(self, inputs: LossInputs) -> Tensor:
+        refuse_unknown(self, inputs.targets)
+        logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
+        if not self.adaptive:
+            total = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
+            return self.weight * total / counted(targets, self.over)
+        loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none").sum(dim=(1, 2))
+        return self.weight * (loss * adaptive_factor(inputs)).sum() / counted(targets, self.over)
+
+
+@dataclass(frozen=True)
+class UnbiasedCrossEntropy:
+    """MiB's cross-entropy: background in the labels means background *or* an old class.
+
+    With p the student's softmax over all channels: p(background) becomes p(background) + sum of p(c) over old classes
+    c. At the base step it is the plain cross-entropy. Source: Cermelli et al., CVPR 2020.
+
+    Attributes:
+        weight: Factor of the term.
+        over: As in `CrossEntropy`.
+        old_labels: What becomes of pixels whose label is an old class, which exemplars and pseudo-labels have: "kept"
+            learns them as that class; "pooled" makes them background first, as the released code does.
+
+    Raises:
+        ValueError: When called with UNKNOWN in the targets.
+    """
+
+    weight: float = 1.0
+    over: str = "all"
+    old_labels: str = "kept"
+
+    name: ClassVar[str] = "cross-entropy"
+    needs_teacher: ClassVar[bool] = False
+    needs_attention: ClassVar[bool] = False
+    classifies: ClassVar[bool] = True
+
+    def __post_init__(self):
+        positive(self, "weight", self.weight)
+        if self.over not in OVER:
+            raise unknown("reduction of the cross-entropy", self.over, OVER)
+        if self.old_labels not in OLD_LABELS:
+            raise unknown("treatment of old labels", self.old_labels, OLD_LABELS)
+
+    @property
+    def needs_new_classes(self) -> bool:
+        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        return self.old_labels == "pooled"
+
+    def __call__(self, inputs: LossInputs) -> Tensor:
+        refuse_unknown(self, inputs.targets)
+        targets = inputs.targets.long()
+        loss = unbiased_cross_entropy(inputs.student.logits, targets, inputs.step.num_old, self.old_labels)
+        return self.weight * loss.sum() / counted(targets, self.over)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """One sigmoid per channel against one-hot targets, summed over channels.
+
+    Reserved channels, see `Head`, take part; a pixel that is UNKNOWN is a positive of the last of them.
+
+    Attributes:
+        weight: Factor of the term.
+        over: As in `CrossEntropy`; SSUL divides by the valid pixels.
+        only: "all" channels, or those of the step's "new" classes alone (DKD).
+        void: "ignored" pixels that are IGNORE count nothing; as "negative" they are no class at all (DKD), and every
+            pixel is counted, whatever `over` says.
+        positive_weight: Factor of the positives.
+
+    Raises:
+        ValueError: When called with UNKNOWN in the targets, but without a reserved channel to learn it.
+    """
+
+    weight: float = 1.0
+    over: str = "all"
+    only: str = "all"
+    void: str = "ignored"
+    positive_weight: float = 1.0
+
+    name: ClassVar[str] = "binary cross-entropy"
+    needs_teacher: ClassVar[bool] = False
+    needs_attention: ClassVar[bool] = False
+    classifies: ClassVar[bool] = True
+    reads_unknown: ClassVar[bool] = True
+
+    def __post_init__(self):
+        positive(self, "weight", self.weight)
+        positive(self, "positive_weight", self.positive_weight)
+        for what, value, choices in (
+            ("reduction of the cross-entropy", self.over, OVER),
+            ("selection of channels", self.only, ONLY),
+            ("treatment of void pixels", self.void, VOID),
+        ):
+            if value not in choices:
+                raise unknown(what, value, choices)
+
+    @property
+    def needs_new_classes(self) -> bool:
+        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        return self.only == "new"
+
+    def __call__(self, inputs: LossInputs) -> Tensor:
+        if getattr(inputs.student, "reserved", None) is None:
+            refuse_unknown(self, inputs.targets)
+        logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
+        index = torch.where(targets == UNKNOWN, logits.shape[1] - 1, targets)
+        hot = (torch.arange(logits.shape[1], device=logits.device)[:, None, None] == index[:, None]).float()
+        if self.only == "new":
+            new = list(inputs.step.new)
+            logits, hot = logits[:, new], hot[:, new]
+        factor = torch.full((1, 1, 1), self.positive_weight, device=logits.device)
+        loss = F.binary_cross_entropy_with_logits(logits, hot, reduction="none", pos_weight=factor).sum(dim=1)
+        if self.void == "negative":
+            return self.weight * loss.mean()
+        return self.weight * (loss * (targets != IGNORE)).sum() / counted(targets, self.over)
+
+
+def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int, old_labels: str = "kept") -> Tensor:
+    """MiB's cross-entropy of every pixel, (batch, height, width); 0 where the target is IGNORE.
+
+    Args:
+        logits: (batch, class, height, width), old channels first.
+        targets: int64 (batch, height, width).
+        num_old: Channels of background and old classes; 0 at the base step.
+    """
+    logits = logits.float()
+    if num_old:
+        background = logits[:, :num_old].logsumexp(dim=1, keepdim=True)
+        if old_labels == "pooled":
+            targets = torch.where(targets < num_old, BACKGROUND, targets)
+        log_p = torch.cat([background, logits[:, 1:]], dim=1) - logits.logsumexp(dim=1, keepdim=True)
+    else:
+        log_p = logits.log_softmax(dim=1)
+    return F.nll_loss(log_p, targets, ignore_index=IGNORE, reduction="none")
+
+
+def all_channels(output: SegmenterOutput) -> Tensor:
+    """Logits of the classes and of the reserved channels, if there are any, (batch, channel, height, width)."""
+    reserved = getattr(output, "reserved", None)
+    return output.logits if reserved is None else torch.cat([output.logits, reserved], dim=1)
+
+
+def refuse_unknown(term: object, targets: Tensor) -> None:
+    """Raise if a target is UNKNOWN, which is no channel of the term's.
+
+    Raises:
+        ValueError: With the number of such pixels.
+    """
+    if (targets == UNKNOWN).any():
+        raise ValueError(
+            f"{type(term).__name__} needs targets without UNKNOWN here, got {int((targets == UNKNOWN).sum())} such "
+            'pixels; learn them with BinaryCrossEntropy and Head("unknown").'
+        )
+
+
+def adaptive_factor(inputs: LossInputs) -> Tensor:
+    """Share of each image's unlabelled pixels that have a target, (batch)."""
+    unlabelled = inputs.labels == BACKGROUND
+    accepted = unlabelled & (inputs.targets != IGNORE)
+    return accepted.sum(dim=(1, 2)) / (unlabelled.sum(dim=(1, 2)) + 1e-6)
+
+
+def counted(targets: Tensor, over: str) -> int | Tensor:
+    """How many pixels a sum is divided by."""
+    return targets.numel() if over == "all" else (targets != IGNORE).sum().clamp(min=1)

@@ -1,0 +1,1 @@
+"""Whole jobs: many runs, their tables, figures and reports."""

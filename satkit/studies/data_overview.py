@@ -1,0 +1,176 @@
+"""What `satkit data` does: everything wrong with a data set, a contact sheet of it, and its download."""
+
+from pathlib import Path
+
+import numpy as np
+
+from satkit import plots
+from satkit.analysis.images import image_and_labels, telling_images
+from satkit.data.catalogue import DOWNLOADS, find_files, load_data
+from satkit.data.dataset import SegmentationData
+from satkit.data.reading.problems import counted, listing
+from satkit.data.reading.reading import Scan, scan_and_keep
+from satkit.data.step_images import StepImages
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.settings import Settings
+from satkit.scenario import Step
+from satkit.utils.errors import UsageError
+
+PREFERRED = 12  # images on a contact sheet
+RESOLUTION = 110  # dots an inch
+
+
+def check(settings: Settings) -> tuple[str, bool]:
+    """Everything wrong with a data set, as text, and whether it can be used.
+
+    With a task, also how many images each of its steps has. Data that leaves a step without images cannot be used.
+    """
+    lines = []
+    if settings.data != "scenes":
+        files = find_files(settings.data, settings.root)
+        scan = scan_and_keep(files)
+        lines.append(_found(files.name, scan))
+        if not all(problem.warning for problem in scan.problems):
+            return "\n".join(lines), False
+    data = load_data(settings.data, settings.root)
+    lines.append(_content(data))
+    empty = []
+    if settings.task:
+        experiment = Experiment(settings)
+        empty = empty_steps(experiment)
+        lines += empty or [step_counts(experiment)]
+    return "\n".join(lines), not empty
+
+
+def step_counts(experiment: Experiment) -> str:
+    """How many images each step of a scenario learns from and is tested on, as a table.
+
+    Raises:
+        UsageError: For a step without images.
+    """
+    plan = experiment.scenario
+    lines = [f"{plan.task} {plan.setting}", f"{'step':>4}  {'train':>7}  {'test':>7}  learns"]
+    for step in plan.steps:
+        counts = len(experiment.annotated(step)), len(experiment.tests(step))
+        lines.append(f"{step.index:4d}  {counts[0]:7,d}  {counts[1]:7,d}  {_what_arrives(plan.names, step)}")
+    return "\n".join(lines)
+
+
+def empty_steps(experiment: Experiment) -> list[str]:
+    """A sentence for every step that has no images to learn from, or none to be tested on."""
+    said = []
+    for step in experiment.scenario.steps:
+        for images in (experiment.annotated, experiment.tests):
+            try:
+                images(step)
+            except UsageError as error:
+                said.append(str(error))
+    return said
+
+
+def show(settings: Settings, count: int = PREFERRED, step: int | None = None) -> list[tuple[str, object]]:
+    """Contact sheets: of the whole annotation, or, with a task, of what the annotator of each step shows.
+
+    Args:
+        count: Images on a sheet; those that show most of different classes.
+        step: Only this step.
+
+    Returns:
+        A name and a figure for each sheet.
+
+    Raises:
+        UsageError: For a step that the task does not have.
+    """
+    if count < 1:
+        raise UsageError(f"A contact sheet needs at least 1 image, got {count}.")
+    experiment = Experiment(settings)
+    if not settings.task and step is None:
+        return [(settings.data, _sheet(*_everything(experiment.data), count=count, title=settings.data))]
+    steps = experiment.scenario.steps
+    if step is not None and not 0 <= step < len(steps):
+        raise UsageError(f"Task {experiment.task} has the steps 0..{len(steps) - 1}, got step {step}.")
+    sheets = []
+    for each in steps if step is None else [steps[step]]:
+        names, plan = experiment.scenario.names, experiment.scenario
+        title = f"{settings.data} {plan.task} {plan.setting}, step {each.index}: {_what_arrives(names, each)}"
+        images = experiment.annotated(each)
+        found = _sheet(images, each.new or each.old, names, count=count, title=_wrapped(title), old=each.old)
+        sheets.append((f"{settings.data}-{plan.task}-step{each.index}", found))
+    return sheets
+
+
+def save_sheets(sheets: list[tuple[str, object]], out: str = "") -> list[Path]:
+    """Write contact sheets as PNG or SVG; several of them get the step's number before the suffix."""
+    path = Path(out) if out else None
+    written = []
+    for number, (name, figure) in enumerate(sheets):
+        file = path or Path(f"{name}.png")
+        if path and len(sheets) > 1:
+            file = path.with_name(f"{path.stem}-step{number}{path.suffix}")
+        if file.suffix.lower() not in (".png", ".svg"):
+            raise UsageError(f"A contact sheet is written as .png or .svg, got {str(file)!r}.")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=RESOLUTION)
+        written.append(file)
+    return written
+
+
+def get(name: str, root: str) -> str:
+    """Download a data set, where that is possible, and say what is left to do.
+
+    Raises:
+        UsageError: For a data set that has to be fetched by hand, with where to get it and the tree expected; and if
+            the download fails.
+    """
+    if not root:
+        raise UsageError("A download needs a folder to go to. Pass it with --root ROOT.")
+    if name not in DOWNLOADS:
+        find_files(name)  # raises, with the source and the tree that is expected
+    return DOWNLOADS[name](root)
+
+
+def _found(name: str, scan: Scan) -> str:
+    serious = [problem for problem in scan.problems if not problem.warning]
+    notes = [problem for problem in scan.problems if problem.warning]
+    speed = f"{scan.pairs / scan.seconds:.0f} a second" if scan.seconds > 0 else "at once"
+    lines = [f"{name}: read {counted(scan.pairs, 'pair')} of image and mask, {speed}."]
+    for kind, problems in (("problem", serious), ("warning", notes)):
+        if problems:
+            lines += [f"{counted(len(problems), kind)}:", listing(problems, most=len(problems))]
+    return "\n".join(lines if scan.problems else [*lines, "Nothing is wrong with them."])
+
+
+def _content(data: SegmentationData) -> str:
+    """Images of every class, as text."""
+    lines = [f"{len(data.train):,} images to learn from, {len(data.test):,} to test on; images of each class:"]
+    counts = [split.present.sum(axis=0) for split in (data.train, data.test)]
+    for label, name in enumerate(data.class_names):
+        lines.append(f"{label:4d}  {name:24s} {counts[0][label]:7,d}  {counts[1][label]:7,d}")
+    for number, purpose in zip(counts, ("to learn from", "to test on"), strict=True):
+        absent = [data.class_names[label] for label in np.flatnonzero(number == 0) if label]
+        lines += [f"In no image {purpose}: {', '.join(absent)}."] if absent else []
+    if not (counts[0][0] or counts[1][0]):
+        lines.append("There is no background in a whole annotation: it is what a step does not show.")
+    return "\n".join([*lines, f"fingerprint {data.fingerprint[:16]}"])
+
+
+def _everything(data: SegmentationData) -> tuple[StepImages, list[int], tuple[str, ...]]:
+    identity = np.arange(256, dtype=np.uint8)
+    labels = range(1, len(data.class_names))
+    return StepImages(np.arange(len(data.train)), identity, data.train), list(labels), data.class_names
+
+
+def _sheet(images: StepImages, classes, names, *, count: int, title: str, old=()):
+    chosen = telling_images(images, classes, count)
+    pairs = [image_and_labels(images, index) for index in chosen]
+    titles = [images.split.names[images.indices[index]] for index in chosen]
+    plots.use_style()
+    return plots.contact_sheet(*map(list, zip(*pairs, strict=True)), names, titles=titles, old=old, title=title)
+
+
+def _what_arrives(names, step: Step) -> str:
+    return ", ".join(step.domains or [names[index] for index in step.new])
+
+
+def _wrapped(text: str, width: int = 110) -> str:
+    return text if len(text) <= width else f"{text[: width - 2]} …"

@@ -1,0 +1,271 @@
+"""The drift study: where every strategy changes a model, class by class, against what each class has lost.
+
+A lesson cannot train twenty strategies. This study does it once and keeps the rows: from one shared base step per seed
+every strategy learns the last step, and each old class is measured before and after. `measure` looks at two models;
+`DriftStudy` trains, measures and stores. A finished run is never measured again as long as its configuration is the
+same: kill the study at any time and start it again.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from satkit.analysis.probes import (
+    EMBEDDING,
+    Probe,
+    Samples,
+    alignment,
+    class_accuracy,
+    linear_cka,
+    region_drift,
+    samples,
+)
+from satkit.data.step_images import StepImages
+from satkit.evaluation.metrics import iou, mean_iou
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.run_folder import Run, run_folder, slug
+from satkit.experiments.settings import Settings
+from satkit.experiments.shared_base import open_base, ready
+from satkit.models import Segmenter
+from satkit.strategies import STRATEGIES
+from satkit.strategies.lookup import find_strategy
+from satkit.studies.attention_study import config_hash
+from satkit.training import Iteration
+from satkit.utils.errors import UsageError
+from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.progress import Progress
+from satkit.utils.provenance import machine
+
+SETTINGS = Settings(data="scenes", task="15-5", preset="quick")
+EVERY_STEP = 10**6  # more steps than any task has
+PLACES = 128  # of every test image, for probes, angles and similarities
+SKIPPED = {"joint": "All classes are learnt in one step: there is no model before it to compare with."}
+DEEP = "The classifier has deep heads, which have no weight for every channel of the embedding."
+COLUMNS = {
+    "strategy": "short name",
+    "name": "the strategy's own name",
+    "seed": "of everything random",
+    "class": "index of the old class in the order of learning, from 1",
+    "iou_before": "IoU after the base step, on its test images, [0, 1]",
+    "iou_after": "IoU after the last step, on its test images, [0, 1]",
+    "new": "mean IoU of the classes learnt since, after the last step, [0, 1]; one number a run",
+    "shown_before": "share of the class's places that the base step's own classifier calls by its name, [0, 1]",
+    "shown": "the same after the last step",
+    "known_before": "the same share for a linear probe of all classes on the base step's embedding, [0, 1]",
+    "known": "the same after the last step",
+    "cosine_before": "cosine between the class's weights and the mean of its embeddings after the base step, [-1, 1]",
+    "cosine": "the same after the last step",
+    "cka_*": "linear CKA between the models before and after, by feature map, [0, 1]; one number a run",
+    "drift_s*h*": "distance of the class's relation from the base step's, stage and head, mean over its test images",
+}
+
+
+def measure(before: Segmenter, after: Segmenter, tests: StepImages, classes, seed: int = 0) -> dict[str, list | float]:
+    """What has become of some classes between two models: a list by class for each measure, one number for each CKA.
+
+    Probes are fitted on every second test image and tested on the others.
+
+    Args:
+        before: The model that learnt the classes. after: The model that learnt others since.
+        tests: With the whole annotation as class indices.
+        classes: Class indices.
+        seed: Decides the places.
+    """
+    halves = [replace(tests, indices=tests.indices[part::2]) for part in (0, 1)]
+    was, now = ([samples(model, half, PLACES, seed) for half in halves] for model in (before, after))
+    found: dict[str, list | float] = {}
+    for suffix, model, (fitted, tested) in (("_before", before, was), ("", after, now)):
+        labels = tested.labels[EMBEDDING]
+        probe = Probe(fitted.features[EMBEDDING], fitted.labels[EMBEDDING])
+        told = {"shown": tested.said, "known": probe.predict(tested.features[EMBEDDING])}
+        for name, predicted in told.items():
+            found[name + suffix] = [class_accuracy(labels, predicted, [each]) for each in classes]
+        found["cosine" + suffix] = _cosines(model, tested, classes)
+    for layer in was[1].features:
+        found["cka_" + layer.replace(" ", "")] = linear_cka(now[1].features[layer], was[1].features[layer])
+    for stage, drift in enumerate(region_drift(before, after, tests, classes).values(), start=1):
+        for head, values in enumerate(drift.T, start=1):
+            found[f"drift_s{stage}h{head}"] = values.tolist()
+    return found
+
+
+def _cosines(model: Segmenter, tested: Samples, classes) -> list[float]:
+    """Cosine of every class; NaN where deep heads have no weights to compare."""
+    if model.classifier.deep:
+        return [float("nan")] * len(classes)
+    return alignment(model, tested.features[EMBEDDING], tested.labels[EMBEDDING])[list(classes)].tolist()
+
+
+class DriftStudy:
+    """The study in a folder.
+
+    Args:
+        folder: Gets the runs, one study per seed that lesson 11 can open, and what was measured.
+        seeds: The seeds to run.
+        strategies: Short names; all but those that are skipped.
+
+    Raises:
+        UsageError: For a strategy that cannot be measured.
+    """
+
+    def __init__(self, folder: str | Path, seeds: tuple[int, ...] = (0,), strategies: tuple[str, ...] = ()):
+        self.folder, self.seeds = run_folder(folder), seeds
+        self.strategies = strategies or tuple(name for name in STRATEGIES if name not in SKIPPED)
+        for name in self.strategies:
+            if find_strategy(name).joint:
+                raise UsageError(f"{name} has no drift. {SKIPPED['joint']}")
+        (self.folder / "rows").mkdir(parents=True, exist_ok=True)
+
+    def entries(self) -> list[tuple[str, int]]:
+        """Every run, seed by seed, so that a study that is cut short has whole seeds."""
+        return [(name, seed) for seed in self.seeds for name in self.strategies]
+
+    def path(self, name: str, seed: int) -> Path:
+        """Where the measures of a run are."""
+        return self.folder / "rows" / f"seed{seed}-{slug(name)}.json"
+
+    def study(self, seed: int) -> Path:
+        """The folder of the runs of a seed."""
+        return self.folder / "runs" / f"seed{seed}"
+
+    def open(self, name: str, seed: int) -> Experiment:
+        """The experiment of a run."""
+        return Experiment(replace(SETTINGS, seed=seed), name)
+
+    def decides(self, name: str, seed: int) -> str:
+        """A hash of everything that decides the measures of a run."""
+        return config_hash({**self.open(name, seed).config, "places": PLACES, "columns": list(COLUMNS)})
+
+    def missing(self) -> list[tuple[str, int]]:
+        """The runs without measures of their present configuration."""
+        found = {entry: self.path(*entry) for entry in self.entries()}
+        return [e for e, path in found.items() if not path.exists() or read_json(path)["config"] != self.decides(*e)]
+
+    def take_rows(self, path: str | Path) -> None:
+        """Start from the lines of a CSV file, and the machine that the JSON file beside it names.
+
+        The JSON file must also say that they were measured as here; strategies that are declared otherwise now, and all
+        of them under another configuration, are measured again.
+        """
+        lines, about, mine = read_drifts(path), read_json(Path(path).with_suffix(".json")), self.configuration()
+        mine = json.loads(json.dumps(mine))  # as a file has it
+        same = {"settings": lambda value: {**value, "seed": None}, "columns": list}  # seeds and wording may differ
+        there, here = ({key: same.get(key, lambda value: value)(each[key]) for key in mine} for each in (about, mine))
+        if any(there[key] != here[key] for key in mine if key not in ("strategies", "not_measured")):
+            return
+        for name, seed in self.missing():
+            part = (lines["strategy"] == name) & (lines["seed"] == seed)
+            if part.any() and about["strategies"][name] == mine["strategies"][name]:
+                found = {column: each[part].tolist() for column, each in lines.items()}
+                write_json(self.path(name, seed), {**found, "config": self.decides(name, seed)})
+        if not (self.folder / "machine.json").exists():
+            write_json(self.folder / "machine.json", about["machine"])
+
+    def work(self) -> None:
+        """Train and measure what is missing; the progress counts the iterations that are left to train."""
+        left, done = self.missing(), 0
+        if not left:
+            return
+        with Progress(self.iterations(left), "drift study") as progress:
+
+            def report(total: int, label: str) -> Callable[[Iteration], None]:
+                nonlocal done
+                began, done = done, done + total
+                return lambda iteration: progress.update(min(began + iteration.number, progress.total))
+
+            for name, seed in left:
+                settings = self.open(name, seed).settings
+                self.keep(name, seed, *ready(self.study(seed), settings, name, EVERY_STEP, report))
+
+    def iterations(self, left: list[tuple[str, int]]) -> int:
+        """Iterations that are left to train, those of a shared base step counted once."""
+        counts: dict[Path, int] = {}
+        for name, seed in left:
+            experiment = self.open(name, seed)
+            base, run = open_base(self.study(seed), experiment.settings, experiment.strategy)
+            counts[run.folder] = 0 if run.is_done(0) else base.schedule(base.steps[0]).iterations
+            own = Run(self.study(seed) / slug(experiment.strategy.name), experiment.config)
+            later = [step for step in experiment.steps[1:] if not own.is_done(step.index)]
+            counts[own.folder] = sum(experiment.schedule(step).iterations for step in later)
+        return sum(counts.values())
+
+    def keep(self, name: str, seed: int, experiment: Experiment, run: Run) -> None:
+        """Measure a finished run and keep what was found."""
+        scenario, last = experiment.scenario, experiment.steps[-1]
+        classes, confusions = scenario.base, [run.load_confusion(step) for step in (0, last.index)]
+        models = [run.load_model(step).to(experiment.device) for step in (0, last.index)]
+        before, after = (iou(confusion)[list(classes)].tolist() for confusion in confusions)
+        tests = experiment.complete(experiment.tests(last))
+        found = {
+            **dict(strategy=name, name=experiment.strategy.name, seed=seed, config=self.decides(name, seed)),
+            "class": list(classes),
+            **dict(iou_before=before, iou_after=after, new=mean_iou(confusions[1], scenario.added)),
+            **measure(*models, tests, classes, seed),
+        }
+        write_json(self.path(name, seed), found)
+        write_json(self.folder / "machine.json", machine(experiment.device))
+
+    def collect(self) -> tuple[Path, Path]:
+        """Write `drift_study.csv`, a line for every run and old class, and `drift_study.json`, which describes it."""
+        missing = self.missing()
+        table, about = self.folder / "drift_study.csv", self.folder / "drift_study.json"
+        write_runs(table, [read_json(self.path(*entry)) for entry in self.entries() if entry not in missing])
+        write_json(about, self.describe(missing))
+        return table, about
+
+    def describe(self, missing: list[tuple[str, int]]) -> dict:
+        """What the lines stand for, and where the newest of them were measured."""
+        where = {"machine": read_json(self.folder / "machine.json")}
+        return {**self.configuration(), **where, "missing": [dict(strategy=name, seed=seed) for name, seed in missing]}
+
+    def configuration(self) -> dict:
+        """Everything that decides the measures."""
+        first = self.open("sats", self.seeds[0])
+        found = {name: self.open(name, self.seeds[0]).strategy for name in self.strategies}
+        return {
+            "settings": {**asdict(SETTINGS), "seed": list(self.seeds), "order": list(first.scenario.order)},
+            "backbone": first.backbone,
+            "schedules": [asdict(first.schedule(step)) for step in first.steps],
+            "data_options": first.preset.data,
+            "data_fingerprint": first.data.fingerprint,
+            "conventions": first.conventions,
+            "class_names": list(first.scenario.names),
+            "places": PLACES,
+            "test_images": len(first.tests(first.steps[-1])),
+            "columns": COLUMNS,
+            "strategies": {name: learning.describe() for name, learning in found.items()},
+            "skipped": SKIPPED,
+            "not_measured": {name: {"cosine": DEEP} for name, learning in found.items() if learning.head.deep},
+        }
+
+
+def write_runs(path: Path, runs: list[dict]) -> None:
+    """What was measured as CSV, a line for every run and class; empty where there is no value."""
+    names = list(dict.fromkeys(key for run in runs for key in run if key != "config"))
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        for run in runs:
+            for place in range(len(run["class"])):
+                values = [run.get(name) for name in names]
+                writer.writerow([_written(value[place] if isinstance(value, list) else value) for value in values])
+
+
+def _written(value) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def read_drifts(path: str | Path) -> dict[str, np.ndarray]:
+    """The columns of a file that the study wrote, by name: texts, whole numbers, or floats with NaN for no value."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        names, *lines = csv.reader(file)
+    columns = dict(zip(names, zip(*lines, strict=True), strict=True))
+    kinds = {"strategy": str, "name": str, "seed": int, "class": int}
+    convert = {name: kinds.get(name, lambda text: float(text or "nan")) for name in names}
+    return {name: np.array([convert[name](text) for text in column]) for name, column in columns.items()}

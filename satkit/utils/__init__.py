@@ -1,0 +1,1 @@
+"""Helpers that know nothing of segmentation: files, seeds, errors, progress, tables."""

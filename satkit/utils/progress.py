@@ -1,0 +1,285 @@
+"""How far a piece of work is and how long it still takes, truthfully, in a terminal, a notebook and a log.
+
+The training loop knows nothing of this: it calls a callable. A terminal gets one line that is rewritten in
+place, a notebook with somebody in front of it a bar that is updated in place, everything else one plain line
+every few seconds. When the environment variable SATKIT_PROGRESS names a file, the state is written there too,
+so that a process that has started a notebook can see how far a training inside its kernel is.
+"""
+
+import html
+import json
+import math
+import os
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+LINE_SECONDS = 0.2  # between two states of a line in a terminal
+BAR_SECONDS = 0.25  # between two states of a bar in a notebook
+FILE_SECONDS = 0.25  # between two states in the progress file
+KEYS = {"label", "done", "total", "seconds", "seconds_per_unit", "values", "time"}
+
+
+class Progress:
+    """Reports units of work done out of a known total, with the time left.
+
+    The first unit, often slower than the rest, only ends the warm-up. From then on the seconds per unit are
+    averaged with weights that fade over a tenth of the work, so that the estimate follows a machine that gets
+    slower. Work done before (`update(500)` as the first call of a continued training) is not taken for speed.
+
+    Args:
+        total: Units of work, 0 or more.
+        label: What is being done, in a few words.
+        stream: Where text goes; None for stdout in a kernel and stderr elsewhere.
+        interval: Seconds between two lines where lines cannot be rewritten.
+        clock: Monotonic seconds; tests bring their own.
+
+    Raises:
+        ValueError: If the total is negative.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        label: str,
+        *,
+        stream=None,
+        interval: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        if total < 0:
+            raise ValueError(f"total must be 0 or more units of work, got {total}.")
+        self.total, self.label = int(total), label
+        self.done, self.values = 0, {}
+        self.seconds_per_unit: float | None = None
+        self._clock, self._began = clock, clock()
+        self._measured: tuple[float, int] | None = None  # clock and units when the last unit was finished
+        self._weighted_seconds = self._weighted_units = 0.0
+        self._finished = False
+        file = os.environ.get("SATKIT_PROGRESS")
+        self._outlets = [_outlet(stream, interval)] + ([_File(Path(file), self)] if file else [])
+        self._shown_at = [-math.inf] * len(self._outlets)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def update(self, done: int, **values: float) -> None:
+        """Report how much is done.
+
+        Args:
+            done: Units finished so far, those before an interruption included.
+            values: A few numbers worth seeing, such as `loss=0.3`.
+
+        Raises:
+            ValueError: If `done` is not within 0 .. total.
+        """
+        if not 0 <= done <= self.total:
+            raise ValueError(f"done must be within 0 and the total of {self.total}, got {done}.")
+        self._measure(int(done))
+        self.values = {name: _plain(value) for name, value in values.items()}
+        self._show(last=self.done == self.total)
+
+    def close(self) -> None:
+        """Show the last state; says so if the work has stopped before its end. Work that never began shows nothing."""
+        if self._measured is not None or self.total == 0:
+            self._show(last=True)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the work began."""
+        return max(0.0, self._clock() - self._began)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds until the end, never negative; None while nothing has been measured."""
+        if self.seconds_per_unit is None:
+            return None
+        return (self.total - self.done) * self.seconds_per_unit
+
+    @property
+    def percent(self) -> int:
+        """Whole percent, rounded down: 100 only when everything is done."""
+        return 100 * self.done // self.total if self.total else 100
+
+    def line(self, closed: bool = False) -> str:
+        """The state in one line of text."""
+        values = "".join(f", {name} {_short(value)}" for name, value in self.values.items())
+        count = f"{self.done} of {self.total}"
+        if self.done == self.total:
+            return f"{self.label}: {count}{values}, took {format_seconds(self.seconds)}"
+        if closed:
+            return f"{self.label}: stopped at {count}{values}, after {format_seconds(self.seconds)}"
+        left = self.seconds_left
+        remaining = "" if left is None else f", about {format_seconds(max(1.0, left))} left"
+        return f"{self.label}: {self.percent} % ({count}){values}{remaining}"
+
+    def _measure(self, done: int) -> None:
+        now = self._clock()
+        if self._measured is None:
+            self._measured = (now, done)
+        elif done > self._measured[1]:
+            before, finished = self._measured
+            units = done - finished
+            fading = math.exp(-units / max(20.0, self.total / 10))
+            self._weighted_seconds = self._weighted_seconds * fading + max(0.0, now - before)
+            self._weighted_units = self._weighted_units * fading + units
+            self.seconds_per_unit = self._weighted_seconds / self._weighted_units
+            self._measured = (now, done)
+        self.done = done
+
+    def _show(self, last: bool) -> None:
+        if self._finished:
+            return
+        self._finished = last
+        now = self._clock()
+        for number, outlet in enumerate(self._outlets):
+            if last or now - self._shown_at[number] >= outlet.seconds:
+                self._shown_at[number] = now
+                outlet.show(self.line(closed=last), self.done, self.total, last)
+
+
+def read_progress(path: str | Path) -> dict | None:
+    """What a `Progress` has written last: label, done, total, seconds, seconds_per_unit, values, time.
+
+    None if there is no such file, or it holds something else. `seconds_per_unit` is None while nothing has
+    been measured; `time` is seconds since 1970.
+    """
+    try:
+        state = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and state.keys() >= KEYS else None
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration as people say it: "45 s", "2 min 10 s", "1 h 5 min". Below zero counts as zero."""
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return _joined(whole // 60, "min", whole % 60, "s")
+    minutes = round(whole / 60)
+    return _joined(minutes // 60, "h", minutes % 60, "min")
+
+
+def live_front_end() -> bool:
+    """Whether this is a kernel with somebody in front of it, so that output can be updated in place.
+
+    SATKIT_STATIC=1 says no and SATKIT_STATIC=0 says yes for any kernel. For looks only, never for results.
+    """
+    shell = _kernel_shell()
+    static = os.environ.get("SATKIT_STATIC", "")
+    if shell is None or static not in ("", "0"):
+        return False
+    known = "JPY_SESSION_NAME" in os.environ or "COLAB_RELEASE_TAG" in os.environ
+    return known or static == "0" or "__vsc_ipynb_file__" in shell.user_ns
+
+
+def following(progress) -> Callable:
+    """What a training loop reports to so that a `Progress` follows it."""
+    return lambda iteration: progress.update(iteration.number, loss=iteration.losses["total"])
+
+
+class _Line:
+    """One line of a terminal, rewritten in place."""
+
+    seconds = LINE_SECONDS
+
+    def __init__(self, stream):
+        self.stream, self.width = stream, 0
+
+    def show(self, line: str, done: int, total: int, last: bool) -> None:
+        line = line[: max(20, shutil.get_terminal_size().columns - 1)]
+        self.stream.write("\r" + line.ljust(self.width) + ("\n" if last else ""))
+        self.stream.flush()
+        self.width = len(line)
+
+
+class _Log:
+    """Plain lines, one after the other."""
+
+    def __init__(self, stream, seconds: float):
+        self.stream, self.seconds = stream, seconds
+
+    def show(self, line: str, done: int, total: int, last: bool) -> None:
+        self.stream.write(line + "\n")
+        self.stream.flush()
+
+
+class _Bar:
+    """A progress bar and a line of text in a notebook, updated in place."""
+
+    seconds = BAR_SECONDS
+
+    def __init__(self):
+        self.handle = None
+
+    def show(self, line: str, done: int, total: int, last: bool) -> None:
+        from IPython.display import display
+
+        bar = f'<progress value="{done}" max="{max(1, total)}" aria-label="progress"></progress>'
+        bundle = {"text/plain": line, "text/html": f"{bar} {html.escape(line)}"}
+        if self.handle is None:
+            self.handle = display(bundle, raw=True, display_id=True)
+        else:
+            self.handle.update(bundle, raw=True)
+
+
+class _File:
+    """The progress file: replaced in one go, so that a reader never sees half of it."""
+
+    seconds = FILE_SECONDS
+
+    def __init__(self, path: Path, progress: Progress):
+        self.path, self.progress, self.warned = path, progress, False
+
+    def show(self, line: str, done: int, total: int, last: bool) -> None:
+        state = {
+            "label": self.progress.label,
+            "done": done,
+            "total": total,
+            "seconds": self.progress.seconds,
+            "seconds_per_unit": self.progress.seconds_per_unit,
+            "values": self.progress.values,
+            "time": time.time(),
+        }
+        temporary = self.path.with_name(f"{self.path.name}.tmp-{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps(state), encoding="utf-8")
+            os.replace(temporary, self.path)
+        except OSError as error:
+            if not self.warned:
+                self.warned = True
+                warnings.warn(f"Progress cannot be written to {self.path} ({error}).", stacklevel=5)
+
+
+def _outlet(stream, interval: float) -> _Line | _Log | _Bar:
+    if stream is None and live_front_end():
+        return _Bar()
+    if stream is None:
+        stream = sys.stderr if _kernel_shell() is None else sys.stdout
+    return _Line(stream) if stream.isatty() else _Log(stream, interval)
+
+
+def _kernel_shell():
+    module = sys.modules.get("IPython")
+    shell = module.get_ipython() if module else None
+    return shell if hasattr(shell, "kernel") else None
+
+
+def _plain(value):
+    return value if isinstance(value, (str, bool, int, float)) else float(value)
+
+
+def _short(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _joined(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit}" + (f" {small} {small_unit}" if small else "")

@@ -1,0 +1,314 @@
+"""What the pictures show is what a slow look at the attention finds, and what the loss is made of."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from samples import LABELS, blocks, picture, segmenter, step_images
+
+from satkit.analysis.attention import (
+    attention_drift,
+    attention_of,
+    head_drift,
+    heads_of,
+    labels_of_keys,
+    labels_of_queries,
+    look,
+    query_at,
+    relation_matrix,
+    relations_of,
+)
+from satkit.analysis.images import (
+    confusions_by_image,
+    image_and_labels,
+    largest_class,
+    middle_of,
+    prediction,
+    targets_of,
+    telling_images,
+)
+from satkit.data import IGNORE
+from satkit.data.batches import evaluation_batches
+from satkit.evaluation.predict import evaluate
+from satkit.experiments.experiment import Begun
+from satkit.models import AttentionTap, BackboneError, build_segmenter
+from satkit.scenario import Step
+from satkit.strategies import FINE_TUNING, SATS, AttentionTransfer, LossInputs
+from satkit.strategies.terms.attention_transfer import resize_labels
+from satkit.training import begin_step
+from satkit.utils.errors import UsageError
+
+STEP = Step(1, old=(1, 2, 3), new=(4, 5), future=())
+
+
+@pytest.fixture(scope="module")
+def views():
+    """A teacher's and a student's view of one image."""
+    return look(segmenter(0), picture()), look(segmenter(1), picture())
+
+
+def test_a_look_holds_the_taps_of_one_image_and_the_likeliest_class_of_every_pixel():
+    model = segmenter()
+    model.train()
+    seen = look(model, picture(size=(32, 64)))
+    assert [tap.query_grid for tap in seen.taps] == [(8, 16), (4, 8), (2, 4), (1, 2)]
+    assert (seen.prediction.shape, seen.prediction.dtype) == ((32, 64), np.uint8)
+    assert not any(tap.queries.requires_grad for tap in seen.taps)
+    again = look(model, picture(size=(32, 64)))  # as in evaluation: nothing is dropped at random
+    np.testing.assert_array_equal(again.prediction, seen.prediction)
+
+
+def test_an_image_outside_the_step_is_refused():
+    images = step_images(LABELS, LABELS)
+    image, labels = image_and_labels(images, 1)
+    np.testing.assert_array_equal(image, picture(1))
+    np.testing.assert_array_equal(labels, LABELS)
+    for wrong in (-1, 2):
+        with pytest.raises(UsageError, match=rf"There are the images 0\.\.1, got {wrong}"):
+            image_and_labels(images, wrong)
+
+
+def share(count, label):
+    """A label map in which `count` pixels have a label."""
+    labels = np.zeros(1024, dtype=np.uint8)
+    labels[:count] = label
+    return labels.reshape(32, 32)
+
+
+def test_images_that_tell_most_come_first_and_each_class_before_any_comes_again():
+    images = step_images(share(50, 1), share(600, 1), share(500, 1), share(300, 2), share(700, 9), share(200, 3))
+    assert telling_images(images, (1, 2, 3)) == [1]
+    assert telling_images(images, (1, 2, 3), count=3) == [1, 3, 5]
+    assert sorted(telling_images(images, (1, 2, 3), count=99)) == list(range(6))
+
+
+def test_only_the_first_images_are_looked_through_and_their_labels_are_those_of_the_step():
+    images = step_images(share(10, 1), share(600, 1))
+    assert telling_images(images, (1,), among=1) == [0]
+    table = np.zeros(256, dtype=np.uint8)
+    table[9] = 1  # the data set's label 9 is class 1
+    assert telling_images(step_images(share(600, 1), share(10, 9), table=table), (1,)) == [1]
+
+
+def test_the_query_of_a_pixel_is_the_patch_that_holds_it():
+    tap = AttentionTap("stage 1", torch.zeros(1, 1, 24, 2), torch.zeros(1, 1, 6, 2), 1.0, (4, 6), (2, 3))
+    for row in range(32):
+        for column in range(60):
+            assert query_at(tap, (row, column), (32, 60)) == (row // 8, column // 10)
+    assert query_at(tap, (29, 0), (30, 60)) == (3, 0)  # 7.5 pixels a patch
+
+
+@pytest.mark.parametrize("pixel", [(-1, 0), (0, -1), (32, 0), (0, 60)])
+def test_a_pixel_outside_the_image_is_refused(pixel):
+    tap = SimpleNamespace(query_grid=(4, 6))
+    said = rf"inside the image of 32 x 60, got row {pixel[0]}, column {pixel[1]}"
+    with pytest.raises(UsageError, match=said):
+        query_at(tap, pixel, (32, 60))
+
+
+def test_attention_of_a_query_is_its_row_of_the_weights():
+    generator = torch.Generator().manual_seed(0)
+    queries, keys = (torch.randn(1, 3, n, 4, generator=generator) for n in (24, 6))
+    tap = AttentionTap("stage 1", queries, keys, 0.5, (4, 6), (2, 3))
+    rows = tap.weights()[0]
+    for query in ((0, 0), (1, 2), (3, 5)):
+        number = query[0] * 6 + query[1]
+        np.testing.assert_allclose(attention_of(tap, query), rows[:, number].mean(dim=0).view(2, 3), rtol=1e-6)
+        for head in range(3):
+            np.testing.assert_allclose(attention_of(tap, query, head), rows[head, number].view(2, 3), rtol=1e-5)
+            assert attention_of(tap, query, head).sum() == pytest.approx(1.0, abs=1e-6)
+        assert attention_of(tap, query).sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_drift_of_a_head_is_the_mean_distance_of_its_relations(views):
+    drift = head_drift(*views, LABELS, (1, 2, 4, 5))
+    for stage, (taught, learnt) in enumerate(zip(views[0].taps, views[1].taps, strict=True)):
+        rows = [tap.weights()[0].double().numpy() for tap in (taught, learnt)]
+        at_query = cell_labels(LABELS, taught.query_grid).ravel()
+        regions = [at_query == each for each in (1, 2, 4, 5) if (at_query == each).any()]
+        expected = [
+            np.mean(
+                [np.linalg.norm(rows[1][head][region].mean(0) - rows[0][head][region].mean(0)) for region in regions]
+            )
+            for head in range(len(rows[0]))
+        ]
+        np.testing.assert_allclose(drift[stage], expected, rtol=1e-4)
+    np.testing.assert_allclose(attention_drift(*views, LABELS, (1, 2, 4, 5)), [np.mean(each) for each in drift])
+
+
+def test_without_a_region_a_head_has_no_drift(views):
+    assert all(np.isnan(stage).all() for stage in head_drift(*views, LABELS, (5,)))
+    assert not attention_drift(*views, LABELS, (5,)).any()
+
+
+def test_labels_of_keys_are_those_that_the_loss_would_see_there(views):
+    for tap in views[0].taps:
+        np.testing.assert_array_equal(labels_of_keys(tap, LABELS), cell_labels(LABELS, tap.key_grid))
+
+
+def test_confusions_by_image_are_those_of_each_image_and_sum_to_the_evaluation():
+    model, images = segmenter(), step_images(LABELS, LABELS.T, LABELS[::-1])
+    found = confusions_by_image(model, images, 6)
+    for number in range(3):
+        truth, guess = images.labels(number), prediction(model, images.image(number))
+        expected = np.zeros((6, 6), dtype=int)
+        for pair in zip(truth[truth != IGNORE], guess[truth != IGNORE], strict=True):
+            expected[pair] += 1
+        np.testing.assert_array_equal(found[number], expected)
+    np.testing.assert_array_equal(found.sum(axis=0), evaluate(model, evaluation_batches(images, 2), 6))
+
+
+def test_rows_of_chosen_queries_are_those_of_all_queries(views):
+    for tap in views[0].taps:
+        everything = tap.weights()
+        last = everything.shape[2] - 1
+        torch.testing.assert_close(tap.weights([last, 0]), everything[:, :, [last, 0]], atol=1e-6, rtol=1e-5)
+        assert tap.weights([last]).shape[2] == 1
+
+
+@pytest.mark.parametrize("see", [look, prediction])
+def test_an_image_smaller_than_a_patch_is_refused_in_one_sentence(see):
+    with pytest.raises(BackboneError, match=r"larger than the patches of mit_quick, got 2 x 3 pixels .* larger image"):
+        see(segmenter(), picture(size=(2, 3)))
+
+
+def test_the_heads_of_a_query_are_its_rows_and_their_mean_is_its_attention(views):
+    for tap in views[0].taps:
+        found = heads_of(tap, (0, 0))
+        assert found.shape[1:] == tap.key_grid
+        np.testing.assert_allclose(found.sum(axis=(1, 2)), 1, rtol=1e-5)
+        np.testing.assert_allclose(found.mean(axis=0), attention_of(tap, (0, 0)), rtol=1e-6)
+        np.testing.assert_array_equal(found[-1], attention_of(tap, (0, 0), len(found) - 1))
+
+
+def test_queries_have_the_labels_that_the_loss_gives_them(views):
+    labels = np.random.default_rng(0).integers(0, 4, (32, 32)).astype(np.uint8)
+    for tap in views[0].taps:
+        expected = resize_labels(torch.from_numpy(labels)[None], tap.query_grid)[0].numpy()
+        np.testing.assert_array_equal(labels_of_queries(tap, labels), expected)
+
+
+@pytest.mark.parametrize("head", [-1, 2])
+def test_a_head_that_is_not_there_is_refused(views, head):
+    with pytest.raises(UsageError, match=rf"stage 2 has the heads 0\.\.1, got {head}"):
+        attention_of(views[0].taps[1], (0, 0), head)
+
+
+def cell_labels(labels, grid):
+    """The label at the centre of every cell of a grid, cell by cell."""
+    height, width = (side / cells for side, cells in zip(labels.shape, grid, strict=True))
+    return np.array(
+        [[labels[int((i + 0.5) * height), int((j + 0.5) * width)] for j in range(grid[1])] for i in range(grid[0])]
+    )
+
+
+def slow_relations(tap, labels, classes):
+    """Mean attention row of every class, added up query by query and head by head."""
+    at_query, rows = cell_labels(labels, tap.query_grid), tap.weights()[0].double().numpy()
+    found = {}
+    for each in classes:
+        total, queries = np.zeros(tap.key_grid), 0
+        for i, j in np.argwhere(at_query == each):
+            for head in range(len(rows)):
+                total += rows[head, i * tap.query_grid[1] + j].reshape(tap.key_grid) / len(rows)
+            queries += 1
+        if queries:
+            found[each] = total / queries
+    return found
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_relations_are_mean_attention_rows_of_their_pixels(views, stage):
+    tap = views[0].taps[stage]
+    relations, kept = relations_of(tap, LABELS, (1, 2, 3, 4))
+    slow = slow_relations(tap, LABELS, (1, 2, 3, 4))
+    assert kept == list(slow)
+    assert 3 not in kept  # no pixel has it
+    np.testing.assert_allclose(relations, np.stack(list(slow.values())), rtol=1e-5)
+    np.testing.assert_allclose(relations.sum(axis=(1, 2)), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_relation_matrix_adds_up_the_keys_of_every_region(views, stage):
+    tap = views[0].taps[stage]
+    matrix = relation_matrix(tap, LABELS, (1, 2, 3, 4))
+    slow = slow_relations(tap, LABELS, (1, 2, 3, 4))
+    at_key = cell_labels(LABELS, tap.key_grid)
+    assert matrix.shape == (3, 4)
+    for row, each in enumerate(slow):
+        for column, other in enumerate((0, *slow)):
+            expected = sum(slow[each][i, j] for i, j in np.argwhere(at_key == other))
+            assert matrix[row, column] == pytest.approx(expected, rel=1e-5)
+    sums = matrix.sum(axis=1)
+    assert (sums < 1).all()  # IGNORE holds some keys
+    assert (sums > 0.8).all()
+
+
+def test_a_relation_matrix_without_ignored_pixels_sums_to_one(views):
+    labels = np.where(LABELS == IGNORE, 0, LABELS).astype(np.uint8)
+    np.testing.assert_allclose(relation_matrix(views[0].taps[0], labels, (1, 2, 4)).sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_a_student_equal_to_its_teacher_has_not_drifted(views):
+    np.testing.assert_array_equal(attention_drift(views[0], views[0], LABELS, STEP.seen), np.zeros(4))
+
+
+def test_the_drift_is_what_attention_transfer_adds_to_the_loss(views):
+    teacher, student = views
+    targets = torch.from_numpy(LABELS)[None]
+    outputs = (SimpleNamespace(attention=view.taps) for view in (student, teacher))
+    loss = AttentionTransfer(weight=1.0)(LossInputs(STEP, targets, targets, *outputs))
+    drift = attention_drift(teacher, student, LABELS, STEP.seen)
+    assert drift.shape == (4,)
+    assert drift[0] > 0
+    assert drift.mean() == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_an_image_without_regions_has_no_drift(views):
+    np.testing.assert_array_equal(attention_drift(*views, np.zeros_like(LABELS), STEP.seen), np.zeros(4))
+
+
+def test_the_middle_of_a_class_is_its_pixel_nearest_to_the_centre():
+    labels = np.zeros((9, 9), dtype=np.uint8)
+    labels[2:7, 1:4] = 5
+    assert middle_of(labels, 5) == (4, 2)
+    labels[4, 2] = 0  # a hole in the middle
+    assert labels[middle_of(labels, 5)] == 5
+    with pytest.raises(UsageError, match="No pixel of this image has label 7"):
+        middle_of(labels, 7)
+
+
+def test_the_largest_of_some_classes_has_most_pixels():
+    assert largest_class(LABELS, (1, 2)) == 1
+    assert largest_class(LABELS, (2, 3)) == 2
+    with pytest.raises(UsageError, match="None of these classes occurs in the image"):
+        largest_class(LABELS, (3, 5))
+    with pytest.raises(UsageError, match="None of these classes occurs"):
+        largest_class(LABELS, (IGNORE,))
+
+
+def begun_step(strategy, fitted=None):
+    previous = build_segmenter("mit_quick", (4,), decoder_width=16)
+    student, teacher = begin_step(previous, STEP, strategy, 0)
+    return Begun(STEP, student, teacher, step_images(blocks([0, 4], [255, 5])), fitted or {}, finished=False)
+
+
+def test_targets_without_pseudo_labels_are_the_labels():
+    begun = begun_step(FINE_TUNING)
+    np.testing.assert_array_equal(targets_of(FINE_TUNING, begun, 0), begun.images.labels(0))
+
+
+def test_targets_with_pseudo_labels_take_the_teacher_word_for_background_only():
+    strategy = replace(SATS, targets=replace(SATS.targets, threshold="none"))
+    begun = begun_step(strategy, {"thresholds": torch.full((4,), torch.inf)})
+    labels, targets = begun.images.labels(0), targets_of(strategy, begun, 0)
+    assert (targets.shape, targets.dtype) == (labels.shape, np.uint8)
+    np.testing.assert_array_equal(targets[labels != 0], labels[labels != 0])
+    taught = look(begun.teacher, begun.images.image(0)).prediction
+    np.testing.assert_array_equal(targets[labels == 0], taught[labels == 0])
+    begun.fitted["thresholds"].zero_()  # nothing is certain enough
+    assert (targets_of(strategy, begun, 0)[labels == 0] == IGNORE).all()
+    with pytest.raises(UsageError, match=r"images 0\.\.0, got 1"):
+        targets_of(strategy, begun, 1)

@@ -1,0 +1,115 @@
+"""`satkit run` as a process: its exit code says how it went, and what was done before it failed is kept."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from notebook_files import printed, wait_for, write
+
+import satkit
+
+pytestmark = pytest.mark.slow
+SHIFT = 'seed: int = 0  # decides everything random\ncolour: str = "red"  # red or blue'
+
+
+def start(folder, *words):
+    """The command `satkit run ...` with all runs in a folder."""
+    own = {
+        "SATKIT_RUNS": str(folder / "runs"),
+        "SATKIT_PROGRESS": str(folder / "progress.json"),
+        "OMP_NUM_THREADS": "1",
+    }
+    env = {**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parent.parent), **own}
+    command = [sys.executable, "-m", "satkit", "run", *words]
+    return subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    try:
+        out, error = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return process.returncode, out, error
+
+
+def is_training(progress):
+    """Whether iterations are being done, and some are left."""
+    try:
+        state = json.loads(progress.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return 1 <= state["done"] < state["total"]
+
+
+def test_a_notebook_that_runs_gives_0_and_says_where_it_is(tmp_path):
+    path = write(tmp_path / "a.ipynb", "print(seed)", parameters=SHIFT)
+    code, out, error = finish(start(tmp_path, str(path), "-p", "seed=3", "--out", "done/a.ipynb"))
+    assert (code, error) == (0, "")
+    assert re.fullmatch(r".*done/a\.ipynb \(took .+\)\n", out)
+    assert printed(tmp_path / "done" / "a.ipynb") == "3\n"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("sede=3", "Did you mean 'seed'?"),
+        ("seed=three", "must be of type int, got 'three'"),
+        ("seed", "A parameter is given as name=value"),
+    ],
+)
+def test_wrong_parameters_give_2_before_anything_runs(tmp_path, assignment, said):
+    path = write(tmp_path / "a.ipynb", "print(seed)", parameters=SHIFT)
+    code, out, error = finish(start(tmp_path, str(path), "-p", assignment, "--out", "a-out.ipynb"))
+    assert (code, out) == (2, "")
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "a-out.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "said"),
+    [
+        ("1 / 0", (), "ZeroDivisionError: division by zero"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", (), "KernelDied"),
+        ("import time; time.sleep(60)", ("--timeout", "1"), "CellTimeout"),
+    ],
+    ids=["a failing cell", "a dead kernel", "a cell that takes too long"],
+)
+def test_a_run_that_fails_gives_1_names_the_cell_and_keeps_the_partial_notebook(tmp_path, source, options, said):
+    path = write(tmp_path / "a.ipynb", "print('begun')", source, "print('after')")
+    code, out, error = finish(start(tmp_path, str(path), "--out", "partial.ipynb", *options))
+    assert (code, out) == (1, "")
+    assert said in error
+    assert "in cell In [2]" in error
+    assert f"The partial notebook is kept: {tmp_path / 'partial.ipynb'}" in error
+    assert "Traceback" not in error
+    assert printed(tmp_path / "partial.ipynb") == "begun\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX does")
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_lesson_keeps_a_checkpoint_and_goes_on_from_it(tmp_path, number, expected):
+    words = ("06", "-p", "preset=smoke", "--out", "06.ipynb")
+    process = start(tmp_path, *words)
+    try:
+        wait_for(lambda: is_training(tmp_path / "progress.json"), seconds=120)
+        process.send_signal(number)
+        code, out, error = finish(process)
+    finally:
+        process.kill()
+    assert (code, out) == (expected, "")
+    assert "run the same command again to go on" in error
+    partial = nbformat.read(str(tmp_path / "06.ipynb"), 4)
+    assert any(cell.get("execution_count") for cell in partial.cells)
+    (checkpoint,) = (tmp_path / "runs").rglob("checkpoint.safetensors")
+    assert checkpoint.stat().st_size > 0
+    code, out, error = finish(start(tmp_path, *words))
+    assert (code, error) == (0, "")
+    assert not list((tmp_path / "runs").rglob("checkpoint.safetensors"))
+    assert list((tmp_path / "runs").rglob("metrics.json"))

@@ -1,0 +1,534 @@
+import hashlib
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from satkit.data import BACKGROUND, IGNORE, SegmentationData, Split, batches, step_images
+from satkit.data.batches import MEAN, STD, BatchStream, evaluation_batches, sample_generator, to_input
+from satkit.data.exemplars import Exemplars, exemplar_presence, exemplars
+from satkit.data.labels import presence
+from satkit.data.shift import Shift
+from satkit.data.step_images import StepImages, epoch_order, held_out, training_images
+from satkit.data.transforms import CentreCrop, SimpleAugment
+from satkit.scenario import scenario
+from satkit.utils.errors import UsageError
+
+NAMES = ("background", "a", "b", "c", "d")
+# What each image shows; pixel values of image i are 10 * i.
+SHOWN = ([0, 1], [1, 2], [0, 3], [1, 3, 4], [0, 2, IGNORE], [4, 0], [0])
+
+
+def split_of(shown, size=4):
+    labels = [np.resize(np.array(values, dtype=np.uint8), (size, size)) for values in shown]
+    images = np.stack([np.full((size, size, 3), 10 * number, dtype=np.uint8) for number in range(len(shown))])
+    return Split(images, np.stack(labels), presence(labels, len(NAMES) - 1), tuple(map(str, range(len(shown)))))
+
+
+@pytest.fixture
+def data():
+    return SegmentationData("hand-made", NAMES, split_of(SHOWN), split_of(SHOWN), "none")
+
+
+def everything(count, size=4):
+    split = split_of([[0, 1]] * count, size)
+    return StepImages(np.arange(count), np.arange(256, dtype=np.uint8), split)
+
+
+def numbers(images):
+    """Which image each of a batch is, read from its pixels."""
+    red = images[:, 0, 0, 0].double() * STD[0] + MEAN[0]
+    return (red * 25.5).round().int().tolist()
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("overlapped", [[0, 1, 3, 4], [2, 3], [3, 5]]),
+        ("disjoint", [[0, 1, 4], [2], [3, 5]]),
+        ("sequential", [[0, 1, 4], [2], [3, 5]]),
+    ],
+)
+def test_training_images_are_those_that_the_setting_allows(data, setting, expected):
+    built = scenario(NAMES, "2-1", setting)
+    found = [training_images(data, built, step).indices.tolist() for step in built.steps]
+    assert found == expected
+
+
+def test_training_labels_are_what_the_annotator_shows(data):
+    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
+    base = training_images(data, built, built.steps[0])
+    later = training_images(data, built, built.steps[1])
+    assert base.indices.tolist() == [0, 1, 3, 5]
+    assert later.indices.tolist() == [2, 3]
+    # Image 3 repeats the labels 1, 3, 4: index 2, 3 and 1 in this order of learning.
+    assert base.labels(2)[0].tolist() == [2, BACKGROUND, 1, 2]
+    assert later.labels(1)[0].tolist() == [BACKGROUND, 3, BACKGROUND, BACKGROUND]
+    assert (later.image(1) == 30).all()
+    assert len(later) == 2
+
+
+def test_sequential_labels_show_old_classes_too(data):
+    built = scenario(NAMES, "2-1", "sequential")
+    last = training_images(data, built, built.steps[2])
+    assert last.labels(0)[0].tolist() == [1, 3, 4, 1]
+
+
+def test_ignored_pixels_stay_ignored_in_every_step(data):
+    built = scenario(NAMES, "2-1")
+    assert training_images(data, built, built.steps[0]).labels(3)[0].tolist() == [0, 2, IGNORE, 0]
+
+
+def test_ignored_pixels_are_background_where_the_protocol_says_so(data):
+    built = scenario(NAMES, "2-1")
+    images = training_images(data, built, built.steps[0], void="background")
+    assert images.labels(3)[0].tolist() == [0, 2, 0, 0]
+    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, void="background")
+    assert kept.sources[0].labels(0)[0].tolist() == [0, 2, 0, 0]
+    with pytest.raises(UsageError, match="Unknown treatment of unlabelled pixels 'drop'"):
+        training_images(data, built, built.steps[0], void="drop")
+
+
+def test_partitioned_images_belong_to_one_step_each_and_a_seed_decides_which():
+    split = replace(split_of([[0, 1, 2, 3, 4]]), present=np.ones((200, 5), dtype=bool), names=("",) * 200)
+    many = SegmentationData("hand-made", NAMES, split, split, "none")
+    built = scenario(NAMES, "2-1", "partitioned")
+    found = {seed: [training_images(many, built, step, seed=seed).indices for step in built.steps] for seed in (0, 1)}
+    for parts in found.values():
+        assert sorted(np.concatenate(parts).tolist()) == list(range(200))
+        assert [len(part) for part in parts] == pytest.approx([100, 50, 50], abs=25)
+    assert found[0][0].tolist() != found[1][0].tolist()
+
+
+def test_a_partitioned_image_without_a_class_belongs_nowhere(data):
+    built = scenario(NAMES, "2-2", "partitioned")
+    found = np.concatenate([training_images(data, built, step).indices for step in built.steps])
+    assert sorted(found.tolist()) == [0, 1, 2, 3, 4, 5]  # image 6 shows background alone
+
+
+def test_a_fifth_of_the_images_is_held_out_and_never_trained_on():
+    images = everything(20)
+    train, validation = held_out(images, seed=0, step=1)
+    assert (len(train), len(validation)) == (16, 4)
+    assert sorted([*train.indices, *validation.indices]) == list(range(20))
+    assert train.indices.tolist() == sorted(train.indices.tolist())
+    assert held_out(images, 0, 1)[1].indices.tolist() == validation.indices.tolist()
+    assert held_out(images, 1, 1)[1].indices.tolist() != validation.indices.tolist()
+    with pytest.raises(UsageError, match="Step 1 has a single image"):
+        held_out(everything(1), 0, 1)
+
+
+@pytest.fixture
+def places():
+    """Twelve images in three places, the labels 1 .. 4 in all of them."""
+    split = replace(split_of([[0, 1, 2, 3, 4]] * 8), domains=("b",) * 5 + ("a",) * 3)
+    test = replace(split_of([[1, 2, 3, 4]] * 4), domains=("c",) * 4)
+    return SegmentationData("places", NAMES, split, test, "none", ("a", "b", "c"))
+
+
+def test_the_pool_holds_the_images_to_learn_from_first(places):
+    pool = places.pool
+    assert (len(pool), pool.domains) == (12, ("b",) * 5 + ("a",) * 3 + ("c",) * 4)
+    assert (pool.images[2] == places.train.images[2]).all()
+    assert (pool.images[9] == places.test.images[1]).all()
+    assert pool.present.shape == (12, 5)
+
+
+def test_where_places_arrive_the_images_of_a_step_are_those_of_its_places(places):
+    built = scenario(NAMES, "1-1", "domain", domains=places.domains)
+    found = [training_images(places, built, step) for step in built.steps]
+    assert [{places.pool.domains[index] for index in images.indices} for images in found] == [{"a"}, {"b"}, {"c"}]
+    assert [len(images) for images in found] == [2, 4, 3]
+    assert set(found[2].labels(0).ravel().tolist()) == {1, 2, 3, 4}
+    tested = [step_images.test_images(places, built, step) for step in built.steps]
+    assert [len(images) for images in tested] == [1, 2, 3]
+    kept = exemplars(places, built, np.array([[9, 2]]), "step", built.steps[2], 0.5)
+    assert (kept.sources[2].image(0) == places.pool.images[9]).all()
+
+
+def test_a_step_without_images_is_named_with_its_classes(data):
+    empty = SegmentationData("hand-made", NAMES, split_of([[0, 1], [0, 4]]), data.test, "none")
+    built = scenario(NAMES, "2-2")
+    training_images(empty, built, built.steps[1])
+    built = scenario(NAMES, "2-1")
+    with pytest.raises(UsageError, match=r"Step 1 of task 2-1 \(overlapped\) must have images to learn c from, .* 2 "):
+        training_images(empty, built, built.steps[1])
+
+
+def test_test_images_show_a_seen_class_and_all_seen_classes_are_labelled(data):
+    built = scenario(NAMES, "2-1")
+    found = [step_images.test_images(data, built, step) for step in built.steps]
+    assert [images.indices.tolist() for images in found] == [
+        [0, 1, 3, 4],
+        [0, 1, 2, 3, 4],
+        [0, 1, 2, 3, 4, 5],
+    ]
+    assert [images.labels(images.indices.tolist().index(3))[0].tolist() for images in found] == [
+        [1, BACKGROUND, BACKGROUND, 1],
+        [1, 3, BACKGROUND, 1],
+        [1, 3, 4, 1],
+    ]
+
+
+def test_future_classes_can_be_ignored_where_scores_are_computed(data):
+    built = scenario(NAMES, "2-1")
+    base = step_images.test_images(data, built, built.steps[0], future="ignored")
+    assert base.labels(2)[0].tolist() == [1, IGNORE, IGNORE, 1]
+    assert base.labels(0)[0].tolist() == [BACKGROUND, 1, BACKGROUND, 1]
+    with pytest.raises(UsageError, match="Unknown treatment of future classes 'ignore'. Did you mean 'ignored'"):
+        step_images.test_images(data, built, built.steps[0], future="ignore")
+
+
+def test_all_test_images_can_be_taken(data):
+    built = scenario(NAMES, "2-1")
+    assert step_images.test_images(data, built, built.steps[0], which="all").indices.tolist() == list(range(7))
+    with pytest.raises(UsageError, match="Unknown choice of test images 'al'. Did you mean 'all'"):
+        step_images.test_images(data, built, built.steps[0], which="al")
+
+
+def test_a_test_split_without_a_seen_class_is_an_error(data):
+    empty = SegmentationData("hand-made", NAMES, data.train, split_of([[0, 4]]), "none")
+    built = scenario(NAMES, "2-1")
+    with pytest.raises(UsageError, match="must have test images with one of a, b, but none of the 1 test images"):
+        step_images.test_images(empty, built, built.steps[0])
+
+
+def test_input_is_normalised_and_channels_come_first():
+    images = torch.randint(0, 256, (2, 5, 6, 3), dtype=torch.uint8)
+    expected = (images.double() / 255 - torch.tensor(MEAN)) / torch.tensor(STD)
+    found = to_input(images)
+    assert found.dtype == torch.float32
+    assert found.is_contiguous()
+    torch.testing.assert_close(found.double(), expected.permute(0, 3, 1, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, to_input(images.permute(0, 3, 1, 2)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(2, 5, 6, 3), torch.zeros(2, 4, 5, 6).byte(), torch.zeros(5, 6, 3).byte()]
+)
+def test_input_of_another_type_or_shape_is_refused(wrong):
+    with pytest.raises(ValueError, match="Images must be uint8 of shape .* got torch"):
+        to_input(wrong)
+
+
+def test_an_order_is_a_permutation_that_depends_on_seed_step_and_epoch():
+    orders = {tuple(epoch_order(seed, step, epoch, 50)) for seed in range(2) for step in range(2) for epoch in range(2)}
+    assert len(orders) == 8
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    np.testing.assert_array_equal(epoch_order(1, 2, 3, 50), epoch_order(1, 2, 3, 50))
+
+
+def test_orders_are_shuffled_evenly():
+    first = Counter(int(epoch_order(0, 0, epoch, 5)[0]) for epoch in range(1000))
+    assert set(first) == set(range(5))
+    assert max(first.values()) - min(first.values()) < 100
+
+
+def test_every_sample_has_a_generator_of_its_own():
+    keys = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
+    assert len({sample_generator(*key).random() for key in keys}) == 5
+    assert sample_generator(1, 2, 3, 4).random() == sample_generator(1, 2, 3, 4).random()
+
+
+def test_an_epoch_takes_every_image_at_most_once_and_drops_what_fills_no_batch():
+    stream = BatchStream(everything(11), 4, SimpleAugment(4), seed=0, step_index=0)
+    assert stream.batches_per_epoch == 2
+    epochs = [sum((numbers(stream.batch(2 * epoch + batch)[0]) for batch in range(2)), []) for epoch in range(20)]
+    assert all(len(set(taken)) == 8 for taken in epochs)
+    assert set().union(*epochs) == set(range(11)), "another epoch drops others"
+    for epoch, taken in enumerate(epochs):
+        assert taken == epoch_order(0, 0, epoch, 11)[:8].tolist()
+
+
+def test_a_batch_depends_on_its_number_alone():
+    def stream():
+        return BatchStream(everything(10, size=8), 3, SimpleAugment(6, scale=(0.5, 2.0)), seed=4, step_index=1)
+
+    in_turn = stream()
+    batches = [in_turn.batch(number) for number in range(9)]
+    for number in (8, 2, 5, 0):
+        images, labels = stream().batch(number)
+        assert torch.equal(images, batches[number][0])
+        assert torch.equal(labels, batches[number][1])
+    assert not torch.equal(batches[0][0], batches[3][0])
+
+
+@pytest.mark.parametrize(("seed", "step"), [(5, 1), (4, 2)])
+def test_seed_and_step_change_the_batches(seed, step):
+    augment = SimpleAugment(6, scale=(0.5, 2.0))
+    one = BatchStream(everything(10, size=8), 5, augment, seed=4, step_index=1)
+    other = BatchStream(everything(10, size=8), 5, augment, seed=seed, step_index=step)
+    assert not torch.equal(one.batch(0)[0], other.batch(0)[0])
+
+
+def test_a_batch_larger_than_the_step_runs_on_into_later_epochs():
+    stream = BatchStream(everything(3), 8, SimpleAugment(4), seed=0, step_index=0)
+    assert stream.batches_per_epoch == 1
+    taken = sum((numbers(stream.batch(number)[0]) for number in range(3)), [])
+    expected = np.concatenate([epoch_order(0, 0, epoch, 3) for epoch in range(8)])
+    assert taken == expected.tolist()
+    assert len({epoch for number in range(3) for epoch, _ in stream.samples(number)}) == 8
+
+
+def test_a_single_image_is_enough():
+    images, labels = BatchStream(everything(1), 4, SimpleAugment(4), 0, 0).batch(7)
+    assert images.shape == (4, 3, 4, 4)
+    assert labels.shape == (4, 4, 4)
+
+
+def test_a_batch_holds_class_indices_as_bytes(data):
+    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
+    step_images = training_images(data, built, built.steps[0])
+    images, labels = BatchStream(step_images, 4, SimpleAugment(6, flip=False), 0, 0).batch(0)
+    assert (images.dtype, labels.dtype) == (torch.float32, torch.uint8)
+    for order, shown in zip(epoch_order(0, 0, 0, 4), labels, strict=True):
+        found = shown[shown != IGNORE].reshape(4, 4)  # the rest is padding
+        np.testing.assert_array_equal(found, step_images.labels(order))
+
+
+def test_images_and_labels_of_a_batch_belong_together():
+    split = split_of([[0]] * 20)
+    labels = split.images[..., 0] // 10  # label i in image i
+    images = StepImages(np.arange(20), np.arange(256, dtype=np.uint8), Split(split.images, labels, None, split.names))
+    shown, annotated = BatchStream(images, 16, SimpleAugment(4), 3, 0).batch(1)
+    assert numbers(shown) == annotated[:, 0, 0].tolist()
+
+
+def test_a_batch_size_below_one_is_refused():
+    with pytest.raises(UsageError, match="batch size must be at least 1, got 0"):
+        BatchStream(everything(3), 0, SimpleAugment(4), 0, 0)
+
+
+def test_evaluation_shows_every_image_once_at_its_own_size():
+    sizes = [(4, 6), (6, 4), (4, 6), (5, 5), (4, 6), (6, 4)]
+    images = [np.full((*size, 3), 10 * number, dtype=np.uint8) for number, size in enumerate(sizes)]
+    labels = [np.full(size, number, dtype=np.uint8) for number, size in enumerate(sizes)]
+    split = Split(images, labels, None, tuple("abcdef"))
+    table = np.arange(256, dtype=np.uint8)
+    table[4] = 9
+    chosen = StepImages(np.array([0, 1, 2, 4, 5]), table, split)
+    batches = list(evaluation_batches(chosen, 2))
+    assert [positions.tolist() for *_, positions in batches] == [[0, 2], [3], [1, 4]]
+    for shown, annotated, positions in batches:
+        expected = [int(number) for number in chosen.indices[positions]]
+        assert numbers(shown) == expected
+        assert annotated.dtype == torch.uint8
+        assert annotated[:, 0, 0].tolist() == [table[number] for number in expected]
+        assert shown.shape[2:] == annotated.shape[1:] == sizes[expected[0]]
+
+
+def test_large_images_are_evaluated_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(batches, "MOST_PIXELS", 40)
+    assert [len(chosen) for *_, chosen in evaluation_batches(everything(5), 8)] == [2, 2, 1]
+    assert [len(chosen) for *_, chosen in evaluation_batches(everything(2, 8), 8)] == [1, 1]
+    assert [len(chosen) for *_, chosen in evaluation_batches(everything(5, 8), 8, CentreCrop(4))] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("setting", ["overlapped", "disjoint", "sequential"])
+def test_the_filter_of_images_agrees_with_the_rule_for_one_image(setting):
+    random = np.random.default_rng(0)
+    present = random.random((300, 5)) < 0.4
+    split = replace(split_of([[0]]), present=present, names=("",) * 300)
+    many = SegmentationData("hand-made", NAMES, split, split, "none")
+    built = scenario(NAMES, "1-1", setting, order=[3, 1, 4, 2])
+    for step in built.steps:
+        rule = [built.contains_image(step, np.flatnonzero(row).tolist()) for row in present]
+        assert training_images(many, built, step).indices.tolist() == np.flatnonzero(rule).tolist()
+
+
+def test_evaluation_on_centre_crops_batches_images_of_any_size():
+    split = split_of([[0, 1]] * 3)
+    images = [*split.images, np.full((6, 10, 3), 30, dtype=np.uint8)]
+    labels = [*split.labels, np.ones((6, 10), dtype=np.uint8)]
+    mixed = StepImages(
+        np.arange(4), np.arange(256, dtype=np.uint8), Split(images, labels, split.present, tuple("abcd"))
+    )
+    (batch, annotated, chosen), *rest = evaluation_batches(mixed, 8, CentreCrop(4))
+    assert rest == []
+    assert (batch.shape, annotated.shape, chosen.tolist()) == ((4, 3, 4, 4), (4, 4, 4), [0, 1, 2, 3])
+    assert numbers(batch) == [0, 1, 2, 3]
+    assert (annotated[3] == 1).all()
+
+
+def test_evaluation_gives_labels_as_class_indices(data):
+    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
+    images = step_images.test_images(data, built, built.steps[1])
+    shown, labels, positions = next(iter(evaluation_batches(images, 99)))
+    assert len(shown) == len(images)
+    for label_map, position in zip(labels, positions, strict=True):
+        np.testing.assert_array_equal(label_map, images.labels(position))
+
+
+SEEN = np.array([[1, 0], [1, 1], [3, 0], [3, 1]])  # images 1 and 3, each kept in step 0 and in step 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("step", {(1, 0): {1, 2}, (1, 1): {0}, (3, 0): {0, 1}, (3, 1): {0, 3}}),
+        ("complete", {(1, 0): {1, 2}, (1, 1): {1, 2}, (3, 0): {1, 3, 4}, (3, 1): {1, 3, 4}}),
+    ],
+)
+def test_labels_of_exemplars_are_those_of_their_own_step_or_complete(data, labels, expected):
+    built = scenario(NAMES, "2-1")
+    kept = exemplars(data, built, SEEN, labels, built.steps[2], share=0.5)
+    for (index, step), shown in expected.items():
+        source = kept.sources[step]
+        assert set(np.unique(source.table[source.split.labels[index]]).tolist()) == shown
+
+
+def test_presence_of_exemplars_follows_the_labels_they_are_read_with(data):
+    built = scenario(NAMES, "2-1")
+    own = exemplar_presence(data.train, built, SEEN, "step", built.steps[1])
+    complete = exemplar_presence(data.train, built, SEEN, "complete", built.steps[1])
+    assert [np.flatnonzero(row).tolist() for row in own] == [[1, 2], [], [1], [3]]
+    assert [np.flatnonzero(row).tolist() for row in complete] == [[1, 2], [1, 2], [1, 3], [1, 3]]
+
+
+def many(count, share, batch_size=8, memory=range(100, 120), seed=0, shift=None):
+    """A stream over images 0 .. count - 1 in step 2, with a memory of images of step 1."""
+    pixels = np.arange(120, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    split = Split(pixels, np.zeros((120, 4, 4), np.uint8), np.ones((120, 5), bool), tuple(map(str, range(120))))
+    images = StepImages(np.arange(count), np.full(256, 1, dtype=np.uint8), split)
+    entries = np.array([[index, 1] for index in memory])
+    kept = Exemplars(entries, {1: StepImages(entries[:, 0], np.full(256, 2, dtype=np.uint8), split, shift)}, share)
+    return BatchStream(images, batch_size, lambda image, labels, random: (image, labels), seed, 2, kept)
+
+
+def ids(images):
+    return (images[:, 0, 0, 0].double() * STD[0] + MEAN[0]).mul(255).round().int().tolist()
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 4), (0.25, 2), (0.01, 1), (0.99, 7)])
+def test_a_share_of_every_batch_comes_from_the_memory_with_its_own_labels(share, expected):
+    stream = many(40, share)
+    for iteration in range(6):
+        images, labels = stream.batch(iteration)
+        remembered = [number >= 100 for number in ids(images)]
+        assert sum(remembered) == expected
+        assert len(set(ids(images))) == 8  # nothing twice
+        assert [int(label.max()) == 2 for label in labels] == remembered
+
+
+def test_exemplars_are_a_function_of_seed_step_and_iteration_and_all_get_their_turn():
+    one, same, other = many(40, 0.5), many(40, 0.5), many(40, 0.5, seed=1)
+    assert ids(one.batch(3)[0]) == ids(same.batch(3)[0])
+    assert ids(one.batch(3)[0]) != ids(other.batch(3)[0])
+    seen = {number for iteration in range(60) for number in ids(one.batch(iteration)[0]) if number >= 100}
+    assert seen == set(range(100, 120))
+
+
+def test_a_memory_smaller_than_its_share_repeats_images():
+    images, _ = many(40, 0.5, memory=(100, 101)).batch(0)
+    assert sum(number >= 100 for number in ids(images)) == 4
+
+
+def test_exemplars_look_as_they_did_in_their_own_step():
+    plain, shifted = many(40, 0.5).batch(2)[0], many(40, 0.5, shift=Shift(1.0, 1)).batch(2)[0]
+    changed = (plain != shifted).flatten(1).any(dim=1)
+    assert changed.tolist() == [number >= 100 for number in ids(plain)]
+
+
+def pixels_of(images):
+    """What was normalised for the network, as it was: uint8 (batch, height, width, 3)."""
+    shares = images.permute(0, 2, 3, 1).double() * torch.tensor(STD) + torch.tensor(MEAN)
+    return (255 * shares).round().byte().numpy()
+
+
+def test_batches_without_a_memory_are_those_of_the_time_before_there_was_one():
+    values = (np.arange(10 * 8 * 8 * 3) * 7919 % 251).reshape(10, 8, 8, 3).astype(np.uint8)
+    labels = (values[..., 0] % 5).astype(np.uint8)
+    table = np.array([0, 0, 1, 0, 2, *[0] * 250, IGNORE], dtype=np.uint8)
+    images = StepImages(np.arange(1, 10), table, Split(values, labels, presence(labels, 4), tuple("abcdefghij")))
+    stream = BatchStream(images, 4, SimpleAugment(8), seed=4, step_index=2)
+    found = hashlib.sha256()
+    for number in range(6):
+        shown, annotated = stream.batch(number)
+        found.update(pixels_of(shown).tobytes() + annotated.numpy().tobytes())
+    assert found.hexdigest()[:16] == "1fac9b39ce1747ea"  # of the six batches as commit 03b3bf7 made them
+
+
+def test_what_the_memory_does_not_replace_stays_as_it_was():
+    mixed, plain = many(40, 0.5), many(40, 0.5)
+    plain.exemplars = None
+    mixed.augment = plain.augment = SimpleAugment(6, scale=(0.5, 2.0))
+    for iteration in range(5):
+        same = np.setdiff1d(np.arange(8), [place for place, *_ in mixed.remembered(iteration)])
+        assert len(same) == 4
+        for one, other in zip(mixed.batch(iteration), plain.batch(iteration), strict=True):
+            assert torch.equal(one[same], other[same])
+
+
+def test_exemplars_take_every_place_of_a_batch_equally_often():
+    places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).remembered(iteration))
+    assert set(places) == set(range(8))
+    assert max(abs(count - 100) for count in places.values()) < 30
+
+
+def test_seed_step_and_iteration_each_change_what_is_remembered():
+    def drawn(seed, step, iteration):
+        stream = many(40, 0.5, seed=seed)
+        stream.step_index = step
+        return [(place, int(image[0, 0, 0])) for place, image, _ in stream.remembered(iteration)]
+
+    keys = [(0, 2, 0), (1, 2, 0), (0, 3, 0), (0, 2, 1)]
+    assert len({tuple(drawn(*key)) for key in keys}) == 4
+    assert drawn(1, 2, 3) == drawn(1, 2, 3)
+
+
+def test_an_exemplar_is_augmented_anew_every_time():
+    stream = many(40, 0.5, memory=(100,))
+    stream.augment = SimpleAugment(16, scale=(0.5, 4.0))
+    crops = [image for iteration in range(5) for _, image, _ in stream.remembered(iteration)]
+    assert all(crop.shape == (16, 16, 3) for crop in crops)
+    assert len({crop.tobytes() for crop in crops}) > 10, "of 20"
+
+
+def test_sequential_labels_of_exemplars_and_their_presence_agree(data):
+    built = scenario(NAMES, "2-1", "sequential", order=[4, 1, 3, 2])
+    last, entries = built.steps[1], np.array([[3, 0], [3, 1], [0, 0], [2, 1], [6, 0], [4, 0]])
+    for labels in ("step", "complete"):
+        found = exemplar_presence(data.train, built, entries, labels, last)
+        sources = exemplars(data, built, entries, labels, last, 0.5).sources
+        for (image, step), row in zip(entries.tolist(), found, strict=True):
+            shown = sources[step].table[data.train.labels[image]]
+            assert [index in shown for index in range(1, last.num_outputs)] == row[1:].tolist()
+
+
+def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
+    values = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    split = Split(values, split_of([[0, 1]] * 6, 8).labels, None, tuple("abcdef"))
+    shift = Shift(0.7, 2, seed=3)
+    images = StepImages(np.array([1, 2, 3, 5]), np.arange(256, dtype=np.uint8), split, shift)
+    np.testing.assert_array_equal(images.image(3), shift(values[5]))
+    np.testing.assert_array_equal(images.shown(0), shift(values[0]))
+    stream, plain = (BatchStream(each, 4, SimpleAugment(8), 0, 2) for each in (images, replace(images, shift=None)))
+    stream.augment = plain.augment = lambda image, labels, random: (image, labels)
+    shown, labels = stream.batch(0)
+    for (_, index), image in zip(stream.samples(0), pixels_of(shown), strict=True):
+        np.testing.assert_array_equal(image, shift(values[index]))
+    assert torch.equal(labels, plain.batch(0)[1])
+    ((evaluated, _, positions),) = evaluation_batches(images, 9)
+    for image, position in zip(pixels_of(evaluated), positions, strict=True):
+        np.testing.assert_array_equal(image, images.image(position))
+
+
+def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(data):
+    built = scenario(NAMES, "2-1")
+    shifts = [training_images(data, built, step, 0.5, seed=7).shift for step in built.steps]
+    assert shifts == [None, Shift(0.5, 1, 7), Shift(0.5, 2, 7)]
+    assert training_images(data, built, built.steps[1]).shift is None
+    assert all(step_images.test_images(data, built, step).shift is None for step in built.steps)
+
+
+def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
+    built = scenario(NAMES, "2-1")
+    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, shift=0.5, seed=7)
+    assert {step: source.shift for step, source in kept.sources.items()} == {0: None, 1: Shift(0.5, 1, 7)}
+
+
+def test_a_batch_of_one_has_no_place_for_exemplars():
+    with pytest.raises(UsageError, match="A batch of 1 image has no place for exemplars"):
+        many(40, 0.5, batch_size=1)

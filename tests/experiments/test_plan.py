@@ -1,0 +1,64 @@
+"""What is decided before anything is trained: names, data, images of every step, conventions."""
+
+from dataclasses import replace
+
+import pytest
+from tiny import SETTINGS, TINY
+
+from satkit.experiments.plan import Plan
+from satkit.experiments.presets import PRESETS
+from satkit.models import BackboneError
+from satkit.utils.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _tiny_preset(monkeypatch):
+    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
+
+
+def test_settings_become_objects():
+    plan = Plan(replace(SETTINGS, task="10-5", order=tuple(range(20, 0, -1))), "mib")
+    assert [len(step.new) for step in plan.steps] == [10, 5, 5]
+    assert plan.scenario.names[1] == plan.data.class_names[20]
+    assert (plan.strategy.name, plan.backbone, plan.preset.name) == ("MiB", "mit_quick", "tiny")
+    assert [plan.schedule(step).iterations for step in plan.steps] == [4, 4, 4]
+
+
+def test_joint_training_has_one_step_of_the_same_scenario():
+    plan = Plan(SETTINGS, "joint")
+    assert len(plan.scenario.steps) == 2
+    assert [len(step.new) for step in plan.steps] == [20]
+
+
+def test_what_would_fail_is_found_before_training():
+    Plan(SETTINGS, "sats").check()
+    with pytest.raises(UsageError, match="Unknown backbone 'mit_quik'. Did you mean 'mit_quick'"):
+        Plan(replace(SETTINGS, backbone="mit_quik"), "sats").check()
+    with pytest.raises(BackboneError):
+        Plan(replace(SETTINGS, backbone="resnet18"), "sats").check()
+    with pytest.raises(UsageError, match="Unknown strategy 'stas'. Did you mean 'sats'"):
+        Plan(SETTINGS, "stas")
+    with pytest.raises(UsageError, match="Task '15-4' must divide"):
+        Plan(replace(SETTINGS, task="15-4"), "sats").check()
+
+
+def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are():
+    plain, mib = (Plan(replace(SETTINGS, protocol=name)).config for name in ("", "mib"))
+    assert not {"root", "protocol"} & set(plain)
+    assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
+
+
+def test_test_images_labels_and_crops_follow_the_protocol():
+    plain = Plan(SETTINGS)
+    other = Plan(replace(SETTINGS, protocol="future=ignored,test_images=all,evaluation=centre,void=background"))
+    step = plain.steps[0]
+    assert len(other.tests(step)) == len(other.data.test) >= len(plain.tests(step))
+    later = plain.scenario.order[step.future[0] - 1]
+    assert (plain.tests(step).table[later], other.tests(step).table[later]) == (0, 255)
+    assert (plain.images(step).table[255], other.images(step).table[255]) == (255, 0)
+    assert (plain.crop, other.crop.size) == (None, 32)
+
+
+def test_weights_that_are_fused_at_the_end_have_no_best():
+    with pytest.raises(UsageError, match="EWF fuses teacher and student"):
+        Plan(replace(SETTINGS, protocol="sats"), "ewf").check()

@@ -1,0 +1,73 @@
+"""Exported notebooks are the sources, blank ones leave the code to the reader, and nothing is overwritten."""
+
+import ast
+import json
+
+import pytest
+
+from satkit.notebooks.export import YOURS, blanked, export
+from satkit.notebooks.lessons import list_notebooks, list_solutions, notebook_folder
+from satkit.notebooks.parameters import parameters
+from satkit.utils.errors import UsageError
+
+
+def cells(path, kind="code"):
+    return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def test_a_copy_has_the_code_of_its_source_and_comes_with_solutions_and_pages(tmp_path):
+    written = export(tmp_path / "mine")
+    for path in [*list_notebooks(), *list_solutions()]:
+        copy = tmp_path / "mine" / path.relative_to(notebook_folder())
+        assert [source(cell) for cell in cells(copy)] == [source(cell) for cell in cells(path)]
+    assert {path.name for path in written} >= {"glossary.md", "notation.md", "paper_to_code.md"}
+    assert len(written) == len(set(written))
+
+
+def test_a_blank_copy_keeps_prose_parameters_and_imports_and_no_other_code(tmp_path):
+    export(tmp_path, blank=True)
+    assert not (tmp_path / "solutions").exists()
+    for path in list_notebooks():
+        copy = tmp_path / path.name
+        assert parameters(copy) == parameters(path)
+        for cell in cells(copy):
+            tags = set(cell["metadata"].get("tags", []))
+            if not tags & {"parameters", "interactive"}:
+                assert source(cell).endswith(YOURS)
+                assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source(cell)).body)
+        prose = "\n".join(map(source, cells(copy, "markdown")))
+        assert "](solutions/" not in prose
+        assert len(cells(copy, "markdown")) == len(cells(path, "markdown"))
+
+
+def test_pages_outside_the_project_have_no_links_into_it(tmp_path):
+    export(tmp_path)
+    text = (tmp_path / "paper_to_code.md").read_text(encoding="utf-8")
+    assert "`region_pool`" in text
+    assert "](../" not in text
+
+
+def test_nothing_is_overwritten_and_nothing_written_beside_it(tmp_path):
+    mine = tmp_path / "02_forgetting.ipynb"
+    mine.write_text("my work", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"Nothing is overwritten, and .*02_forgetting\.ipynb is there already"):
+        export(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name]
+    assert mine.read_text(encoding="utf-8") == "my work"
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        ("x = 1\nprint(x)", YOURS),
+        ("import numpy as np\n\nx = np.ones(3)", f"import numpy as np\n\n{YOURS}"),
+        ("from a import (\n    b,\n    c,\n)\nb(c)", f"from a import (\n    b,\n    c,\n)\n\n{YOURS}"),
+        ("def f():\n    import os\n    return os", YOURS),
+    ],
+)
+def test_blanked_keeps_imports_at_the_top_level(code, left):
+    assert blanked(code) == left

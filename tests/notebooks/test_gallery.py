@@ -1,0 +1,205 @@
+"""The gallery shows the lessons as they are: their code, small files, no private words, links made of one constant."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from places import ROOT
+
+from satkit.notebooks import gallery
+from satkit.notebooks.lessons import NotebookError, list_notebooks, promise
+from satkit.notebooks.parameters import parameters
+from satkit.utils.assets import asset
+from satkit.utils.files import read_json
+
+NAMES = [path.stem for path in list_notebooks()]
+STORED = asset("") / "gallery"
+
+
+def picture(size=(400, 600), seed=0):
+    """Noise, which no compression makes small, as an output has it."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (*size, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format="PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def shows(*pictures, tags=(), said=""):
+    outputs = [{"output_type": "display_data", "data": {"image/png": each}, "metadata": {}} for each in pictures]
+    outputs += [{"output_type": "stream", "name": "stdout", "text": said}] if said else []
+    return {
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {"tags": list(tags), "papermill": {"duration": 1.0}},
+        "execution_count": 1,
+        "outputs": outputs,
+        "source": ["x = 1\n", "show(x)"],
+    }
+
+
+def executed(*cells):
+    first = {"cell_type": "markdown", "id": "m", "metadata": {}, "source": ["# 02\n", "see [words](glossary.md#x)"]}
+    metadata = {"kernelspec": {"name": "python3"}, "papermill": {"input_path": "/a/b"}, "widgets": {"state": {}}}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": [first, *cells]}
+
+
+def decoded(data):
+    return Image.open(io.BytesIO(base64.b64decode(data)))
+
+
+def test_a_copy_names_neither_the_machine_nor_who_executed_it():
+    said = f"saved in {Path('/x/work')}/runs/lesson, {ROOT}/notebooks and {Path.home()}/notes"
+    copy = gallery.copy_of(executed(shows(said=said)), ["/x/work"])
+    assert copy["metadata"] == {"kernelspec": {"name": "python3"}}
+    assert copy["cells"][-1]["outputs"][0]["text"] == "saved in runs/lesson, notebooks and ~/notes"
+    assert "papermill" not in json.dumps(copy)
+
+
+def test_a_copy_begins_with_the_installing_cell_and_has_no_injected_parameters():
+    injected = {**shows(), "metadata": {"tags": ["injected-parameters"]}}
+    copy = gallery.copy_of(executed(injected, shows()))
+    assert [cell["metadata"].get("tags") for cell in copy["cells"]] == [None, ["install"], None]
+    assert "".join(copy["cells"][1]["source"]) == gallery.INSTALL
+    assert gallery.REPOSITORY in gallery.INSTALL
+
+
+def test_links_of_a_copy_lead_to_what_the_source_links():
+    copy = gallery.copy_of(executed(shows()))
+    assert "[words](../../notebooks/glossary.md#x)" in "".join(copy["cells"][0]["source"])
+
+
+def test_pictures_get_coarser_only_until_the_copy_fits():
+    notebook = gallery.copy_of(executed(shows(picture())))
+    whole = len(json.dumps(notebook))
+    fine, coarse = (gallery.shrunk(notebook, largest) for largest in (whole, whole // 4))
+    sizes = [decoded(*each["cells"][-1]["outputs"][0]["data"].values()).size for each in (fine, coarse)]
+    assert sizes[0] == (600, 400)
+    assert sizes[1] < sizes[0]
+    assert len(json.dumps(coarse)) <= whole // 4
+    with pytest.raises(NotebookError, match=r"may have 1000 bytes, this one has \d+"):
+        gallery.shrunk(notebook, 1000)
+
+
+def test_drawings_stay_as_they_are_and_photographs_become_jpeg_of_nearly_the_same_colours():
+    flat = Image.new("RGB", (600, 400), (18, 140, 94))
+    flat.paste((240, 200, 0), (40, 40, 300, 90))
+    rough = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 75, 3), dtype=np.uint8))
+    photograph = rough.resize((600, 400), Image.BICUBIC)
+    photograph.paste((230, 20, 20), (101, 0, 102, 400))  # a thin red line, as lettering has
+    notebook = gallery.copy_of(executed(shows(encoded(flat)), shows(encoded(photograph))))
+    made = [cell["outputs"][0]["data"] for cell in gallery.shrunk(notebook)["cells"][2:]]
+    assert [list(data) for data in made] == [["image/png"], ["image/jpeg"]]
+    seen = [np.asarray(decoded(*data.values()).convert("RGB"), dtype=float) for data in made]
+    assert np.array_equal(seen[0], np.asarray(flat))
+    assert np.abs(seen[1] - np.asarray(photograph)).mean() < 3
+    assert np.abs(seen[1][:, 101] - (230, 20, 20)).mean() < 10
+
+
+def test_the_thumbnail_is_the_tagged_picture_or_the_last():
+    black, white = (encoded(Image.new("RGB", (400, 300), colour)) for colour in ("black", "white"))
+    tagged = executed(shows(black, tags=["thumbnail"]), shows(white))
+    for notebook, level in ((tagged, 0), (executed(shows(black), shows(white)), 255)):
+        made = Image.open(io.BytesIO(gallery.thumbnail(notebook)))
+        assert made.width == gallery.WIDTH
+        assert np.asarray(made.convert("L")).mean() == level
+    with pytest.raises(NotebookError, match="must draw a picture"):
+        gallery.thumbnail(executed(shows()))
+
+
+def test_the_thumbnail_of_a_tall_picture_is_its_upper_part():
+    tall = Image.new("RGB", (400, 1200), "white")
+    tall.paste("black", (0, 0, 400, 300))
+    made = Image.open(io.BytesIO(gallery.thumbnail(executed(shows(encoded(tall))))))
+    assert made.size == (gallery.WIDTH, round(0.75 * gallery.WIDTH))
+    assert np.asarray(made.convert("L")).mean() < 5
+
+
+def encoded(image):
+    stream = io.BytesIO()
+    image.save(stream, format="PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def test_lessons_look_at_the_models_of_the_kit_before_any_are_trained(tmp_path, monkeypatch):
+    ran = []
+
+    def run(path, output, values, env):
+        ran.append(path.stem[:2])
+        return SimpleNamespace(seconds=1.25, output=output)
+
+    monkeypatch.setattr(gallery, "run_notebook", run)
+    assert gallery.make_gallery(tmp_path, pictures=False, say=lambda line: None) == [tmp_path / gallery.TIMES]
+    assert ran == ["00", "01", "02", "03", "04", "05", "08", "11", "06", "07", "13", "09", "10", "12"]
+    assert read_json(tmp_path / gallery.TIMES)["quick"]["seconds"]["06_train_base_step"] == 1.2
+
+
+def test_every_link_to_the_outside_is_made_of_the_constant(monkeypatch):
+    monkeypatch.setattr(gallery, "REPOSITORY", "somebody/fork")
+    links = re.findall(r"https://[^)\s]+", gallery.markdown())
+    assert len(links) == 2 * len(NAMES)
+    assert all("/somebody/fork/" in link for link in links)
+
+
+def test_the_links_of_stored_copies_can_be_written_again(tmp_path, monkeypatch):
+    copy = gallery.copy_of(executed(shows()))
+    (tmp_path / "02.ipynb").write_text(json.dumps(copy), encoding="utf-8")
+    monkeypatch.setattr(gallery, "INSTALL", "# of a fork")
+    assert gallery.write_links(tmp_path) == [tmp_path / "02.ipynb"]
+    written = read_json(tmp_path / "02.ipynb")["cells"]
+    assert written[1]["source"] == ["# of a fork"]
+    assert written[2:] == copy["cells"][2:]
+
+
+class TestStored:
+    """What lies in assets/gallery."""
+
+    def test_every_lesson_is_there_and_nothing_else(self):
+        names = {f"{name}.{kind}" for name in NAMES for kind in ("ipynb", "png")}
+        assert {path.name for path in STORED.iterdir()} == names | {gallery.TIMES}
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_copy_has_the_code_and_prose_of_its_source_and_results(self, name):
+        copy, source = read_json(STORED / f"{name}.ipynb"), read_json(ROOT / "notebooks" / f"{name}.ipynb")
+        assert "".join(copy["cells"][1]["source"]) == gallery.INSTALL
+        del copy["cells"][1]
+        for ours, theirs in zip(copy["cells"], source["cells"], strict=True):
+            assert ours["cell_type"] == theirs["cell_type"]
+            expected = theirs["source"] if theirs["cell_type"] == "code" else gallery._relinked(theirs["source"])
+            assert "".join(ours["source"]) == "".join(expected)
+        code = [cell for cell in copy["cells"] if cell["cell_type"] == "code"]
+        assert all(cell["execution_count"] for cell in code)
+        assert not [item for cell in code for item in cell["outputs"] if item["output_type"] == "error"]
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_files_are_small_and_name_no_machine(self, name):
+        for kind in ("ipynb", "png"):
+            assert (STORED / f"{name}.{kind}").stat().st_size <= gallery.LARGEST
+        for cell in read_json(STORED / f"{name}.ipynb")["cells"]:
+            said = json.dumps(
+                [[item.get("text"), item.get("data", {}).get("text/plain")] for item in cell.get("outputs", [])]
+            )
+            assert not re.search(r"(?<![\w.~])/(home|root|tmp|work|Users|mnt)/|[A-Z]:\\\\", said)
+
+    def test_readme_shows_it(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        between = re.search(r"<!-- gallery -->\n(.*)\n<!-- /gallery -->", readme, re.DOTALL)
+        assert between[1].strip() == gallery.markdown().strip()
+        assert all(promise(path) in between[1] for path in list_notebooks())
+
+    def test_lessons_state_the_seconds_that_were_measured(self):
+        measured = read_json(STORED / gallery.TIMES)["quick"]
+        assert measured["machine"]["cores"] == 2
+        for path in list_notebooks():
+            first = "".join(read_json(path)["cells"][0]["source"])
+            stated = re.search(r"\*\*Time\*\* — on 2 cores (\d+) (s|min)\b", first)
+            assert stated, path.stem
+            seconds = int(stated[1]) * (60 if stated[2] == "min" else 1)
+            assert abs(seconds - measured["seconds"][path.stem]) <= max(5, 0.25 * seconds), path.stem
+            if "preset" in parameters(path) and path.stem not in gallery.OWN_PRESET:
+                assert re.search(r"`full`[^*]*\d+ min", first), path.stem

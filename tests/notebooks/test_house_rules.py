@@ -1,0 +1,126 @@
+"""The lessons keep to the house rules. That they run is tested in test_every_notebook."""
+
+import re
+import statistics
+
+import nbformat
+import pytest
+from notebook_files import DRAWS
+
+from satkit.notebooks.lessons import list_notebooks, notebook_folder, promise
+from satkit.notebooks.parameters import check_house_rules
+
+LESSONS = sorted(path.stem for path in list_notebooks())
+MOST_LINES, USUAL_LINES = 15, 7
+
+
+def read(name):
+    return nbformat.read(str(notebook_folder() / f"{name}.ipynb"), as_version=4)
+
+
+def prose(name):
+    return "\n\n".join(cell.source for cell in read(name).cells if cell.cell_type == "markdown")
+
+
+def code(name):
+    return [cell for cell in read(name).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+class TestEveryLesson:
+    def test_is_a_valid_notebook_for_python3_without_outputs(self, name):
+        notebook = read(name)
+        nbformat.validate(notebook, relax_add_props=False)
+        assert notebook.metadata.kernelspec.name == "python3"
+        for cell in code(name):
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+    def test_has_a_different_id_for_every_cell(self, name):
+        ids = [cell.id for cell in read(name).cells]
+        assert len(set(ids)) == len(ids)
+
+    def test_has_one_parameters_cell_before_all_other_code(self, name):
+        tagged = ["parameters" in cell.metadata.get("tags", []) for cell in code(name)]
+        assert tagged == [True] + [False] * (len(tagged) - 1)
+        check_house_rules(notebook_folder() / f"{name}.ipynb")
+
+    def test_opens_with_its_number_goals_time_and_needs(self, name):
+        first = read(name).cells[0]
+        assert first.cell_type == "markdown"
+        assert first.source.startswith(f"# {name[:2]} · ")
+        for word in ("Goals", "Time", "Needs", "Words"):
+            assert f"**{word}** — " in first.source
+        assert promise(notebook_folder() / f"{name}.ipynb").endswith((".", "?"))
+
+    def test_ends_with_what_we_saw_questions_exercises_and_further_reading(self, name):
+        text = prose(name)
+        places = [
+            re.search(rf"^(## |\*\*){heading}(\*\*)?", text, re.MULTILINE).start()
+            for heading in ("What we saw", "Questions", "Exercises", "Further reading")
+        ]
+        assert places == sorted(places)
+        questions = text[places[1] : places[2]]
+        assert len(re.findall(r"^\d\. ", questions, re.MULTILINE)) == 3
+
+    def test_has_a_hidden_hint_for_every_exercise(self, name):
+        exercises = re.split(r"\*\*(?:Exercises|Further reading)\*\*", prose(name))[1]
+        numbered = re.split(r"^\d\. ", exercises, flags=re.MULTILINE)[1:]
+        assert len(numbered) >= 3
+        for exercise in numbered:
+            hint = re.search(r"<details><summary>Hint</summary>(.+?)</details>", exercise, re.DOTALL)
+            assert hint, exercise
+            assert hint[1].strip()
+
+    def test_names_no_absolute_path(self, name):
+        for cell in read(name).cells:
+            assert not re.search(r"(?<![\w.>)\]/:-])(/(home|root|tmp|work|usr|Users|mnt|data)/|[A-Z]:\\)", cell.source)
+
+    def test_has_short_cells_with_prose_between_them(self, name):
+        lengths = []
+        for cell in code(name)[1:]:
+            assert cell.source.strip()
+            assert "plt.show()" not in cell.source
+            lengths.append(len(cell.source.splitlines()))
+            assert lengths[-1] <= MOST_LINES, cell.source
+        assert statistics.median(lengths) <= USUAL_LINES
+        kinds = "".join(cell.cell_type[0] for cell in read(name).cells)
+        assert "cccc" not in kinds
+
+    def test_shows_a_picture_for_everybody_before_one_for_the_mouse(self, name):
+        cells = code(name)
+        for place, cell in enumerate(cells):
+            tagged = "interactive" in cell.metadata.get("tags", [])
+            assert tagged == bool(re.search(r"= explore_\w+\(", cell.source)), cell.source
+            if tagged:
+                assert any(DRAWS.search(earlier.source) for earlier in cells[:place])
+
+    def test_asks_for_a_guess_before_it_shows(self, name):
+        assert len(re.findall(r"\b[Gg]uess", prose(name))) >= 2
+
+    def test_names_what_to_read_further_with_arxiv_numbers(self, name):
+        assert re.search(r"\*\*Further reading\*\* — .*arXiv\s\d{4}\.\d{5}", prose(name), re.DOTALL)
+
+    def test_next_names_a_lesson(self, name):
+        named = re.findall(r"`(\d\d_\w+)`", prose(name).split("**Next**")[1])
+        assert named
+        assert set(named) <= set(LESSONS)
+
+    def test_commands_in_it_name_parameters_of_their_notebook(self, name):
+        from satkit.notebooks.lessons import find_notebook
+        from satkit.notebooks.parameters import parse_assignments
+
+        commands = re.findall(r"satkit run (\d\d)((?: -p \S+)*)", prose(name).replace("</code>", " "))
+        for number, values in commands:
+            path = find_notebook(number)
+            parse_assignments(path, re.findall(r"-p (\S+)", values))
+
+    def test_declares_the_same_parameter_with_the_same_default_as_the_others(self, name):
+        from satkit.notebooks.parameters import parameters
+
+        if name == "00_start_here":  # trains into a study of its own with the small preset
+            return
+        ours, theirs = (parameters(notebook_folder() / f"{each}.ipynb") for each in (name, "06_train_base_step"))
+        shared = set(ours) & set(theirs)
+        assert "preset" not in ours or len(shared) >= len(theirs) - 1  # all but base_of, which 06 alone has
+        assert {key: ours[key] for key in shared} == {key: theirs[key] for key in shared}

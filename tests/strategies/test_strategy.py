@@ -1,0 +1,250 @@
+"""A strategy is a sentence; what it may not say, and what it reports."""
+
+import inspect
+import json
+import linecache
+from dataclasses import dataclass, fields, replace
+from types import SimpleNamespace
+from typing import ClassVar
+
+import pytest
+import torch
+
+from satkit.scenario import scenario
+from satkit.strategies import (
+    DFT,
+    EWC,
+    FINE_TUNING,
+    JOINT,
+    MIB,
+    SATS,
+    SSUL,
+    AttentionTransfer,
+    BackgroundInit,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    DefaultInit,
+    EntropyPseudoLabels,
+    ExemplarMemory,
+    FeatureDistillation,
+    Freezing,
+    Head,
+    Labels,
+    LossInputs,
+    PathIntegral,
+    Strategy,
+    UnbiasedDistillation,
+    WeightFusion,
+)
+from satkit.strategies.strategy import digest
+from satkit.utils.errors import UsageError
+
+BASE_STEP, NEXT_STEP = scenario(["background", *"abcd"], "2-2").steps
+
+
+@dataclass(frozen=True)
+class LogitSize:
+    """A term as a reader might write it in a notebook."""
+
+    weight: float = 1.0
+
+    name: ClassVar[str] = "logit size"
+    needs_teacher: ClassVar[bool] = False
+    needs_attention: ClassVar[bool] = False
+
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
+        return self.weight * inputs.student.logits.square().mean()
+
+
+def simple(*terms, **settings) -> Strategy:
+    return Strategy("mine", terms=terms or (CrossEntropy(),), **{"base_terms": (CrossEntropy(),), **settings})
+
+
+def inputs_at(step, teacher: bool) -> LossInputs:
+    labels = torch.zeros(1, 4, 4, dtype=torch.uint8)
+    old = SimpleNamespace(logits=torch.randn(1, 3, 4, 4), attention=()) if teacher else None
+    student = SimpleNamespace(logits=torch.ones(1, step.num_outputs, 4, 4), attention=())
+    return LossInputs(step, labels, labels, student, old)
+
+
+def test_two_terms_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="'mine' has two terms named 'cross-entropy' after the base step; keep one"):
+        simple(CrossEntropy(), CrossEntropy(2))
+    with pytest.raises(UsageError, match="two terms named 'cross-entropy' in the base step"):
+        simple(base_terms=(CrossEntropy(), CrossEntropy(over="valid")))
+
+
+@pytest.mark.parametrize("term", [UnbiasedDistillation(), AttentionTransfer()])
+def test_a_term_that_needs_a_teacher_is_refused_in_the_base_step(term):
+    with pytest.raises(UsageError, match=f"asks for '{term.name}' in the base step, where there is no teacher"):
+        simple(base_terms=(CrossEntropy(), term))
+
+
+@pytest.mark.parametrize("settings", [{"terms": ()}, {"base_terms": ()}])
+def test_a_strategy_without_terms_is_refused(settings):
+    with pytest.raises(UsageError, match="needs at least one loss term in `terms` and in `base_terms`"):
+        Strategy("mine", **{"terms": (CrossEntropy(),), "base_terms": (CrossEntropy(),), **settings})
+
+
+def test_losses_are_named_after_their_terms_and_follow_the_step():
+    strategy = simple(CrossEntropy(), LogitSize(3), UnbiasedDistillation(2))
+    assert list(strategy.losses(inputs_at(BASE_STEP, teacher=False))) == ["cross-entropy"]
+    later = strategy.losses(inputs_at(NEXT_STEP, teacher=True))
+    assert list(later) == ["cross-entropy", "logit size", "distillation"]
+    assert later["logit size"] == 3
+    assert all(value.shape == () for value in later.values())
+
+
+def test_a_missing_teacher_is_named():
+    with pytest.raises(RuntimeError, match="The term 'distillation' needs a teacher's output"):
+        simple(UnbiasedDistillation()).losses(inputs_at(NEXT_STEP, teacher=False))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "teacher", "attention"),
+    [
+        (simple(), False, False),
+        (simple(LogitSize()), False, False),
+        (simple(CrossEntropy(), UnbiasedDistillation()), True, False),
+        (simple(targets=EntropyPseudoLabels()), True, False),
+        (simple(AttentionTransfer()), True, True),
+        (SATS, True, True),
+    ],
+)
+def test_a_strategy_asks_for_what_its_parts_need(strategy, teacher, attention):
+    assert strategy.needs_teacher is teacher
+    assert strategy.needs_attention is attention
+
+
+def test_describe_is_plain_and_complete():
+    strategy = Strategy(
+        "mine",
+        terms=(CrossEntropy(over="valid"), AttentionTransfer(7, "image", "as_released")),
+        base_terms=(LogitSize(2),),
+        targets=EntropyPseudoLabels(0.5, "none"),
+        classifier=BackgroundInit(),
+    )
+    described = json.loads(json.dumps(strategy.describe()))
+    assert described == strategy.describe()
+    assert set(described) == {each.name for each in fields(Strategy)}
+    assert [term["kind"] for term in described["terms"]] == ["CrossEntropy", "AttentionTransfer"]
+    assert described["terms"][0] == {"kind": "CrossEntropy", "weight": 1.0, "over": "valid", "adaptive": False}
+    attention = described["terms"][1]
+    assert (attention["weight"], attention["pooling"], attention["layout"]) == (7, "image", "as_released")
+    assert set(attention) == {"kind", *(each.name for each in fields(AttentionTransfer))}
+    assert described["targets"]["threshold"] == "none"
+    assert described["classifier"] == {"kind": "BackgroundInit"}
+    assert (described["memory"], described["joint"]) == (None, False)
+
+
+def test_a_part_that_is_not_satkit_s_own_brings_its_source_along():
+    described = simple(CrossEntropy(), LogitSize(2)).describe()["terms"]
+    assert "source" not in described[0]
+    assert described[1]["weight"] == 2
+    assert "inputs.student.logits.square().mean()" in described[1]["source"]
+
+
+def test_strategies_of_other_settings_are_described_differently():
+    weaker = replace(SATS, terms=(*SATS.terms[:-1], AttentionTransfer(5)))
+    assert weaker.describe() != SATS.describe()
+    assert weaker != SATS
+    assert replace(SATS) == SATS
+
+
+def test_by_default_labels_are_the_targets_and_new_channels_are_left_alone():
+    strategy = simple()
+    assert strategy.targets == Labels()
+    assert strategy.classifier == DefaultInit()
+    labels = torch.randint(0, 3, (1, 4, 4), dtype=torch.uint8)
+    assert strategy.targets.fit(lambda: pytest.fail("nothing to measure"), NEXT_STEP) == {}
+    assert strategy.targets(labels, None, NEXT_STEP, {}) is labels
+
+
+def test_a_term_keeps_no_state():
+    with pytest.raises(AttributeError, match="cannot assign"):
+        CrossEntropy().weight = 2
+
+
+def test_adding_a_part_puts_it_in_its_place_and_says_so_in_the_name():
+    combined = MIB + AttentionTransfer(20, regions="teacher") + ExemplarMemory(50) + WeightFusion(0.5)
+    assert combined.terms[:-1] == MIB.terms
+    assert combined.terms[-1] == AttentionTransfer(20, regions="teacher")
+    assert combined.memory == ExemplarMemory(50)
+    assert combined.fusion == WeightFusion(0.5)
+    assert combined.name == "MiB + attention teacher + memory 50 + WeightFusion 0.5"
+    assert (FINE_TUNING + EntropyPseudoLabels()).targets == EntropyPseudoLabels()
+    assert (FINE_TUNING + EWC(5)).importance == EWC(5)
+    assert (FINE_TUNING + Freezing(decoder=True)).freezing == Freezing(decoder=True)
+
+
+def test_adding_a_term_of_the_same_name_replaces_it():
+    stronger = SATS + AttentionTransfer(100)
+    assert [term.name for term in stronger.terms] == [term.name for term in SATS.terms]
+    assert stronger.terms[-1] == AttentionTransfer(100)
+    assert SATS.terms[-1] == AttentionTransfer(20)
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        (
+            lambda: SATS + EntropyPseudoLabels(),
+            "'SATS' already has EntropyPseudoLabels, and EntropyPseudoLabels would be",
+        ),
+        (lambda: SATS + ExemplarMemory() + ExemplarMemory(5), "already has ExemplarMemory"),
+        (lambda: SSUL + EntropyPseudoLabels(), "'SSUL' already has UnknownAndPseudoLabels"),
+        (lambda: FINE_TUNING + EWC() + PathIntegral(), "already has EWC, and PathIntegral would be a second policy"),
+        (lambda: SATS + "attention", "Only a loss term, pseudo-labels, an exemplar memory"),
+        (lambda: SSUL + AttentionTransfer(), "'attention' acts on the backbone, which is frozen"),
+        (lambda: DFT + FeatureDistillation(), "'features' acts on the backbone, which is frozen"),
+        (lambda: JOINT + ExemplarMemory(), "joint training has one step only, so there is nothing for memory to do"),
+        (lambda: JOINT + UnbiasedDistillation(), "nothing for a teacher to do"),
+        (
+            lambda: SATS + BinaryCrossEntropy(),
+            "learns the same targets twice after the base step, by 'cross-entropy' and",
+        ),
+        (lambda: replace(SSUL, classifier=BackgroundInit()), "copies rows of background, which deep heads do not have"),
+        (
+            lambda: replace(SSUL, head=Head()),
+            "UnknownInit needs a head that reserves 'unknown', this one reserves 'nothing'",
+        ),
+        (lambda: replace(FINE_TUNING, head=Head(readout="unknown")), "needs a head that reserves 'unknown'"),
+        (lambda: replace(SSUL, terms=(CrossEntropy(),)), "marks unknown objects, but 'cross-entropy' cannot learn it"),
+    ],
+)
+def test_parts_that_contradict_each_other_are_refused_in_one_sentence(combine, message):
+    with pytest.raises(UsageError, match=message):
+        combine()
+
+
+def test_a_base_step_is_shared_by_those_that_learn_and_read_it_alike():
+    assert SATS.base() == FINE_TUNING.base() == (MIB + AttentionTransfer()).base()
+    assert SSUL.base() != SATS.base()
+    assert SSUL.base() == (SSUL + ExemplarMemory()).base()
+    assert SSUL.base().targets == SSUL.targets
+    assert DFT.base().head == Head("future")
+
+
+def test_the_digest_of_a_strategy_is_that_of_its_parts_not_of_its_name():
+    assert digest(replace(SATS, name="mine")) == digest(SATS)
+    assert digest(SATS + AttentionTransfer(5)) != digest(SATS)
+
+
+def test_a_strategy_reads_as_a_sentence():
+    assert str(SATS) == (
+        "SATS = CrossEntropy() + UnbiasedDistillation() + AttentionTransfer(); EntropyPseudoLabels(); BackgroundInit()"
+    )
+    assert str(JOINT) == "joint = CrossEntropy(); all classes at once"
+    assert str(MIB + ExemplarMemory(50)).endswith("BackgroundInit(); ExemplarMemory(size=50)")
+
+
+def test_a_term_typed_into_a_notebook_brings_its_cell_along():
+    source = inspect.getsource(LogitSize)
+    linecache.cache["<cell 7>"] = (len(source), None, source.splitlines(keepends=True), "<cell 7>")
+    names = {
+        "__name__": "__main__",
+        **{key: globals()[key] for key in ("dataclass", "ClassVar", "torch", "LossInputs")},
+    }
+    exec(compile(source, "<cell 7>", "exec"), names)
+    described = simple(CrossEntropy(), names["LogitSize"](2)).describe()["terms"][1]
+    assert described["source"] == source

@@ -1,0 +1,150 @@
+"""satkit data: everything wrong is listed, every step is counted, sheets show what an annotator shows."""
+
+import sys
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from satkit.experiments.settings import Settings
+from satkit.studies import data_overview
+from satkit.utils import _torchvision
+from satkit.utils.errors import UsageError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Ten images of two classes beside background; 16 x 24 pixels."""
+    folder = tmp_path / "my data"
+    random = np.random.default_rng(0)
+    for number in range(10):
+        mask = np.zeros((16, 24), dtype=np.uint8)
+        mask[4:12, 4:12] = 1 + number % 2
+        for kind, values in (("images", random.integers(0, 255, (16, 24, 3))), ("masks", mask)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values.astype(np.uint8)).save(folder / kind / f"n{number}.png")
+    (folder / "classes.txt").write_text("0 background\n1 leaf\n2 stone\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_sound_data_is_counted_by_class_and_by_step(root):
+    text, usable = data_overview.check(Settings("folder", str(root), "1-1"))
+    assert usable
+    assert "read 10 pairs of image and mask" in text
+    assert "Nothing is wrong with them." in text
+    counts = {
+        line.split()[1]: [int(number) for number in line.split()[-2:]]
+        for line in text.splitlines()
+        if line.split()[1] in ("leaf", "stone")
+    }
+    assert sum(counts["leaf"]) == sum(counts["stone"]) == 5
+    table = text[text.index("1-1 overlapped") :].splitlines()
+    assert [line.split()[0] for line in table[2:]] == ["0", "1"]
+    assert int(table[2].split()[1]) == counts["leaf"][0]
+    assert table[3].endswith("stone")
+
+
+def test_classes_without_images_and_data_without_background_are_named(root):
+    for number in range(10):
+        mask = 1 + np.arange(16 * 24).reshape(16, 24) % (3 if number == 0 else 2)  # a single image shows value 3
+        Image.fromarray(mask.astype(np.uint8)).save(root / "masks" / f"n{number}.png")
+    (root / "classes.txt").write_text("1 leaf\n2 stone\n3 moss\n4 fern\n", encoding="utf-8")
+    lines = data_overview.check(Settings("folder", str(root)))[0].splitlines()
+    absent = {line.split(":")[0]: line.split(": ")[1] for line in lines if line.startswith("In no image")}
+    assert set(absent.values()) == {"fern.", "moss, fern."}
+    assert set(absent) == {"In no image to learn from", "In no image to test on"}
+    assert "There is no background in a whole annotation: it is what a step does not show." in lines
+
+
+def test_all_problems_are_listed_not_only_the_first(root):
+    for number in range(25):
+        (root / "images" / f"more{number:02d}.png").write_bytes(b"")
+    text, usable = data_overview.check(Settings("folder", str(root)))
+    assert not usable
+    assert "25 problems" in text
+    assert all(f"more{number:02d}.png" in text for number in range(25))
+
+
+def test_warnings_do_not_make_data_unusable(root):
+    Image.fromarray(np.full((16, 24), 255, dtype=np.uint8)).save(root / "masks" / "n3.png")
+    text, usable = data_overview.check(Settings("folder", str(root)))
+    assert usable
+    assert "1 warning:" in text
+    assert "n3.png" in text
+
+
+def test_every_step_without_images_is_named_and_makes_the_data_unusable_for_the_task(root):
+    (root / "classes.txt").write_text("0 background\n1 leaf\n2 stone\n3 moss\n4 fern\n", encoding="utf-8")
+    text, usable = data_overview.check(Settings("folder", str(root), "2-1"))
+    assert not usable
+    assert "Step 1 of task 2-1 (overlapped) must have images to learn moss from" in text
+    assert "Step 2 of task 2-1 (overlapped) must have images to learn fern from" in text
+    assert "Nothing is wrong with them." in text, "the files themselves are sound"
+
+
+def test_scenes_have_no_files_but_steps():
+    text, usable = data_overview.check(Settings(preset="smoke", task="15-5"))
+    assert usable
+    assert "15-5 overlapped" in text
+
+
+def test_a_sheet_of_everything_and_one_for_each_step(root):
+    settings = Settings("folder", str(root), preset="smoke")
+    assert [name for name, _ in data_overview.show(settings, 4)] == ["folder"]
+    sheets = data_overview.show(Settings("folder", str(root), "1-1", preset="smoke"), 4)
+    assert [name for name, _ in sheets] == ["folder-1-1-step0", "folder-1-1-step1"]
+    legends = [[text.get_text() for text in figure.legends[0].get_texts()] for _, figure in sheets]
+    assert legends == [["1 leaf"], ["2 stone (new)"]]
+
+
+def test_one_step_can_be_chosen_and_must_exist(root):
+    settings = Settings("folder", str(root), "1-1", preset="smoke")
+    assert [name for name, _ in data_overview.show(settings, 2, step=1)] == ["folder-1-1-step1"]
+    with pytest.raises(UsageError, match=r"has the steps 0\.\.1, got step 2"):
+        data_overview.show(settings, 2, step=2)
+    with pytest.raises(UsageError, match="at least 1 image, got 0"):
+        data_overview.show(settings, 0)
+
+
+def test_sheets_are_written_under_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figures = [(f"voc-15-5-step{step}", plt.figure()) for step in (0, 1)]
+    assert [str(path) for path in data_overview.save_sheets(figures)] == ["voc-15-5-step0.png", "voc-15-5-step1.png"]
+    written = data_overview.save_sheets(figures, "out/sheet.svg")
+    assert [path.name for path in written] == ["sheet-step0.svg", "sheet-step1.svg"]
+    assert data_overview.save_sheets(figures[:1], "one.png")[0].stat().st_size > 0
+    with pytest.raises(UsageError, match=r"written as .png or .svg, got 'sheet-step0.pdf'"):
+        data_overview.save_sheets(figures, "sheet.pdf")
+
+
+class TestGet:
+    def test_what_cannot_be_downloaded_says_where_it_is(self, tmp_path):
+        with pytest.raises(UsageError, match="cityscapes-dataset.com"):
+            data_overview.get("cityscapes", str(tmp_path / "x"))
+        with pytest.raises(UsageError, match="Pass it with --root"):
+            data_overview.get("voc", "")
+
+    def test_voc_is_fetched_by_torchvision_and_the_rest_is_said(self, tmp_path, monkeypatch):
+        asked = []
+        made = SimpleNamespace(VOCSegmentation=lambda *words, **options: asked.append((words, options)))
+        monkeypatch.setattr(_torchvision, "ensure", lambda: None)
+        monkeypatch.setitem(sys.modules, "torchvision.datasets", made)
+        assert "SegmentationClassAug" in data_overview.get("voc", str(tmp_path))
+        assert asked == [((tmp_path,), {"year": "2012", "image_set": "trainval", "download": True})]
+
+    def test_a_failed_download_is_one_sentence(self, tmp_path, monkeypatch):
+        def fail(*words, **options):
+            raise OSError("no route to host")
+
+        monkeypatch.setattr(_torchvision, "ensure", lambda: None)
+        monkeypatch.setitem(sys.modules, "torchvision.datasets", SimpleNamespace(VOCSegmentation=fail))
+        with pytest.raises(UsageError, match=r"failed \(no route to host\). Get it from http://host.robots.ox.ac.uk"):
+            data_overview.get("voc", str(tmp_path))

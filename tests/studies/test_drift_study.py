@@ -1,0 +1,211 @@
+"""The drift study: what is measured of two models, what is stored of it, and that it goes on where it was killed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from samples import LABELS, step_images
+from tiny import TINY_STUDY as TINY
+
+from satkit.analysis.probes import rank_correlation
+from satkit.cli import parser
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.presets import PRESETS
+from satkit.models import build_segmenter
+from satkit.strategies import STRATEGIES
+from satkit.studies import drift_study
+from satkit.studies.drift_study import DriftStudy, measure, read_drifts, write_runs
+from satkit.utils.assets import asset
+from satkit.utils.errors import UsageError
+from satkit.utils.files import read_json, write_json
+
+IMAGES = step_images(LABELS, LABELS.T, LABELS[::-1], LABELS[:, ::-1])
+
+
+def segmenter(seed=0, **options):
+    torch.manual_seed(seed)
+    return build_segmenter("mit_quick", (6,), decoder_width=16, **options).eval()
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study of two strategies, two iterations a step."""
+    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
+    monkeypatch.setattr(drift_study, "SETTINGS", replace(drift_study.SETTINGS, preset="tiny"))
+    return DriftStudy(tmp_path / "drift", (0,), ("fine-tuning", "sats"))
+
+
+def test_a_model_against_itself_has_not_drifted_and_knows_and_shows_what_it_did():
+    found = measure(segmenter(), segmenter(), IMAGES, (1, 2, 4))
+    for name in ("shown", "known", "cosine"):
+        assert found[name] == found[f"{name}_before"]
+        assert len(found[name]) == 3
+    assert all(value == pytest.approx(1.0) for name, value in found.items() if name.startswith("cka_"))
+    drift = np.array([values for name, values in found.items() if name.startswith("drift_")])
+    assert drift.shape == (11, 3)  # heads of all stages, classes
+    assert not np.nan_to_num(drift).any()
+
+
+def test_before_and_after_are_told_apart():
+    there = measure(segmenter(0), segmenter(1), IMAGES, (1, 2, 4))
+    back = measure(segmenter(1), segmenter(0), IMAGES, (1, 2, 4))
+    for name in ("shown", "known", "cosine"):
+        assert there[name] == back[f"{name}_before"]
+        assert there[f"{name}_before"] == back[name]
+    assert there["cosine"] != there["cosine_before"]
+    assert there["drift_s1h1"] == pytest.approx(back["drift_s1h1"], nan_ok=True)
+
+
+def test_a_head_that_was_changed_shows_up_in_its_own_columns():
+    changed = segmenter()
+    with torch.no_grad():
+        attention = changed.backbone.stages[2].blocks[-1].attn
+        attention.q.bias[: attention.q.bias.shape[0] // 4] += 3.0
+    found = measure(segmenter(), changed, IMAGES, (1, 2, 4))
+    moved = {name for name, values in found.items() if name.startswith("drift_") and np.nansum(values) > 0}
+    assert {name for name in moved if name < "drift_s4"} == {"drift_s3h1"}
+    assert found["cka_stage2"] == pytest.approx(1.0)
+
+
+def test_deep_heads_have_no_cosine_and_everything_else():
+    model = segmenter(deep_heads=True)
+    found = measure(model, model, IMAGES, (1, 2))
+    assert np.isnan(found["cosine"]).all()
+    assert np.isfinite(found["shown"]).all()
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    runs = [
+        {"strategy": "a", "name": "A", "seed": 0, "config": "x", "class": [1, 2], "known": [0.5, None], "cka_z": 0.25},
+        {"strategy": "b", "name": "B", "seed": 1, "config": "y", "class": [1, 2], "known": [0.1, 0.0], "cka_z": 1.0},
+    ]
+    write_runs(tmp_path / "table.csv", runs)
+    read = read_drifts(tmp_path / "table.csv")
+    assert list(read) == ["strategy", "name", "seed", "class", "known", "cka_z"]
+    assert read["strategy"].tolist() == ["a", "a", "b", "b"]
+    assert read["class"].tolist() == [1, 2, 1, 2]
+    np.testing.assert_array_equal(read["known"], [0.5, np.nan, 0.1, 0.0])
+    assert read["cka_z"].tolist() == [0.25, 0.25, 1.0, 1.0]
+
+
+@pytest.mark.slow
+def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study, monkeypatch):
+    whole = DriftStudy.keep
+
+    def killed(self, name, *rest):
+        if name == "sats":
+            raise KeyboardInterrupt
+        whole(self, name, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DriftStudy, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            study.work()
+    assert study.missing() == [("sats", 0)]
+    _, about = study.collect()
+    assert read_json(about)["missing"] == [{"strategy": "sats", "seed": 0}]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("satkit.experiments.experiment.train_step", lambda *_, **__: pytest.fail("all of it is trained"))
+        study.work()
+    table, about = study.collect()
+    lines, facts = read_drifts(table), read_json(about)
+    assert facts["missing"] == []
+    assert lines["strategy"].tolist() == ["fine-tuning"] * 15 + ["sats"] * 15
+    assert lines["class"].tolist() == [*range(1, 16)] * 2
+    described = [name.split("*")[0] for name in facts["columns"]]
+    assert all(any(name.startswith(each) for each in described) for name in lines)
+    kept = read_json(study.path("sats", 0))
+    np.testing.assert_allclose(lines["drift_s1h1"][15:], np.array(kept["drift_s1h1"], dtype=float), rtol=1e-3)
+
+    write_json(study.path("sats", 0), {**kept, "config": "another"})
+    assert study.missing() == [("sats", 0)]  # measures of another configuration are taken again
+
+
+def test_joint_training_has_no_drift(tmp_path):
+    with pytest.raises(UsageError, match="joint has no drift. All classes are learnt in one step"):
+        DriftStudy(tmp_path, (0,), ("sats", "joint"))
+
+
+@pytest.mark.slow
+def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(study, tmp_path):
+    study.work()
+    table, about = study.collect()
+    more = DriftStudy(tmp_path / "more", (0, 1), ("fine-tuning", "sats"))
+    more.take_rows(table)
+    assert more.missing() == [("fine-tuning", 1), ("sats", 1)]
+    again = DriftStudy(tmp_path / "again", (0,), ("fine-tuning", "sats"))
+    again.take_rows(table)
+    assert [path.read_bytes() for path in again.collect()] == [path.read_bytes() for path in (table, about)]
+
+    facts = read_json(about)
+    write_json(about, {**facts, "strategies": {**facts["strategies"], "sats": {"name": "another"}}})
+    DriftStudy(tmp_path / "one", (0,), ("fine-tuning", "sats")).take_rows(table)
+    assert [path.name for path in (tmp_path / "one" / "rows").iterdir()] == ["seed0-fine-tuning.json"]
+    write_json(about, {**facts, "places": 3})
+    DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).take_rows(table)
+    assert not list((tmp_path / "none" / "rows").iterdir())
+
+
+def test_every_strategy_is_measured_but_those_that_have_no_step_before(study):
+    assert set(DriftStudy(study.folder).strategies) | set(drift_study.SKIPPED) == set(STRATEGIES)
+
+
+def test_the_iterations_of_a_shared_base_step_are_counted_once(study):
+    assert study.iterations([("fine-tuning", 0), ("sats", 0)]) == 2 + 2 * 2
+    assert study.iterations([("fine-tuning", 0), ("ewc", 0)]) == 2 * 2 + 2 * 2  # EWC measures in a base step of its own
+
+
+def test_the_command_measures_the_seeds_that_it_is_given(monkeypatch, tmp_path, capsys):
+    began = []
+    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds, self.strategies)))
+    monkeypatch.setattr(DriftStudy, "collect", lambda self: ("table.csv", "table.json"))
+    monkeypatch.setattr(DriftStudy, "take_rows", lambda self, path: began.append(path))
+    words = ["--drift", "--seeds", "3,4", "--strategies", "mib,sats", "--out", str(tmp_path / "drift")]
+    words += ["--rows", "other.csv"]
+    assert parser.main(["reference", *words]) == 0
+    assert began == ["other.csv", (tmp_path / "drift", (3, 4), ("mib", "sats"))]
+    assert capsys.readouterr().out == "table.csv\ntable.json\n"
+
+
+def test_the_rows_that_come_with_the_kit_are_of_every_strategy_as_it_is_declared_now():
+    lines, facts = read_drifts(asset("drift_study.csv")), read_json(asset("drift_study.json"))
+    names = [name for name in STRATEGIES if name not in drift_study.SKIPPED]
+    seeds = facts["settings"]["seed"]
+    expected = [(name, seed, each) for seed in seeds for name in names for each in range(1, 16)]
+    found = zip(lines["strategy"].tolist(), lines["seed"].tolist(), lines["class"].tolist(), strict=True)
+    assert sorted(found) == sorted(expected)
+    assert facts["missing"] == []
+    for name in names:
+        assert facts["strategies"][name] == Experiment(drift_study.SETTINGS, name).strategy.describe()
+    measured = [name for name in lines if name not in ("strategy", "name") and not name.startswith("cosine")]
+    for name in measured:
+        assert np.isfinite(lines[name]).all(), name
+    without = {name for name in names if np.isnan(lines["cosine"][lines["strategy"] == name]).any()}
+    assert without == set(facts["not_measured"])
+
+
+def test_the_stored_rows_are_as_lesson_11_and_its_solution_say():
+    lines = read_drifts(asset("drift_study.csv"))
+    drift = np.mean([lines[name] for name in lines if name.startswith("drift_s")], axis=0)
+    fallen = {"cosine": lines["cosine_before"] - lines["cosine"], "known": lines["known_before"] - lines["known"]}
+    values = {"drift": drift, "lost": lines["iou_before"] - lines["iou_after"], **fallen}
+    names, seeds = list(dict.fromkeys(lines["strategy"].tolist())), sorted(set(lines["seed"].tolist()))
+
+    def means(what, some):
+        chosen = np.isin(lines["seed"], some)
+        return np.array([values[what][chosen & (lines["strategy"] == name)].mean() for name in names])
+
+    lost = dict(zip(names, means("lost", seeds), strict=True))
+    moved = dict(zip(names, means("drift", seeds), strict=True))
+    assert {name for name in names if moved[name] > 0.2} == {"fine-tuning", "ewc", "pi", "rw"}
+    assert min(lost[name] for name in ("fine-tuning", "ewc", "pi", "rw")) > 0.4
+    assert moved["mib"] > 4 * moved["sats"]
+    assert abs(lost["mib"] - lost["sats"]) < 0.01
+    assert moved["ssul"] == 0
+    assert lost["ssul"] > 0.1
+    for some in (seeds, *([seed] for seed in seeds)):
+        with_cosine, *others = (rank_correlation(means(what, some), means("lost", some)) for what in (*fallen, "drift"))
+        assert with_cosine > max(others) + 0.1
+    assert rank_correlation(means("known", seeds), means("lost", seeds)) < 0.47

@@ -1,0 +1,353 @@
+"""The report is one page that opens anywhere, and says what the study's files say."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from satkit.studies import report
+from satkit.studies.saved_figures import keep_figure
+from satkit.utils.errors import UsageError
+from satkit.utils.files import write_json
+
+CONVENTIONS = {
+    "background_in_old": True,
+    "void_in_training": "ignored",
+    "future_classes_at_test": "background",
+    "evaluation": "whole images at full size",
+    "evaluated_checkpoint": "last",
+    "test_images": "those with a class seen so far",
+}
+MACHINE = {
+    "satkit": "0.1.0",
+    "python": "3.11.7",
+    "torch": "2.13.0",
+    "system": "Linux x86_64",
+    "device": "CPU",
+    "cores": 4,
+    "threads": 2,
+}
+
+
+def scores(**values):
+    """What a run's result.json holds, as far as a report reads it."""
+    return {
+        "setting": "overlapped",
+        "preset": "quick",
+        "backbone": "mit_quick",
+        "seed": 0,
+        "conventions": CONVENTIONS,
+        "machine": MACHINE,
+        "steps": [{}, {}],
+        "base": 0.6123,
+        **values,
+    }
+
+
+RESULT = {
+    "settings": {
+        "data": "scenes",
+        "root": "",
+        "task": "3-1",
+        "setting": "overlapped",
+        "order": [1, 2, 3, 4],
+        "backbone": "",
+        "preset": "quick",
+        "seed": 0,
+        "strategies": ["fine-tuning", "sats"],
+    },
+    "classes": ["background", "disc", "ring <i>&", "square", "cross"],
+    "base_classes": [1, 2, 3],
+    "added_classes": [4],
+    "seconds": 100.0,
+    "strategies": {
+        "S & <b>ATS</b>": scores(old=0.5432, new=0.3219, all=0.5001, forgetting=0.0312, kept=0.8765, average=0.5555),
+        "fine-tuning": scores(old=0.0512, new=0.4444, all=0.1234, forgetting=0.6, kept=0.0123, average=0.3333),
+    },
+}
+WORDS = {"title": "Old <and> new", "see": "Blue falls & orange rises.", "alt": 'Old 61.2 to 5.1 "percent".'}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A small finished study: result, two figures, two configurations."""
+    write_json(tmp_path / "result.json", RESULT)
+    for run, name in (("base", "base"), ("sats", "<script>alert(1)</script>")):
+        (tmp_path / run).mkdir()
+        write_json(tmp_path / run / "config.json", {"strategy": {"name": name}, "seed": 0})
+    figure, axes = plt.subplots(figsize=(2, 1))
+    axes.plot([3, 1, 0])
+    for name in ("30-loss", "10-scores"):
+        keep_figure(figure, tmp_path / "figures", name, **WORDS)
+    plt.close(figure)
+    return tmp_path
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, table cells and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.stack, self.cells, self.text = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.stack.append(tag)
+        if tag == "tr":
+            self.cells.append([])
+        if tag in ("td", "th"):
+            self.cells[-1].append("")
+
+    def handle_endtag(self, tag):
+        while self.stack and self.stack.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "style" not in self.stack:
+            self.text += data
+        if {"td", "th"} & set(self.stack):
+            self.cells[-1][-1] += data
+
+
+@pytest.fixture
+def page(folder):
+    return report.write_report(folder).read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_but_itself(folder, page):
+    assert (folder / "report.html").read_text(encoding="utf-8") == page
+    assert not re.findall(r"https?://", page)
+    tags = Page(page).tags
+    assert {"script", "link", "iframe", "object", "base"}.isdisjoint(tag for tag, _ in tags)
+    sources = [values["src"] for _, values in tags if "src" in values]
+    assert len(sources) == 2
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not any("href" in values for _, values in tags)
+    assert "url(" not in page
+    assert "@import" not in page
+    assert len(page.encode()) < 5_000_000
+
+
+def test_every_figure_is_embedded_with_its_words_under_its_heading(folder, page):
+    pictures = [values for tag, values in Page(page).tags if tag == "img"]
+    assert [values["alt"] for values in pictures] == [WORDS["alt"]] * 2
+    for values, name in zip(pictures, ("10-scores", "30-loss"), strict=True):
+        data = base64.b64decode(values["src"].partition(",")[2])
+        assert data == (folder / "figures" / f"{name}.png").read_bytes()
+    text = Page(page).text
+    places = [text.index(words) for words in ("Watch it forget", "Training", "What decides these numbers")]
+    assert places == sorted(places)
+    assert "Where teacher and student look" not in text  # there is no such figure
+    assert text.count(WORDS["title"]) == text.count(WORDS["see"]) == 2
+
+
+def test_no_figure_is_left_out_whatever_its_name(folder):
+    for name in ("20-look", "99-own", "mine"):
+        (folder / "figures" / f"{name}.png").write_bytes((folder / "figures" / "10-scores.png").read_bytes())
+        write_json(folder / "figures" / f"{name}.json", {"name": name, **WORDS, "title": f"Figure {name}"})
+    text = Page(report.write_report(folder).read_text(encoding="utf-8")).text
+    words = ("Watch it forget", "Where teacher and student look", "Figure 20-look", "Training", "More figures")
+    places = [text.index(each) for each in (*words, "Figure 99-own", "Figure mine")]
+    assert places == sorted(places)
+
+
+def test_the_table_holds_the_numbers_of_the_result(page):
+    heads, *rows = Page(page).cells
+    assert [" ".join(head.split()) for head in heads[1:4]] == [
+        "old 0-3after the last step",
+        "new 4-4learnt later",
+        "all 0-4seen classes",
+    ]
+    expected = [
+        ["S & <b>ATS</b>", "54.3", "32.2", "50.0", "3.1", "87.6", "55.5"],
+        ["fine-tuning", "5.1", "44.4", "12.3", "60.0", "1.2", "33.3"],
+    ]
+    assert [row[0] for row in rows] == [row[0] for row in expected]
+    for row, name in zip(rows, RESULT["strategies"], strict=True):
+        for text, key in zip(row[1:], report.COLUMNS, strict=True):
+            assert float(text) == pytest.approx(100 * RESULT["strategies"][name][key], abs=0.0501)
+    assert "After the base step the old classes had 61.2 %" in Page(page).text
+
+
+def test_a_missing_score_is_a_dash():
+    result = {**RESULT, "strategies": {"joint": scores(old=0.5, new=None, all=0.5, forgetting=None, kept=1, average=1)}}
+    cells = Page(report.score_table(result)).cells[1]
+    assert cells == ["joint", "50.0", "-", "50.0", "-", "100.0", "100.0"]
+    assert "| joint | 50.0 | - | 50.0 | - | 100.0 | 100.0 |" in report.markdown_table(result)
+
+
+def test_what_is_rounded_to_zero_has_no_sign():
+    assert [report.number(value) for value in (-0.0001, 0.0, -0.006, 0.4321)] == ["0.0", "0.0", "-0.6", "43.2"]
+
+
+def test_what_comes_from_files_is_shown_as_it_is_written(page):
+    assert "<b>ATS" not in page
+    assert "<i>" not in page
+    assert "alert(1)" in page
+    assert "ring <i>&" not in page
+    text = Page(page).text
+    for written in ("S & <b>ATS</b>", WORDS["title"], WORDS["see"], '"name": "<script>alert(1)</script>"'):
+        assert written in text
+    assert not re.findall(r"\$[a-z]", text)  # every place of the template is filled
+
+
+def test_findings_say_what_was_kept_the_best_keeper_last():
+    assert report.findings(RESULT) == [
+        "fine-tuning kept 1.2 % of what the base classes' mean IoU had been, and reached 44.4 % mean IoU on the new "
+        "classes.",
+        "S & <b>ATS</b> kept 87.6 % of what the base classes' mean IoU had been, and reached 32.2 % mean IoU on the "
+        "new classes.",
+    ]
+
+
+def test_joint_training_keeps_nothing_since_it_has_no_step_to_forget_in():
+    joint = scores(old=0.61, new=0.52, all=0.6, forgetting=None, kept=1.0, average=0.6, steps=[{}])
+    assert report.findings({**RESULT, "strategies": {"joint": joint}}) == [
+        "joint: 61.0 % on the base classes, 52.0 % on the others."
+    ]
+
+
+def test_the_page_says_what_decides_its_numbers(page):
+    text = " ".join(Page(page).text.split())
+    for said in (
+        "Background counts as an old class; void pixels are ignored in training",
+        "with the last weights of each step",
+        "Setting: overlapped; backbone: mit_quick; preset: quick; seed: 0 (one seed",
+        "satkit 0.1.0 with torch 2.13.0, Python 3.11.7, 2 threads of 4 cores, CPU, Linux x86_64, in 1 min 40 s",
+        "first learnt 3 classes (disc to square), and then 1 more (cross to cross)",
+    ):
+        assert said in text
+
+
+def test_the_command_makes_the_study_again():
+    words = "satkit study --data scenes --task 3-1 --setting overlapped --strategies fine-tuning,sats --preset quick"
+    assert report.command(RESULT["settings"]) == f"{words} --seed 0"
+    other = {**RESULT["settings"], "data": "camvid", "backbone": "mit_b0", "order": [2, 1, 3, 4], "seed": 3}
+    assert report.command(other).endswith("--seed 3 --backbone mit_b0 --order 2,1,3,4")
+    assert "--root FOLDER" in report.command(other)
+
+
+def test_the_markdown_table_holds_the_same_numbers():
+    lines = report.markdown_table(RESULT).splitlines()
+    assert lines[0] == "| strategy | old 0-3 | new 4-4 | all | forgetting | kept | average |"
+    assert lines[1].count("|") == 8
+    assert lines[3] == "| fine-tuning | 5.1 | 44.4 | 12.3 | 60.0 | 1.2 | 33.3 |"
+    note = " ".join(lines[5:])
+    assert "scenes 3-1 overlapped, preset quick, seed 0 (one seed), 2 " in note
+    for said in ("CPU", "torch 2.13.0", "1 min 40 s", "61.2 after the base step"):
+        assert said in note
+
+
+def test_a_study_that_is_not_finished_has_no_report(tmp_path):
+    with pytest.raises(UsageError, match="holds no finished study: result.json is missing. Run satkit study first"):
+        report.write_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_strategies_with_base_steps_of_their_own_are_said_to_have_them():
+    assert "started from the same base model." in report.lead(RESULT)
+    own = {**RESULT, "strategies": {**RESULT["strategies"], "SSUL": scores(old=0.5, new=0.1, all=0.4, base=0.5)}}
+    assert "from the same base model, or from one of its own kind." in report.lead(own)
+    for name in ("forgetting", "kept", "average"):
+        own["strategies"]["SSUL"][name] = 0.1
+    assert "After their base steps the old classes had" in report.score_table(own)
+    assert "50.0 % (SSUL)" in report.score_table(own)
+
+
+def per_class(**first):
+    """IoU after the base step, as a run's result holds it."""
+    return {name: {"iou": [value, 0.5]} for name, value in first.items()}
+
+
+def findings_of(**values):
+    return report.findings({**RESULT, "classes": ["background", *"abcd"], "strategies": {"EWC": scores(**values)}})
+
+
+def test_a_base_model_that_had_learnt_next_to_nothing_is_said_to_have_nothing_to_keep():
+    assert findings_of(new=0.1, kept=None) == [
+        "EWC: its base model had learnt next to nothing (0.0 % mean IoU), so that there was nothing to keep. It "
+        "reached 10.0 % mean IoU on the new classes."
+    ]
+    little = per_class(background=0.9, a=0.01, b=0.04, c=None, d=None)
+    (said,) = findings_of(new=0.1, kept=5.087, per_class=little)
+    assert "EWC kept 508.7 %" not in said
+    assert "EWC forgot nothing on the whole: the base classes' mean IoU grew from 2.5 %" in said
+    little["b"]["iou"][0] = 0.028
+    (said,) = findings_of(new=0.1, kept=5.087, per_class=little)
+    assert said.startswith("EWC: its base model had learnt next to nothing (1.9 % mean IoU)")
+
+
+def test_classes_that_have_become_better_are_said_to_be_better():
+    assert findings_of(new=0.1, kept=1.25, per_class=per_class(background=0.9, a=0.3, b=0.5, c=0.4, d=None)) == [
+        "EWC forgot nothing on the whole: the base classes' mean IoU grew from 40.0 % after the base step to 50.0 %. "
+        "It reached 10.0 % mean IoU on the new classes."
+    ]
+
+
+def test_places_are_called_places():
+    result = {**RESULT, "settings": {**RESULT["settings"], "setting": "domain"}, "added_classes": []}
+    result["strategies"] = {
+        "SATS": scores(new=0.4, kept=0.75, base=0.6),
+        "EWC": scores(new=0.4, kept=1.5, base=0.4, per_class=per_class(disc=0.01)),
+    }
+    said = report.findings(result)
+    assert said[0].startswith("SATS kept 75.0 % of what the old places' mean IoU had been, and reached 40.0 %")
+    assert "the old places' mean IoU grew from 40.0 % after the base step to 60.0 %" in said[1]
+    assert "in some places, and then the same in others. Each strategy below started from" in report.lead(result)
+
+
+def noisy(folder, count, size=700):
+    """Figures that no lossless file can make small."""
+    random = np.random.default_rng(0)
+    for number in range(count):
+        name = f"20-{number:02d}"
+        picture = Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8))
+        picture.save(folder / "figures" / f"{name}.png")
+        write_json(folder / "figures" / f"{name}.json", {"name": name, **WORDS, "alt": f"Noise {number}."})
+
+
+def test_a_page_of_many_large_pictures_shows_them_all_in_5_mb_and_says_that_it_compressed_them(folder):
+    noisy(folder, 8)
+    assert sum(path.stat().st_size for path in (folder / "figures").glob("*.png")) > 10_000_000
+    path = report.write_report(folder)
+    page = path.read_text(encoding="utf-8")
+    assert 3_000_000 < path.stat().st_size <= 5_000_000
+    pictures = [values for tag, values in Page(page).tags if tag == "img"]
+    assert [values["alt"] for values in pictures] == [WORDS["alt"], *(f"Noise {n}." for n in range(8)), WORDS["alt"]]
+    for values in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(values["src"].partition(",")[2]))) as picture:
+            assert (picture.format, picture.size == (700, 700)) == (
+                ("WEBP", True) if "Noise" in values["alt"] else ("PNG", False)
+            )
+    assert "So that this page stays small, 8 of 10 pictures are compressed; the folder figures holds" in page
+    again = report.write_report(folder).read_text(encoding="utf-8")
+    assert again == page
+
+
+def test_a_picture_without_room_is_said_to_be_missing_and_where_it_is(folder, monkeypatch):
+    noisy(folder, 2)
+    monkeypatch.setattr(report, "LARGEST", 400_000)
+    path = report.write_report(folder)
+    assert path.stat().st_size <= 400_000
+    page = Page(path.read_text(encoding="utf-8"))
+    assert sum(tag == "img" for tag, _ in page.tags) == 3
+    (missing,) = (number for number in range(2) if f"Noise {number}." in page.text)
+    place = f"it lies beside this page: figures/20-{missing:02d}.png. Noise {missing}."
+    assert place in page.text
+    assert "1 of 4 pictures are compressed and 1 of 4 are left out; the folder figures holds all" in page.text
+
+
+def test_a_page_whose_pictures_are_as_drawn_says_nothing_about_them(page):
+    assert "stays small" not in page
+    assert 'class="left-out"' not in page
+
+
+def test_the_command_of_a_shifted_study_says_so():
+    assert "--shift 0.5" in report.command({**RESULT["settings"], "shift": 0.5})
+    assert "--shift" not in report.command({**RESULT["settings"], "shift": 0.0})

@@ -1,0 +1,48 @@
+import pytest
+
+from satkit.utils.errors import UsageError, choose, nearest, unknown
+
+TASKS = ["19-1", "15-5", "15-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("15_5", "15-5"),
+        ("SATS", "sats"),
+        ("mib ", "MiB"),
+        ("pseudo-label", "pseudo-labels"),
+        ("xyz", None),
+        ("", None),
+    ],
+)
+def test_nearest_forgives_typing_errors_and_capitals(name, expected):
+    assert nearest(name, ["15-5", "sats", "MiB", "pseudo-labels"]) == expected
+
+
+def test_an_unknown_name_comes_with_the_nearest_and_all_choices():
+    error = unknown("task", "15-55", TASKS)
+    assert isinstance(error, UsageError)
+    assert str(error) == "Unknown task '15-55'. Did you mean '15-5'? Choose one of: 19-1, 15-5, 15-1."
+
+
+def test_a_name_like_no_choice_gets_no_guess():
+    assert str(unknown("task", "qqqq", TASKS)) == "Unknown task 'qqqq'. Choose one of: 19-1, 15-5, 15-1."
+
+
+def test_choices_may_be_used_up_only_once():
+    assert "19-1, 15-5" in str(unknown("task", "x", iter(TASKS)))
+
+
+def test_what_came_need_not_be_text():
+    assert str(unknown("task", 15, TASKS)).startswith("Unknown task 15.")
+
+
+def test_choose_gives_the_value_or_the_error():
+    assert choose("data set", "scenes", {"scenes": 7}) == 7
+    with pytest.raises(UsageError, match="Unknown data set 'scene'. Did you mean 'scenes'"):
+        choose("data set", "scene", {"scenes": 7})
+
+
+def test_a_usage_error_is_a_value_error():
+    assert issubclass(UsageError, ValueError)

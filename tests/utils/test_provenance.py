@@ -1,0 +1,24 @@
+import json
+import os
+
+import torch
+
+import satkit
+from satkit.utils.provenance import machine
+
+
+def test_a_machine_is_plain_values_that_name_versions_threads_and_device():
+    found = machine(torch.device("cpu"))
+    assert json.loads(json.dumps(found)) == found
+    assert (found["satkit"], found["torch"], found["device"]) == (satkit.__version__, torch.__version__, "CPU")
+    assert (found["cores"], found["threads"]) == (os.cpu_count(), torch.get_num_threads())
+    assert {"python", "timm", "numpy", "system"} <= set(found)
+
+
+def test_the_number_of_threads_is_that_of_the_moment():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before + 1)
+        assert machine(torch.device("cpu"))["threads"] == before + 1
+    finally:
+        torch.set_num_threads(before)

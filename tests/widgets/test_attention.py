@@ -1,0 +1,258 @@
+"""The attention explorer: mouse, keys, sliders and code lead to the same pictures, and mistakes to a sentence."""
+
+import base64
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from mouse import click, press
+
+from satkit.analysis.attention import attention_of, look, query_at
+from satkit.widgets import explore_attention
+
+
+@pytest.fixture
+def explorer(two_steps):
+    """An explorer of a student with its teacher."""
+    return explore_attention(*two_steps, image=3, pixel=(20, 30))
+
+
+def click_pixel(explorer, panel, row, column, line=0):
+    """Click at a pixel of the image in one of the panels."""
+    click(explorer, explorer._view.axes[line][panel], column, row)
+
+
+def marks(explorer, line=0):
+    """Where the cross stands in every panel of a row."""
+    crosses = [[each for each in ax.lines if each.get_label() == "query"] for ax in explorer._view.axes[line]]
+    assert all(len(cross) == 1 for cross in crosses)
+    return [tuple(float(values[0]) for values in cross[0].get_data()) for cross in crosses]
+
+
+def test_what_is_shown_is_the_attention_of_the_query_in_teacher_and_student(explorer, two_steps):
+    experiment, run = two_steps
+    for stage in range(4):
+        for head in ("mean", 1):
+            explorer.choose(stage=stage + 1, head=head)
+            shown = explorer.arrays()
+            assert list(shown) == ["teacher", "student", "difference"]
+            for name, step in (("teacher", 0), ("student", 1)):
+                tap = look(run.load_model(step), explorer.subject.picture).taps[stage]
+                query = query_at(tap, (20, 30), (64, 64))
+                expected = attention_of(tap, query, None if head == "mean" else head - 1)
+                np.testing.assert_allclose(shown[name], expected, rtol=1e-4)
+                assert shown[name].sum() == pytest.approx(1, abs=1e-5)
+            np.testing.assert_allclose(shown["difference"], shown["student"] - shown["teacher"], atol=1e-7)
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_the_cross_stands_on_the_patch_that_holds_the_pixel_in_every_panel(explorer, stage):
+    explorer.choose(stage=stage + 1, pixel=(41, 7))
+    side = 64 / explorer._tap.query_grid[0]
+    places = marks(explorer)
+    assert len(places) == 4
+    for x, y in places:
+        assert abs(x - 7) <= side / 2
+        assert abs(y - 41) <= side / 2
+
+
+@pytest.mark.parametrize("panel", range(4))
+def test_a_click_into_any_panel_moves_query_sliders_and_picture(explorer, panel):
+    before = explorer.picture.png
+    click_pixel(explorer, panel, 50, 12)
+    assert (explorer.row.value, explorer.column.value) == explorer.pixel == (50, 12)
+    assert explorer.picture.png != before
+    assert "row 50, column 12" in explorer.said
+    assert explorer.picture.answers == 1
+
+
+def test_a_click_beside_the_panels_changes_nothing(explorer):
+    before = explorer.picture.png
+    explorer.picture._receive(None, {"kind": "click", "x": 0.999, "y": 0.999}, [])
+    assert (explorer.pixel, explorer.picture.png) == ((20, 30), before)
+
+
+def test_sliders_do_the_same_as_a_click_pixel(explorer, two_steps):
+    explorer.row.value, explorer.column.value = 50, 12
+    other = explore_attention(*two_steps, image=3, pixel=(50, 12))
+    assert explorer.picture.png == other.picture.png
+    assert explorer.said == other.said
+
+
+def test_a_moved_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_steps):
+    for choice in ({"pixel": (1, 60)}, {"stage": 2}, {"stage": 4, "head": 1}, {"image": 5}, {"view": "student"}):
+        explorer.choose(**choice)
+    explorer.choose(view="all", stage=1, head="mean", pixel=(9, 9), image=7)
+    fresh = explore_attention(*two_steps, image=7, pixel=(9, 9), stage=1)
+    assert explorer.picture.png == fresh.picture.png
+
+
+def test_arrows_move_by_a_patch_and_stop_at_the_border(explorer):
+    explorer.choose(pixel=(0, 0))
+    side = 64 // explorer._tap.query_grid[0]
+    press(explorer, "ArrowLeft")
+    assert explorer.pixel == (side // 2, side // 2)  # the middle of the patch in the corner
+    press(explorer, "ArrowDown")
+    press(explorer, "ArrowRight", shift=True)
+    assert explorer.pixel == (side + side // 2, 4 * side + side // 2)
+    press(explorer, "End")
+    assert explorer.pixel[1] == 63 - side // 2 + (side % 2 == 0)
+    press(explorer, "Home")
+    assert explorer.pixel[1] == side // 2
+    press(explorer, "PageDown")
+    assert explorer.stage.value == 1
+    press(explorer, "PageUp")
+    press(explorer, "PageUp")
+    assert explorer.stage.value == 3
+
+
+def test_a_pinned_query_stays_while_another_moves(explorer):
+    alone = explorer.arrays()
+    press(explorer, "Enter")
+    press(explorer, "ArrowDown", shift=True)
+    assert explorer.pinned == (20, 30)
+    assert len(explorer._view.axes) == 2
+    np.testing.assert_array_equal(explorer._view.arrays(row=0)["student"], alone["student"])
+    assert marks(explorer, 0) != marks(explorer, 1)
+    click_pixel(explorer, 1, 5, 5, line=0)  # also in the upper row a click moves the query, not the pin
+    assert (explorer.pinned, explorer.pixel) == ((20, 30), (5, 5))
+    press(explorer, "Escape")
+    assert explorer.pinned is None
+    assert len(explorer._view.axes) == 1
+
+
+def test_one_panel_alone_keeps_the_scale_of_the_pair(explorer):
+    limit = explorer._view.axes[0][1].images[-1].get_clim()
+    explorer.choose(view="student")
+    assert list(explorer.arrays()) == ["student"]
+    assert explorer._view.axes[0][1].images[-1].get_clim() == limit
+
+
+def test_the_base_step_is_looked_at_without_a_teacher(two_steps):
+    explorer = explore_attention(*two_steps, step=0, image=3)
+    assert list(explorer.arrays()) == ["model"]
+    assert "model: " in explorer.said
+    explorer.subject.step.value = 1
+    assert list(explorer.arrays()) == ["teacher", "student", "difference"]
+
+
+WRONG = [
+    ({"step": 7}, "finished steps 0..1, got step 7"),
+    ({"image": -1}, r"images 0..\d+, got -1"),
+    ({"stage": 5}, "stages 1..4, got 5"),
+    ({"head": 9}, r"heads 1..\d, and their 'mean', got 9"),
+    ({"view": "studnet"}, "Did you mean 'student'"),
+    ({"pixel": (64, 0)}, "inside the image of 64 x 64, got row 64, column 0"),
+]
+
+
+@pytest.mark.parametrize(("choice", "message"), WRONG)
+def test_what_does_not_exist_is_refused_in_one_sentence_and_the_explorer_lives_on(explorer, choice, message):
+    before = explorer.picture.png
+    with pytest.raises(ValueError, match=message):
+        explorer.choose(**choice)
+    assert explorer.picture.png == before
+    click_pixel(explorer, 0, 2, 2)
+    assert explorer.pixel == (2, 2)
+
+
+def test_what_came_before_a_mistake_is_chosen_and_shown(explorer):
+    with pytest.raises(ValueError, match="stages 1..4, got 9"):
+        explorer.choose(step=0, stage=9)
+    assert explorer.subject.step.value == 0
+    assert list(explorer.arrays()) == ["model"]  # the picture is that of the controls
+
+
+@pytest.mark.parametrize(("choice", "message"), WRONG)
+def test_it_is_refused_from_the_beginning_too(two_steps, choice, message):
+    with pytest.raises(ValueError, match=message):
+        explore_attention(*two_steps, **choice)
+
+
+def test_what_goes_wrong_under_the_mouse_is_told_in_the_line(explorer, monkeypatch):
+    def missing():
+        raise ValueError("The file is gone. Train the step again.")
+
+    monkeypatch.setattr(explorer.subject, "load", missing)
+    before = explorer.picture.png
+    press(explorer, "ArrowDown")
+    assert explorer.said == "The file is gone. Train the step again."
+    assert explorer.picture.png == before
+    assert explorer.picture.answers == 1
+    monkeypatch.undo()
+    press(explorer, "ArrowDown")
+    assert "ground truth" in explorer.said
+
+
+def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):
+    experiment, _ = two_steps
+    with pytest.raises(ValueError, match="must have a finished step to look at, it has none. Train it first"):
+        explore_attention(experiment, experiment.open(tmp_path / "empty"))
+
+
+def test_it_says_what_the_picture_shows_and_carries_it_as_png(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == explorer.picture.png
+    assert bundle["text/plain"] == explorer.alt
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    for word in ("ground truth", "teacher", "student", "% of the attention has moved"):
+        assert word in explorer.alt
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_the_picture_is_saved_in_one_call(explorer, tmp_path, suffix):
+    path = explorer.save(tmp_path / f"picture.{suffix}")
+    head = path.read_bytes()[:200]
+    assert head.startswith(b"\x89PNG") if suffix == "png" else b"<?xml" in head
+
+
+def test_another_kind_of_file_is_refused(explorer, tmp_path):
+    with pytest.raises(ValueError, match=r"one of .png, .svg, .pdf, got 'picture.doc'"):
+        explorer.save(tmp_path / "picture.doc")
+
+
+def test_images_that_are_not_square_have_their_cross_where_it_belongs():
+    from satkit.plots.attention_view import AttentionView
+
+    image = np.zeros((33, 90, 3), dtype=np.uint8)
+    view = AttentionView(image, ("model",))
+    weights = np.full((3, 5), 1 / 15)
+    view.show({"model": weights}, query=(8, 22), grid=(9, 23))
+    for ax in view.axes[0]:
+        cross = next(line for line in ax.lines if line.get_label() == "query")
+        assert float(cross.get_data()[0][0]) == pytest.approx(22.5 * 90 / 23 - 0.5)
+        assert float(cross.get_data()[1][0]) == pytest.approx(8.5 * 33 / 9 - 0.5)
+
+
+def test_many_clicks_leave_nothing_behind(explorer):
+    """No hook on the models, no further tensor, no further artist."""
+    models = list(explorer.subject._models.values())
+
+    def census():
+        gc.collect()
+        hooks = sum(
+            len(module._forward_hooks) + len(module._forward_pre_hooks)
+            for model in models
+            for module in model.modules()
+        )
+        tensors = sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+        return hooks, tensors, [len(ax.get_children()) for ax in explorer.figure.axes]
+
+    generator = np.random.default_rng(0)
+    click_pixel(explorer, 0, 1, 1)
+    before = census()
+    for row, column in generator.integers(0, 64, (200, 2)):
+        click_pixel(explorer, int(row) % 4, int(row), int(column))
+    assert census() == before
+    assert before[0] == 0
+
+
+def test_an_explorer_that_is_closed_can_be_forgotten(two_steps):
+    explorer = explore_attention(*two_steps)
+    model = weakref.ref(next(iter(explorer.subject._models.values())))
+    explorer.close_all()
+    del explorer
+    gc.collect()
+    assert model() is None

@@ -1,0 +1,347 @@
+"""The explorers in a real JupyterLab in a real browser: click, keys, sliders, stop, interrupt, and not a word outwards.
+
+Needs Chromium (Debian: `apt-get install chromium`), found on the path or named by SATKIT_CHROMIUM; skipped without it,
+unless SATKIT_BROWSER is "required".
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from places import ROOT
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PATIENCE = 180_000  # milliseconds for anything to appear: two cores are slow
+CHROMIUM = os.environ.get("SATKIT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+OPEN = """
+from satkit.experiments.kit_models import SETTINGS, to_look_at
+from satkit.widgets import explore_attention, explore_forgetting, explore_relations
+experiment, run = to_look_at("browser", SETTINGS, "fine-tuning", 2)
+""".strip()
+ATTENTION = "explorer = explore_attention(experiment, run, image=3, pixel=(20, 30)); explorer"
+IDLE = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+
+
+def notebook(path, *cells):
+    """Write a notebook of these cells."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, path)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab server of its own: its address, and the folder it serves."""
+    home = tmp_path_factory.mktemp("lab")
+    for name in ("notebooks", "settings", "user", "workspaces"):
+        (home / name).mkdir()
+    settings = {
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
+        "@jupyterlab/apputils-extension:notification": {
+            "checkForUpdates": False,
+            "fetchNews": "false",
+            "doNotDisturbMode": True,
+        },
+    }
+    (home / "settings" / "overrides.json").write_text(json.dumps(settings))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "IdentityProvider.token": "",
+        "ServerApp.disable_check_xsrf": True,
+        "ServerApp.root_dir": home / "notebooks",
+        "LabApp.expose_app_in_browser": True,
+        "LabApp.app_settings_dir": home / "settings",
+        "LabApp.user_settings_dir": home / "user",
+        "LabApp.workspaces_dir": home / "workspaces",
+    }
+    env = os.environ | {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "SATKIT_RUNS": str(home / "runs"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    with (home / "log.txt").open("wb") as log:
+        server = subprocess.Popen(command, cwd=home, env=env, stdout=log, stderr=log)
+        address = f"http://127.0.0.1:{port}"
+        try:
+            await_server(server, address, home / "log.txt")
+            yield address, home / "notebooks"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def await_server(server, address, log):
+    """Wait until the server answers."""
+    for _ in range(240):
+        if server.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=2).read()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"JupyterLab did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser without a window."""
+    if not CHROMIUM:
+        reason = "there is no Chromium; install it (Debian: apt-get install chromium) or name it in SATKIT_CHROMIUM"
+        (pytest.fail if os.environ.get("SATKIT_BROWSER") == "required" else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+class Lab:
+    """A page of JupyterLab with one notebook in it, which remembers what went wrong."""
+
+    def __init__(self, browser, address, blocked=()):
+        self.context = browser.new_context(viewport={"width": 1400, "height": 1600})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.address, self.outside, self.wrong = address, [], []
+        self.page.route(lambda url: not url.startswith((address, "blob:", "data:")), self._refuse)
+        for pattern in blocked:
+            self.page.route(pattern, lambda route: route.abort())
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.wrong.append(f"{said.text} {said.location}"))
+
+    def _refuse(self, route):
+        self.outside.append(route.request.url)
+        route.abort()
+
+    def open(self, name):
+        """Open a notebook and wait for its kernel."""
+        self.page.goto(f"{self.address}/lab/tree/{name}?reset")
+        self.page.wait_for_function("window.jupyterapp && window.jupyterapp.started")
+        self.page.wait_for_function(IDLE)
+        return self
+
+    def run_all(self):
+        """Run all cells and wait until each has been executed and the kernel rests."""
+        self.start_all()
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]"
+            ".filter(prompt => !/^\\[\\d+\\]:$/.test(prompt.textContent)).length === 0"
+        )
+        self.page.wait_for_function(IDLE)
+        return self
+
+    def start_all(self):
+        """Begin to run all cells."""
+        self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")  # do not wait
+
+    def ask(self, expression):
+        """What an expression is in the kernel, asked for in a silent request beside the notebook."""
+        return self.page.evaluate(
+            """async expression => {
+                const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                const future = kernel.requestExecute({code: '', user_expressions: {it: expression}, silent: false,
+                                                      store_history: false});
+                const reply = await future.done;
+                const found = reply.content.user_expressions.it;
+                return found.status === 'ok' ? found.data['text/plain'] : found.ename + ': ' + found.evalue;
+            }""",
+            expression,
+        )
+
+    @property
+    def picture(self):
+        return self.page.get_by_test_id("satkit-picture").first
+
+    @property
+    def line(self):
+        return self.page.get_by_test_id("satkit-line").first
+
+    def says(self, text):
+        """Wait until the line below the picture holds a text."""
+        from playwright.sync_api import expect
+
+        expect(self.line).to_contain_text(text, timeout=PATIENCE)
+
+    def slider(self, name):
+        """What the slider with this description shows."""
+        box = self.page.locator(".widget-slider", has=self.page.get_by_text(name, exact=True)).first
+        return box.locator(".widget-readout").inner_text()
+
+    def click(self, x, y):
+        """Click at a share of the picture's width and height."""
+        box = self.picture.locator("img").bounding_box()
+        self.picture.locator("img").click(position={"x": x * box["width"], "y": y * box["height"]})
+
+    def close(self):
+        """End the kernel and the page; nothing may have gone wrong, and nothing may have been asked of the world."""
+        self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.context.close()
+        assert self.outside == []
+        ours = [text for text in self.wrong if "favicon" not in text]
+        assert ours == []
+
+
+@pytest.fixture
+def page(lab, chromium):
+    """A function that opens a notebook of some cells in JupyterLab."""
+    address, folder = lab
+    opened = []
+
+    def open_notebook(name, *cells, blocked=()):
+        notebook(folder / name, *cells)
+        opened.append(Lab(chromium, address, blocked))
+        return opened[-1].open(name)
+
+    yield open_notebook
+    for each in opened:
+        each.close()
+
+
+def test_click_keys_and_sliders_all_reach_the_kernel_and_stay_in_step(page):
+    lab = page("attention.ipynb", OPEN, ATTENTION).run_all()
+    lab.says("row 20, column 30")
+    shown = lab.picture.locator("img").get_attribute("src")
+    lab.click(0.30, 0.30)
+    lab.page.wait_for_function(f"document.querySelector('.satkit-picture img').src !== '{shown}'")
+    row, column = map(int, re.findall(r"\d+", lab.ask("explorer.pixel")))
+    assert (row, column) != (20, 30)
+    lab.says(f"row {row}, column {column}")
+    assert (lab.slider("row"), lab.slider("column")) == (str(row), str(column))
+
+    lab.page.keyboard.press("ArrowDown")  # the click has put the focus here
+    lab.page.keyboard.press("Shift+ArrowRight")
+    lab.page.wait_for_timeout(300)
+    lab.page.wait_for_function("document.querySelector('.satkit-picture').getAttribute('aria-busy') === 'false'")
+    moved = tuple(map(int, re.findall(r"\d+", lab.ask("explorer.pixel"))))
+    assert moved[0] - row in (2, 3, 4, 5, 6)
+    assert moved[1] - column in range(13, 20)
+    lab.says(f"row {moved[0]}, column {moved[1]}")
+    assert (lab.slider("row"), lab.slider("column")) == tuple(map(str, moved))
+
+    lab.page.locator(".widget-slider", has=lab.page.get_by_text("row", exact=True)).locator(".noUi-handle").focus()
+    lab.page.keyboard.press("ArrowRight")
+    lab.says(f"row {moved[0] + 1}, column {moved[1]}")
+    assert lab.ask("explorer.pixel") == str((moved[0] + 1, moved[1]))
+
+    lab.picture.focus()
+    lab.page.keyboard.press("d")
+    lab.page.keyboard.press("d")  # would delete the cell in command mode
+    lab.page.keyboard.press("Enter")
+    lab.page.wait_for_function("document.querySelector('.satkit-picture').getAttribute('aria-busy') === 'false'")
+    assert lab.ask("explorer.pinned") == str((moved[0] + 1, moved[1]))
+    assert lab.page.locator(".jp-CodeCell").count() == 2
+    assert "Attention explorer" in lab.picture.get_attribute("aria-label")
+    assert lab.line.get_attribute("aria-live") == "polite"
+
+
+def test_after_an_interrupt_and_another_run_everything_answers_again(page):
+    lab = page("again.ipynb", OPEN, ATTENTION, "import time; time.sleep(600 if again else 0)")
+    lab.ask("globals().update(again=False)")
+    lab.run_all()
+    lab.ask("globals().update(again=True)")
+    lab.start_all()
+    lab.page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    lab.page.wait_for_timeout(1500)
+    lab.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+    lab.page.wait_for_function(IDLE)
+    assert lab.page.get_by_text("KeyboardInterrupt").first.is_visible()
+    lab.ask("globals().update(again=False)")
+    lab.run_all()
+    lab.says("row 20, column 30")
+    lab.click(0.1, 0.5)
+    lab.page.wait_for_function("!document.querySelector('.satkit-line').textContent.startsWith('row 20, column 30')")
+
+
+def test_the_other_explorers_answer_a_click_too(page):
+    lab = page("others.ipynb", OPEN, "relations = explore_relations(experiment, run); relations").run_all()
+    before = lab.line.inner_text()
+    lab.picture.focus()
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.wait_for_function(f"document.querySelector('.satkit-line').textContent !== {json.dumps(before)}")
+    lab = page("forgetting.ipynb", OPEN, "forgetting = explore_forgetting(experiment, run); forgetting").run_all()
+    lab.says("after step 1")
+    lab.picture.focus()
+    lab.page.keyboard.press("ArrowLeft")
+    lab.says("after step 0")
+    assert lab.slider("step") == "0"
+
+
+def test_the_stop_button_stops_a_training_in_a_running_cell(page):
+    begin = """
+from satkit.experiments.experiment import Experiment, Settings
+from satkit.experiments.run_folder import run_folder
+from satkit.widgets import watch_training
+experiment = Experiment(Settings(preset="smoke"))
+object.__setattr__(experiment.preset.base, "iterations", 50000)
+run = experiment.open(run_folder("stopped"))
+""".strip()
+    lab = page("training.ipynb", begin, "watch = await watch_training(experiment, run, 0, every=10000, images=5)")
+    lab.start_all()
+    lab.says("iteration")
+    lab.page.locator("button.widget-button", has_text="stop").click()
+    lab.says("a checkpoint is kept, the same call goes on")
+    lab.page.wait_for_function(IDLE)
+    assert lab.ask("watch.stopped") == "True"
+    assert lab.ask("run.is_done(0)") == "False"
+    assert int(lab.ask("int(run.load_checkpoint(0)['iteration'])")) < 50000
+
+
+def test_without_our_front_end_the_picture_and_the_sliders_remain(page):
+    lab = page("plain.ipynb", OPEN, ATTENTION, blocked=["**/extensions/anywidget/**"])
+    lab.run_all()
+    image = lab.page.locator("img.widget-image").first
+    image.wait_for(state="visible")
+    before = image.get_attribute("src")
+    lab.page.locator(".widget-slider", has=lab.page.get_by_text("row", exact=True)).locator(".noUi-handle").focus()
+    for _ in range(4):  # into the next patch
+        lab.page.keyboard.press("ArrowRight")
+    lab.page.wait_for_function(f"document.querySelector('img.widget-image').src !== '{before}'")
+    lab.page.get_by_text("row 24, column 30").first.wait_for(state="visible")
+    assert lab.ask("explorer.pixel") == "(24, 30)"
+    lab.wrong.clear()  # JupyterLab complains about what was taken from it
+
+
+def test_ten_explorers_in_one_notebook_all_answer(page):
+    cells = [f"e{number} = explore_attention(experiment, run, image={number}); e{number}" for number in range(10)]
+    lab = page("ten.ipynb", OPEN, *cells).run_all()
+    pictures = lab.page.get_by_test_id("satkit-picture")
+    assert pictures.count() == 10
+    for number in (9, 0, 5):
+        pictures.nth(number).focus()
+        before = lab.ask(f"e{number}.pixel")
+        lab.page.keyboard.press("Home")
+        lab.page.wait_for_function(
+            "!document.querySelectorAll('.satkit-line')"
+            f"[{number}].textContent.startsWith('row ' + {json.dumps(before)}.match(/\\d+/g).join(', column '))"
+        )
+        assert lab.ask(f"e{number}.column.value") == "2"

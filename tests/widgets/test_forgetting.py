@@ -1,0 +1,150 @@
+"""The forgetting explorer: every step, every class, and the images behind a number."""
+
+import io
+
+import numpy as np
+import pytest
+from mouse import click, press
+from PIL import Image
+
+from satkit.analysis.images import image_and_labels, prediction
+from satkit.data.labels import IGNORE
+from satkit.evaluation.metrics import iou_table
+from satkit.widgets import explore_forgetting
+
+
+@pytest.fixture
+def explorer(two_steps):
+    """An explorer that looks through 60 images only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("satkit.widgets.forgetting.MOST_SEARCHED", 60)
+        yield explore_forgetting(*two_steps)
+
+
+def test_what_is_shown_is_the_prediction_of_the_step_and_the_stored_confusion(explorer, two_steps):
+    _, run = two_steps
+    for step in (0, 1):
+        explorer.choose(step=step, image=5)
+        shown = explorer.arrays()
+        np.testing.assert_array_equal(shown["prediction"], prediction(run.load_model(step), shown["image"]))
+        np.testing.assert_array_equal(shown["truth"], image_and_labels(explorer.tests, 5)[1])
+        np.testing.assert_array_equal(shown["iou"], iou_table(run.confusions(), 21))
+        np.testing.assert_array_equal(shown["flow"].sum(axis=1), run.load_confusion(step).sum(axis=1))
+        assert explorer._view.strip[2].get_title() == f"after step {step}"
+
+
+def test_it_begins_with_the_class_that_lost_most(explorer):
+    lost = explorer.iou[0, 1:16] - explorer.iou[1, 1:16]
+    assert explorer.chosen.value == 1 + lost.argmax()
+    assert f"at best {100 * explorer.iou[0, explorer.chosen.value]:.1f} %" in explorer.said
+
+
+def test_arrows_change_step_and_class_and_the_controls_follow(explorer):
+    press(explorer, "ArrowLeft")
+    assert explorer.step.value == 0
+    press(explorer, "ArrowLeft")  # there is nothing before
+    assert explorer.step.value == 0
+    press(explorer, "ArrowRight")
+    assert explorer.step.value == 1
+    explorer.choose(label=3)
+    press(explorer, "ArrowDown")
+    assert explorer.chosen.value == 4
+    assert explorer._view.frame.get_y() == pytest.approx(4 - 0.46)
+    assert float(explorer._view.highlight.get_ydata()[0]) == pytest.approx(100 * explorer.iou[0, 4])
+
+
+def test_a_click_near_a_line_takes_its_class_and_step(explorer):
+    click(explorer, explorer._view.lines, 0.02, 100 * explorer.iou[0, 7])
+    assert (explorer.step.value, explorer.chosen.value) == (0, 7)
+
+
+def test_a_click_on_a_cell_shows_the_image_with_most_such_pixels_and_then_the_next(explorer, two_steps):
+    model, label, background = two_steps[1].load_model(1), 3, 2
+    counts = []
+    for number in range(60):
+        picture, truth = image_and_labels(explorer.tests, number)
+        counts.append(int(((truth == label) & (prediction(model, picture) == 0)).sum()))
+    order = np.argsort(-np.array(counts), kind="stable")
+    click(explorer, explorer._view.matrix, background, label)
+    assert explorer.image.value == order[0]
+    assert explorer.found == [number for number in order if counts[number]]
+    words = f"image {order[0]}: {counts[order[0]]} pixels of square are called background (image 1 of "
+    assert f"{words}{len(explorer.found)})" in explorer.said
+    click(explorer, explorer._view.matrix, background, label)
+    assert explorer.image.value == order[1]
+    press(explorer, "Enter")
+    assert explorer.image.value == order[2]
+    press(explorer, "Escape")
+    assert explorer.found == []
+    assert explorer.image.value == order[2]
+
+
+def test_the_pixels_behind_a_cell_are_outlined_until_it_is_left(explorer):
+    explorer.choose(label=3, kind="background")
+    assert explorer._view.strip[1].collections
+    assert explorer._view.strip[2].collections
+    explorer.image.value = (explorer.image.value + 1) % 60
+    assert explorer.cell is None
+    assert not explorer._view.strip[1].collections
+    assert explorer.said.startswith("after step 1 \N{MIDDLE DOT} IoU of square")
+
+
+@pytest.mark.parametrize(("control", "value"), [("step", 0), ("chosen", 5), ("image", 1)])
+def test_a_slider_or_menu_leaves_the_cell(explorer, control, value):
+    explorer.choose(label=3, kind="background")
+    getattr(explorer, control).value = value
+    assert (explorer.cell, explorer.found) == (None, [])
+    assert explorer.said.startswith(f"after step {explorer.step.value} \N{MIDDLE DOT} IoU of ")
+    assert "pixels of" not in explorer.said
+
+
+def test_a_cell_without_pixels_is_answered_in_the_line(explorer):
+    click(explorer, explorer._view.matrix, 0, 3)  # fine-tuning knows no square any more
+    assert "No pixel of square is called right in the 60 images." in explorer.said
+    assert explorer.found == []
+
+
+def test_the_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_steps):
+    for choice in ({"step": 0}, {"label": 9, "image": 2}, {"label": 3, "kind": "background"}, {"step": 1}):
+        explorer.choose(**choice)
+    explorer.choose(step=0, image=11, label=5)
+    fresh = explore_forgetting(*two_steps, step=0, image=11, label=5)
+    assert explorer.picture.png == fresh.picture.png
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"step": 2}, "step must be one of 0..1, got 2"),
+        ({"image": 60}, "image must be one of 0..59, got 60"),
+        ({"label": 21}, "label must be one of 0..20, got 21"),
+        ({"kind": "wrong"}, "right, an old class, background, a new class, got 'wrong'"),
+    ],
+)
+def test_what_does_not_exist_is_refused_in_one_sentence(explorer, choice, message):
+    before = explorer.picture.png
+    with pytest.raises(ValueError, match=message):
+        explorer.choose(**choice)
+    assert explorer.picture.png == before
+
+
+def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):
+    experiment, _ = two_steps
+    with pytest.raises(ValueError, match="must have a finished step"):
+        explore_forgetting(experiment, experiment.open(tmp_path / "empty"))
+
+
+def test_a_saved_picture_holds_everything_and_leaves_the_explorer_as_it_was(explorer, tmp_path):
+    before = explorer.picture.png
+    saved = np.asarray(Image.open(explorer.save(tmp_path / "all.png")).convert("RGB").resize((1140, 670)))
+    shown = np.asarray(Image.open(io.BytesIO(before)).resize((1140, 670)))
+    assert np.abs(saved.astype(int) - shown).mean() < 8  # of 255: the same panels, in another resolution
+    explorer.refresh()
+    assert explorer.picture.png == before
+
+
+def test_pixels_that_are_not_annotated_count_for_nothing(explorer):
+    counts = explorer._counted()
+    for number in range(5):
+        truth = image_and_labels(explorer.tests, number)[1]
+        assert counts[number].sum() == (truth != IGNORE).sum()

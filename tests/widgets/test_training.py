@@ -1,0 +1,146 @@
+"""A training that is watched: it draws, stops on demand, goes on from its checkpoint, and comes out the same."""
+
+import asyncio
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from satkit.experiments.run_folder import Run
+from satkit.experiments.settings import Settings
+from satkit.experiments.shared_base import ready
+from satkit.utils.files import load_tensors
+from satkit.widgets import watch_training
+from satkit.widgets.training import TrainingWatch
+
+SETTINGS = Settings(preset="smoke")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A function that gives experiment and run of SATS with a finished base step, in a study of the given name."""
+    folder = tmp_path_factory.mktemp("studies")
+    base = ready(folder / "first", SETTINGS, "sats", 0)  # trains the base step once
+    assert base
+
+    def begin(name):
+        if not (folder / name).exists():
+            (folder / name).mkdir()
+            shutil.copytree(folder / "first" / "base", folder / name / "base")
+        return ready(folder / name, SETTINGS, "sats", 1)
+
+    return begin
+
+
+def watched(*arguments, **choices):
+    """What `await watch_training(...)` gives in a cell."""
+    return asyncio.run(watch_training(*arguments, **choices))
+
+
+def weights(run):
+    return load_tensors(run.step_folder(1) / "model.safetensors")[0]
+
+
+@pytest.mark.slow
+def test_watching_changes_nothing_in_the_result(study):
+    experiment, run = study("watched")
+    watch = watched(experiment, run, 1, every=3, images=10)
+    other_experiment, other = study("unwatched")
+    other_experiment.learn(other, 1)
+    ours, theirs = weights(run), weights(other)
+    assert ours.keys() == theirs.keys()
+    for name, tensor in ours.items():
+        assert tensor.equal(theirs[name]), name
+    assert run.result() == other.result() | {"machine": run.result()["machine"]}
+    assert watch.student is not None
+    assert not watch.stopped
+    assert "finished: mean IoU on all test images old" in watch.said
+    curves = watch.arrays()
+    assert curves["measured at"].tolist() == [0, 3, 6, 9, 12, 15, 18, 20]
+    assert len(curves["old classes"]) == len(curves["new classes"]) == 8
+    assert {"total", "cross-entropy", "distillation", "attention"} <= set(curves)
+
+
+@pytest.mark.slow
+def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, monkeypatch):
+    experiment, run = study("stopped")
+    follow = TrainingWatch._follow
+
+    def pressed(watch, iteration, begun):
+        if iteration.number == 7:
+            threading.Thread(target=watch.stop_button.click).start()  # from where messages of the front end arrive
+            while not watch._stopping:
+                pass
+        follow(watch, iteration, begun)
+
+    monkeypatch.setattr(TrainingWatch, "_follow", pressed)
+    watch = watched(experiment, run, 1, images=5)
+    assert watch.stopped
+    assert watch.student is None
+    assert watch.stop_button.disabled
+    assert "stopped after iteration 7 of 20; a checkpoint is kept" in watch.said
+    assert not run.is_done(1)
+    assert int(run.load_checkpoint(1)["iteration"]) == 7
+    monkeypatch.undo()
+    again = watched(experiment, run, 1, images=5)
+    assert not again.stopped
+    assert run.is_done(1)
+    other_experiment, other = study("not stopped")
+    other_experiment.learn(other, 1)
+    for name, tensor in weights(run).items():
+        assert tensor.equal(weights(other)[name]), name
+
+
+@pytest.mark.slow
+def test_an_interrupt_of_the_kernel_keeps_a_checkpoint_and_stops_the_cells_below(study, monkeypatch):
+    experiment, run = study("interrupted")
+    reached = threading.Event()
+    follow = TrainingWatch._follow
+
+    def slowly(watch, iteration, begun):
+        reached.set()
+        follow(watch, iteration, begun)
+
+    monkeypatch.setattr(TrainingWatch, "_follow", slowly)
+
+    async def cell():
+        task = asyncio.create_task(watch_training(experiment, run, 1, images=5))
+        await asyncio.to_thread(reached.wait, 60)
+        task.cancel()  # as ipykernel does on an interrupt
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cell())
+    assert not run.is_done(1)
+    assert 1 <= int(run.load_checkpoint(1)["iteration"]) < 20
+
+
+@pytest.mark.slow
+def test_a_finished_step_shows_its_curves_at_once(study):
+    experiment, run = study("finished")
+    experiment.learn(run, 1)
+    watch = watched(experiment, run, 1)
+    assert "finished: mean IoU on all test images" in watch.said
+    np.testing.assert_allclose(watch.arrays()["total"], [row["total"] for row in run.history(1)])
+
+
+@pytest.mark.parametrize(
+    ("step", "choices", "message"),
+    [
+        (9, {}, "has the steps 0..1, got step 9"),
+        (1, {"every": 0}, "at least 1, got 0 and 80"),
+        (1, {"images": 0}, "at least 1, got 1 and 0"),
+    ],
+)
+def test_bad_choices_are_refused_before_anything_is_trained(study, step, choices, message):
+    experiment, run = study("bad")
+    with pytest.raises(ValueError, match=message):
+        watched(experiment, run, step, **choices)
+
+
+def test_a_step_whose_teacher_is_missing_is_refused(study, tmp_path):
+    experiment, _ = study("bad")
+    empty = Run.create(tmp_path / "empty", experiment.config)
+    with pytest.raises(ValueError, match="Step 0 of .* is not finished"):
+        watched(experiment, empty, 1)
