@@ -9,7 +9,8 @@ random generator travels along.
 import copy
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from satkit.models import Segmenter
 from satkit.scenario import Step
 from satkit.strategies import LossInputs, Strategy
+from satkit.strategies.step_state import StepState
 from satkit.utils.errors import unknown
 from satkit.utils.seeding import derive, random_state, restore_random_state, seed_everything
 
@@ -126,16 +128,34 @@ def begin_step(previous: Segmenter, step: Step, strategy: Strategy, seed: int) -
     return student, teacher
 
 
+@dataclass
+class StepSetup:
+    """Everything that a step is trained from.
+
+    Attributes:
+        step: Which classes are old and new.
+        strategy: How the step is learnt.
+        student: Already grown by the step's classes; trained in place.
+        teacher: Frozen model of the step before; None at step 0.
+        state: What was measured before the step; its importances become those that the step leaves.
+    """
+
+    step: Step
+    strategy: Strategy
+    student: Segmenter
+    teacher: Segmenter | None = None
+    state: StepState = field(default_factory=StepState)
+
+
 @torch.no_grad()
-def fit_targets(
-    strategy: Strategy, teacher: Segmenter | None, step: Step, batches: Callable[[], Iterable[tuple]]
-) -> dict[str, Tensor]:
-    """What the strategy's targets measure on the training images before the step begins.
+def fit_targets(setup: StepSetup, batches: Callable[[], Iterable[tuple]]) -> dict[str, Tensor]:
+    """What the strategy's targets measure on the training images before the step begins; {} without a teacher.
 
     Args:
         batches: Makes an iterator over (images, labels, ...) of the step's training images, unaugmented.
     """
-    if teacher is None:
+    teacher = setup.teacher
+    if teacher is None or not setup.strategy.targets.needs_teacher:
         return {}
     device = next(teacher.parameters()).device
 
@@ -143,99 +163,109 @@ def fit_targets(
         for images, labels, *_ in batches():
             yield labels.to(device), teacher(images.to(device)).logits
 
-    return strategy.targets.fit(seen, step)
+    return setup.strategy.targets.fit(seen, setup.step)
 
 
 def train_step(
-    student: Segmenter,
-    teacher: Segmenter | None,
-    step: Step,
-    strategy: Strategy,
+    setup: StepSetup,
     batches: Batches,
     schedule: Schedule,
     *,
     seed: int,
-    fitted: dict[str, Tensor] | None = None,
-    importances: dict[str, Tensor] | None = None,
     report: Callable[[Iteration], None] = lambda iteration: None,
     resume: dict[str, Tensor] | None = None,
 ) -> Segmenter:
-    """Train the student, in place, through one step.
+    """Train the student of a step, in place, and give it back in evaluation mode.
 
     Args:
-        student: Already grown by the step's classes.
-        teacher: Frozen model of the step before; None at step 0.
         batches: Training batches by number.
         seed: Of the run; dropout and drop-path derive theirs from it.
-        fitted: What `fit_targets` returned.
-        importances: Of every parameter, by the strategy's importance: what the step before left, changed in place into
-            what this step leaves.
         report: Called after every iteration.
         resume: A snapshot to go on from.
 
     Raises:
         NonFiniteLoss: In the iteration in which it happens, naming the term.
+        ValueError: If the targets need a teacher and have not been fitted.
     """
-    if teacher is not None and strategy.targets.needs_teacher and fitted is None:
-        raise ValueError("Targets that need a teacher are fitted before the step: pass fitted=fit_targets(...).")
-    device = next(student.parameters()).device
+    step, strategy, student = setup.step, setup.strategy, setup.student
+    if setup.teacher is not None and strategy.targets.needs_teacher and setup.state.targets is None:
+        raise ValueError("Targets that need a teacher are fitted before the step: state.targets = fit_targets(...).")
     optimiser = make_optimiser(student, schedule, strategy)
-    importance = strategy.importance
-    state = importance.start(student, importances or {}) if importance else {}
+    measured = strategy.importance.start(student, setup.state.importances) if strategy.importance else {}
     seed_everything(derive(seed, "train", step.index))
-    first = _put_back(resume, student, optimiser, state) if resume else 0
+    first = _put_back(resume, student, optimiser, measured) if resume else 0
     student.train()
 
     for number in range(first, schedule.iterations):
-        images, labels = (tensor.to(device, non_blocking=True) for tensor in batches.batch(number))
-        factor = schedule.factor(number)
-        for group in optimiser.param_groups:
-            group["lr"] = factor * group["highest_lr"]
-
-        seen_by_teacher, targets = None, labels
-        if teacher is not None and strategy.needs_teacher:
-            with torch.no_grad():
-                seen_by_teacher = teacher(images, attention=strategy.needs_attention)
-        if seen_by_teacher is not None or getattr(strategy.targets, "in_base_step", False):
-            targets = strategy.targets(labels, seen_by_teacher, step, fitted or {}, images)
-        attention = strategy.needs_attention and seen_by_teacher is not None
-        seen_by_student = student(images, attention=attention)
-        losses = strategy.losses(LossInputs(step, labels, targets, seen_by_student, seen_by_teacher))
-        total = sum(losses.values())
-
-        values = dict(zip([*losses, "total"], torch.stack([*losses.values(), total]).tolist(), strict=True))
-        _check_finite(values, step, number)
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        if importance:  # it measures the gradient of the data's loss, so its penalty comes after
-            importance.observe(state, student, number)
-            if teacher is not None:
-                penalty = importance.penalty(state, student, teacher)
-                values |= {importance.name: float(penalty.detach()), "total": values["total"] + float(penalty.detach())}
-                _check_finite(values, step, number)
-                penalty.backward()
-        _clip(student, schedule.clip, step, number)
-        optimiser.step()
-
+        lr = _set_rate(optimiser, schedule, number)
+        inputs = see_batch(setup, batches.batch(number))
+        losses = learn_batch(setup, inputs, optimiser, schedule.clip, measured, number)
         done = number + 1
-        report(
-            Iteration(
-                step.index,
-                done,
-                schedule.iterations,
-                factor * schedule.lr,
-                values,
-                lambda done=done: _take_out(done, student, optimiser, state),
-            )
-        )
-    if importance:
-        left = importance.finish(state, student)
-        if importances is not None:
-            importances.clear()
-            importances.update(left)
-    if strategy.fusion and teacher is not None:
-        strategy.fusion(student, teacher, step)
+        snapshot = partial(_take_out, done, student, optimiser, measured)
+        report(Iteration(step.index, done, schedule.iterations, lr, losses, snapshot))
+
+    if strategy.importance:
+        setup.state.importances = strategy.importance.finish(measured, student)
+    if strategy.fusion and setup.teacher is not None:
+        strategy.fusion(student, setup.teacher, step)
     return student.eval()
+
+
+def see_batch(setup: StepSetup, batch: tuple[Tensor, Tensor]) -> LossInputs:
+    """What the loss terms see of a batch: labels, targets, and the outputs of student and teacher."""
+    step, strategy, teacher = setup.step, setup.strategy, setup.teacher
+    device = next(setup.student.parameters()).device
+    images, labels = (tensor.to(device, non_blocking=True) for tensor in batch)
+    taught, targets = None, labels
+    if teacher is not None and strategy.needs_teacher:
+        with torch.no_grad():
+            taught = teacher(images, attention=strategy.needs_attention)
+    if taught is not None or getattr(strategy.targets, "in_base_step", False):
+        targets = strategy.targets(labels, taught, step, setup.state.targets or {}, images)
+    learnt = setup.student(images, attention=strategy.needs_attention and taught is not None)
+    return LossInputs(step, labels, targets, learnt, taught)
+
+
+def learn_batch(
+    setup: StepSetup,
+    inputs: LossInputs,
+    optimiser: torch.optim.Optimizer,
+    clip: float,
+    measured: dict[str, Tensor],
+    number: int,
+) -> dict[str, float]:
+    """Update the student once; gives every loss term by name, and "total".
+
+    Args:
+        clip: Largest norm of the gradient; 0 leaves it alone.
+        measured: What the strategy's importance measures, changed in place.
+        number: Iterations done before.
+    """
+    step, student, teacher, importance = setup.step, setup.student, setup.teacher, setup.strategy.importance
+    losses = setup.strategy.losses(inputs)
+    total = sum(losses.values())
+    values = dict(zip([*losses, "total"], torch.stack([*losses.values(), total]).tolist(), strict=True))
+    _check_finite(values, step, number)
+    optimiser.zero_grad(set_to_none=True)
+    total.backward()
+    if importance:  # it measures the gradient of the data's loss, so its penalty comes after
+        importance.observe(measured, student, number)
+        if teacher is not None:
+            penalty = importance.penalty(measured, student, teacher)
+            values |= {importance.name: float(penalty.detach()), "total": values["total"] + float(penalty.detach())}
+            _check_finite(values, step, number)
+            penalty.backward()
+    _clip(student, clip, step, number)
+    optimiser.step()
+    return values
+
+
+def _set_rate(optimiser: torch.optim.Optimizer, schedule: Schedule, number: int) -> float:
+    """Set the learning rate of every group; gives that of the backbone."""
+    factor = schedule.factor(number)
+    for group in optimiser.param_groups:
+        group["lr"] = factor * group["highest_lr"]
+    return factor * schedule.lr
 
 
 def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | None = None) -> torch.optim.Optimizer:

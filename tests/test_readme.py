@@ -11,7 +11,7 @@ from satkit.data.catalogue import ON_DISK
 from satkit.evaluation import conventions
 from satkit.evaluation.seeds import read_rows
 from satkit.experiments.presets import PRESETS
-from satkit.notebooks.lessons import find_notebook, list_notebooks
+from satkit.notebooks.finding import find_notebook, list_notebooks
 from satkit.notebooks.parameters import parse_assignments
 from satkit.scenario import task_sizes
 from satkit.strategies import STRATEGIES

@@ -11,7 +11,7 @@ from satkit.data.labels import IGNORE
 from satkit.data.step_images import StepImages
 from satkit.evaluation.predict import confusion_matrix, predict
 from satkit.models import BackboneError, Segmenter
-from satkit.strategies import Strategy
+from satkit.training import StepSetup
 from satkit.utils.errors import UsageError
 
 ENOUGH = 64  # pixels a side at which every backbone of the MiT and PVTv2 families has a patch at each stage
@@ -42,24 +42,24 @@ def confusions_by_image(model: Segmenter, images: StepImages, num_outputs: int) 
 
 
 @torch.no_grad()
-def targets_of(strategy: Strategy, begun, index: int) -> np.ndarray:
-    """What the loss sees of an image of a step that has begun, uint8 (height, width), without augmentation.
+def targets_of(setup: StepSetup, images: StepImages, index: int) -> np.ndarray:
+    """What the loss sees of an image of a step, uint8 (height, width), without augmentation.
 
     Args:
-        strategy: The strategy of the step.
-        begun: What `Experiment.begin` returned.
-        index: Number of the image among the step's images.
+        setup: The step as `Experiment.begin` gives it.
+        images: The images of the step.
+        index: Number of the image among them.
     """
-    image, labels = image_and_labels(begun.images, index)
-    policy = strategy.targets
-    taught = begun.teacher is not None and policy.needs_teacher
+    image, labels = image_and_labels(images, index)
+    policy = setup.strategy.targets
+    taught = setup.teacher is not None and policy.needs_teacher
     if not taught and not getattr(policy, "in_base_step", False):
         return labels
-    device = next(begun.student.parameters()).device
+    device = next(setup.student.parameters()).device
     shown = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device)
     labels = torch.from_numpy(np.array(labels, order="C"))[None].to(device)
-    output = begun.teacher(shown) if taught else None
-    return policy(labels, output, begun.step, begun.fitted, shown)[0].cpu().numpy()
+    output = setup.teacher(shown) if taught else None
+    return policy(labels, output, setup.step, setup.state.targets or {}, shown)[0].cpu().numpy()
 
 
 def image_and_labels(images: StepImages, index: int) -> tuple[np.ndarray, np.ndarray]:

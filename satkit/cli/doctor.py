@@ -164,10 +164,10 @@ def check_torchvision() -> list[Finding]:
 
 def check_notebooks() -> list[Finding]:
     """Whether the lessons are there."""
-    from satkit.notebooks import lessons
+    from satkit.notebooks import finding
 
-    count = len(lessons.list_notebooks())
-    folder = lessons.notebook_folder()
+    count = len(finding.list_notebooks())
+    folder = finding.notebook_folder()
     if count == 0:
         return [Finding("notebooks", "problem", f"none in {folder}", "Install satkit again.")]
     return [Finding("notebooks", "ok", f"{count} in {folder}")]

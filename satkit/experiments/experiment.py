@@ -1,14 +1,13 @@
-"""From settings to a finished run: which data, scenario, model and strategy, learnt step by step into a folder.
+"""A plan carried out into a run, step by step.
 
-An `Experiment` is what the notebooks, the study and the command line share: a `Plan`, carried out one step at a time,
-with `begin`, `train`, `evaluate`, `save`, or all of them with `learn`. A step that is finished is loaded; one that was
-interrupted goes on where it stopped.
+An `Experiment` is what the notebooks, the studies and the command line share. One step is `begin`, `train`, `evaluate`
+and `save`, or all of them with `learn`. A finished step is loaded; an interrupted one goes on where it stopped.
 """
 
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,8 @@ from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
 from satkit.scenario import Step
-from satkit.training import Iteration, begin_step, fit_targets, train_step
+from satkit.strategies.step_state import StepState
+from satkit.training import Iteration, StepSetup, begin_step, fit_targets, train_step
 from satkit.utils.errors import UsageError
 from satkit.utils.files import CheckpointError
 from satkit.utils.interrupts import remembered
@@ -34,171 +34,174 @@ from satkit.utils.provenance import machine
 from satkit.utils.seeding import derive
 
 MOST_WORKERS = 8
+SILENT: Callable[[Iteration], None] = lambda iteration: None  # noqa: E731
 
 
 @dataclass
-class Begun:
-    """A step that has begun: what its cells pass along."""
+class StepInProgress(StepSetup):
+    """A step that has begun, with its training images, and whether it is finished already."""
 
-    step: Step
-    student: Segmenter
-    teacher: Segmenter | None
-    images: StepImages
-    fitted: dict[str, torch.Tensor]
-    finished: bool
+    images: StepImages = field(default=None)
+    finished: bool = False
 
 
-class Experiment(Plan):
-    """One strategy on one scenario, learnt into a run."""
+class Experiment:
+    """A plan and the run that it is carried out into.
 
-    @property
-    def workers(self) -> int:
-        """Threads that make batches ahead; the result does not depend on them. On a CPU training needs all cores."""
-        return min(MOST_WORKERS, os.cpu_count() or 1) if self.device.type == "cuda" else 0
+    Args:
+        plan: What is learnt.
+        run: Where it goes; a run that comes with the kit can only be read.
+    """
 
-    def open(self, folder: Path) -> Run:
-        """The run in this folder, new or continued.
+    def __init__(self, plan: Plan, run: Run):
+        self.plan, self.run = plan, run
+
+    @classmethod
+    def open(cls, plan: Plan, folder: str | Path) -> "Experiment":
+        """The experiment of a plan in a folder, new or continued.
 
         Raises:
             UsageError: If the folder holds a run of another configuration.
         """
-        return Run.create(folder, self.config)
+        return cls(plan, Run.create(folder, plan.config))
 
-    def begin(self, run: Run, index: int) -> Begun:
+    @property
+    def workers(self) -> int:
+        """Threads that make batches ahead; the result does not depend on them. On a CPU training needs all cores."""
+        return min(MOST_WORKERS, os.cpu_count() or 1) if self.plan.device.type == "cuda" else 0
+
+    def model(self, step: int) -> Segmenter:
+        """The segmenter after a finished step, on the plan's device, in evaluation mode."""
+        return self.run.load_model(step).to(self.plan.device)
+
+    def begin(self, index: int) -> StepInProgress:
         """Student, teacher and images of a step; a finished step brings its trained student along.
 
         Raises:
             UsageError: If the scenario has no such step, or the step before is not finished.
         """
-        if not 0 <= index < len(self.steps):
-            raise UsageError(f"Task {self.task} has the steps 0..{len(self.steps) - 1}, got step {index}.")
-        step = self.steps[index]
-        images = self.images(step)
-        previous = self.blank() if index == 0 else run.load_model(index - 1).to(self.device)
-        student, teacher = begin_step(previous, step, self.strategy, self.settings.seed)
+        plan, run = self.plan, self.run
+        if not 0 <= index < len(plan.steps):
+            raise UsageError(f"Task {plan.task} has the steps 0..{len(plan.steps) - 1}, got step {index}.")
+        step, images = plan.steps[index], plan.images(plan.steps[index])
+        previous = plan.blank() if index == 0 else self.model(index - 1)
+        student, teacher = begin_step(previous, step, plan.strategy, plan.settings.seed)
         if run.is_done(index):
-            student = run.load_model(index).to(self.device)
-            return Begun(step, student, teacher, images, run.load_fitted(index), finished=True)
-        fitted = {}
-        if teacher is not None and self.strategy.targets.needs_teacher:
-            batches = lambda: evaluation_batches(images, self.preset.later.batch_size)  # noqa: E731
-            fitted = fit_targets(self.strategy, teacher, step, batches)
-        if self.strategy.memory and index > 0:
-            fitted["memory"] = torch.from_numpy(self.remember(run, index))
-        return Begun(step, student, teacher, images, fitted, finished=False)
+            state = run.load_state(index)
+            return StepInProgress(step, plan.strategy, self.model(index), teacher, state, images, finished=True)
+        started = StepInProgress(step, plan.strategy, student, teacher, StepState(), images)
+        started.state.targets = fit_targets(started, lambda: evaluation_batches(images, plan.preset.later.batch_size))
+        if plan.strategy.memory and index > 0:
+            started.state.memory = torch.from_numpy(self.remember(index))
+        if plan.strategy.importance and index > 0:
+            started.state.importances = run.load_state(index - 1).importances
+        return started
 
-    def train(self, run: Run, begun: Begun, report: Callable[[Iteration], None] = lambda _: None) -> Segmenter:
-        """Train a step that has begun, from its last checkpoint if it has one.
+    def train(self, started: StepInProgress, report: Callable[[Iteration], None] = SILENT) -> Segmenter:
+        """Train a step that has begun, from its last checkpoint if it has one; gives the student.
 
         Args:
             report: Called after every iteration, for progress.
         """
-        if begun.finished:
-            return begun.student
-        index, schedule = begun.step.index, self.schedule(begun.step)
-        resume = _checkpoint(run, index)
-        importances = run.load_fitted(index - 1) if self.strategy.importance and index else {}
-        best = None
-        if self.protocol.checkpoint == "best":
-            best = BestWeights(run, index, begun.student, lambda student: self.judge(student, begun.step))
-        stream = self.batches(begun.step, begun.fitted)
+        if started.finished:
+            return started.student
+        plan, run, index = self.plan, self.run, started.step.index
+        schedule, resume, best = plan.schedule(started.step), _checkpoint(run, index), None
+        if plan.protocol.checkpoint == "best":
+            best = BestWeights(run, index, started.student, lambda student: self.judge(student, started.step))
+        stream = plan.batches(started.step, started.state)
         with remembered() as interrupts, prefetched(stream, self.workers, schedule.iterations) as batches:
             recorder = Recorder(run, index, resume, interrupts, report)
             watchers = (best, recorder) if best else (recorder,)  # what is scored must not be skipped by a resume
             train_step(
-                begun.student,
-                begun.teacher,
-                begun.step,
-                self.strategy,
+                started,
                 batches,
                 schedule,
-                seed=self.settings.seed,
-                fitted=begun.fitted,
-                importances=importances,
+                seed=plan.settings.seed,
                 report=lambda iteration: [watcher(iteration) for watcher in watchers],
                 resume=resume,
             )
         recorder.write()
         if best:
-            begun.fitted["best_iteration"] = torch.tensor(best.put_back())
-        begun.fitted |= importances if self.strategy.importance else {}
-        return begun.student
+            started.state.best_iteration = best.put_back()
+        return started.student
 
     def judge(self, student: Segmenter, step: Step) -> float:
         """What the best weights of a step have most of: mean IoU over the images that the protocol selects on."""
-        images = self.tests(step)
-        if self.protocol.validates:
-            images = held_out(self.annotated(step), self.settings.seed, step.index)[1]
+        plan = self.plan
+        images = plan.tests(step)
+        if plan.protocol.validates:
+            images = held_out(plan.annotated(step), plan.settings.seed, step.index)[1]
         return metrics.mean_iou(self._confusion(student, images, step), range(step.num_outputs))
 
-    def remember(self, run: Run, index: int) -> np.ndarray:
+    def remember(self, index: int) -> np.ndarray:
         """The exemplar memory at the beginning of a step: int64 (size, 2), image number and the step it was kept in."""
-        ended = self.steps[index - 1]
-        found = np.stack([self.images(ended).indices, np.full(len(self.images(ended)), ended.index)], axis=1)
-        kept = run.load_fitted(ended.index).get("memory", torch.empty(0, 2, dtype=torch.int64)).numpy()
-        memory, entries = self.strategy.memory, np.concatenate([kept, found]).astype(np.int64)
-        split = self.data.pool if self.learnt.by_domain else self.data.train
-        present = exemplar_presence(split, self.learnt, entries, memory.labels, ended)
-        return memory.choose(kept, found, present, derive(self.settings.seed, "memory", index))
+        plan, ended = self.plan, self.plan.steps[index - 1]
+        images, memory = plan.images(ended), plan.strategy.memory
+        found = np.stack([images.indices, np.full(len(images), ended.index)], axis=1)
+        before = self.run.load_state(ended.index).memory
+        kept = np.empty((0, 2), dtype=np.int64) if before is None else before.numpy()
+        entries = np.concatenate([kept, found]).astype(np.int64)
+        split = plan.data.pool if plan.learnt.by_domain else plan.data.train
+        present = exemplar_presence(split, plan.learnt, entries, memory.labels, ended)
+        return memory.choose(kept, found, present, derive(plan.settings.seed, "memory", index))
 
     def evaluate(self, student: Segmenter, step: Step) -> np.ndarray:
         """Confusion matrix on the test images, after a step; where places arrive, one for each place seen so far."""
-        tests = self.tests(step)
-        if not self.learnt.by_domain:
+        plan, tests = self.plan, self.plan.tests(step)
+        if not plan.learnt.by_domain:
             return self._confusion(student, tests, step)
         where = np.array(tests.split.domains)[tests.indices]
-        seen = [place for earlier in self.steps[: step.index + 1] for place in earlier.domains]
+        seen = [place for earlier in plan.steps[: step.index + 1] for place in earlier.domains]
         parts = [replace(tests, indices=tests.indices[where == place]) for place in seen]
         return np.stack([self._confusion(student, part, step) for part in parts])
 
-    def _confusion(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
-        return evaluate(student, evaluation_batches(images, 16, self.crop), step.num_outputs)
-
-    def save(self, run: Run, begun: Begun, confusion: np.ndarray) -> dict:
+    def save(self, started: StepInProgress, confusion: np.ndarray) -> dict:
         """Write a finished step, and the run's result once every step is finished. Returns the step's scores."""
-        index = begun.step.index
-        if self.learnt.by_domain:
-            scores = metrics.old_new_all_places(confusion, self.scenario)
+        plan, run, index = self.plan, self.run, started.step.index
+        if plan.learnt.by_domain:
+            scores = metrics.old_new_all_places(confusion, plan.scenario)
         else:
-            scores = metrics.old_new_all(confusion, self.scenario, self.protocol.counts_background)
+            scores = metrics.old_new_all(confusion, plan.scenario, plan.protocol.counts_background)
         if not run.is_done(index):
-            run.save_step(index, begun.student, confusion, scores, begun.fitted)
-        if run.steps_done() == len(self.steps) and run.result() is None:
-            run.finish(self.result(run))
+            run.save_step(index, started.student, confusion, scores, started.state)
+        if run.steps_done() == len(plan.steps) and run.result() is None:
+            run.finish(self.result())
         return scores
 
-    def learn(self, run: Run, index: int, report: Callable[[Iteration], None] = lambda _: None) -> Segmenter:
+    def learn(self, index: int, report: Callable[[Iteration], None] = SILENT) -> Segmenter:
         """Carry out one whole step, or load it if it is finished."""
-        with run.writing():
-            begun = self.begin(run, index)
-            student = self.train(run, begun, report)
-            self.save(
-                run,
-                begun,
-                run.load_evaluation(index) if begun.finished else self.evaluate(student, begun.step),
-            )
+        with self.run.writing():
+            started = self.begin(index)
+            student = self.train(started, report)
+            done = started.finished
+            self.save(started, self.run.load_evaluation(index) if done else self.evaluate(student, started.step))
         return student
 
-    def result(self, run: Run) -> dict:
+    def result(self) -> dict:
         """What result.json says: scores with everything that a number needs beside it."""
-        evaluations = [run.load_evaluation(step.index) for step in self.steps]
-        if self.learnt.by_domain:
-            scores = metrics.summary_of_places(evaluations, self.scenario)
+        plan = self.plan
+        evaluations = [self.run.load_evaluation(step.index) for step in plan.steps]
+        if plan.learnt.by_domain:
+            scores = metrics.summary_of_places(evaluations, plan.scenario)
         else:
-            scores = metrics.summary(evaluations, self.scenario, self.protocol.counts_background)
+            scores = metrics.summary(evaluations, plan.scenario, plan.protocol.counts_background)
         return {
-            "strategy": self.strategy.name,
-            "data": self.settings.data,
-            "task": self.task,
-            "setting": self.settings.setting,
-            "preset": self.preset.name,
-            "backbone": self.backbone,
-            "seed": self.settings.seed,
-            "shift": self.settings.shift,
-            "conventions": self.conventions,
-            "machine": machine(self.device),
+            "strategy": plan.strategy.name,
+            "data": plan.settings.data,
+            "task": plan.task,
+            "setting": plan.settings.setting,
+            "preset": plan.preset.name,
+            "backbone": plan.backbone,
+            "seed": plan.settings.seed,
+            "shift": plan.settings.shift,
+            "conventions": plan.conventions,
+            "machine": machine(plan.device),
             **scores,
         }
+
+    def _confusion(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
+        return evaluate(student, evaluation_batches(images, 16, self.plan.crop), step.num_outputs)
 
 
 def _checkpoint(run: Run, step: int) -> dict[str, torch.Tensor] | None:

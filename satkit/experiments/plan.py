@@ -1,7 +1,7 @@
-"""What will be learnt: plain settings, the parameters of a notebook, turned into objects.
+"""What will be learnt: settings and a strategy, turned into objects.
 
 A `Plan` knows everything that is decided before anything is trained: data, scenario, strategy, schedules, conventions,
-and the images of every step. `satkit.experiments.experiment` carries it out.
+and the images of every step. An `Experiment` has a plan and carries it out.
 """
 
 from dataclasses import asdict, replace
@@ -18,11 +18,12 @@ from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import Preset, preset
 from satkit.experiments.settings import Settings
 from satkit.models import BackboneError, Segmenter, build_segmenter
-from satkit.scenario import DOMAIN_SETTINGS, Scenario, Step, scenario, usual_tasks
+from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
+from satkit.strategies.step_state import StepState
 from satkit.strategies.validation import contradicts_domains
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, unknown
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device, derive, seed_everything
 
@@ -32,21 +33,32 @@ class Plan:
 
     Args:
         settings: What the user chose.
-        learning: A strategy, or the name of one.
+        strategy: A strategy, or the name of one.
+        data: The data set of these settings, where it is loaded already.
+
+    Raises:
+        UsageError: For an unknown data set, preset, setting, protocol or strategy, with the nearest match.
     """
 
-    def __init__(self, settings: Settings, learning: str | Strategy = "fine-tuning"):
+    def __init__(
+        self, settings: Settings, strategy: str | Strategy = "fine-tuning", data: SegmentationData | None = None
+    ):
         self.settings = settings
         self.preset: Preset = preset(settings.data, settings.preset)
-        self.strategy = self.preset.adapt(find_strategy(learning))
+        self.strategy = self.preset.adapt(find_strategy(strategy))
         self.protocol = protocol(settings.protocol or self.preset.protocol)
         self.backbone = settings.backbone or self.preset.backbone
         self.device = best_device()
+        self._data = data
+        if settings.setting not in SETTINGS:
+            raise unknown("setting", settings.setting, SETTINGS)
 
-    @cached_property
+    @property
     def data(self) -> SegmentationData:
-        """The data set, loaded once."""
-        return load_data(self.settings.data, self.settings.root, **self.preset.data)
+        """The data set; loaded when it is first asked for, unless it was given."""
+        if self._data is None:
+            self._data = load_data(self.settings.data, self.settings.root, **self.preset.data)
+        return self._data
 
     @cached_property
     def task(self) -> str:
@@ -155,21 +167,21 @@ class Plan:
         chosen = self.settings
         return training_images(self.data, self.learnt, step, chosen.shift, chosen.seed, self.protocol.void)
 
-    def exemplars(self, step: Step, fitted: dict) -> Exemplars | None:
-        """The exemplars that a step trains on beside its own images."""
-        if "memory" not in fitted:
+    def exemplars(self, step: Step, state: StepState) -> Exemplars | None:
+        """The exemplars that a step trains on beside its own images; None without a memory."""
+        if state.memory is None:
             return None
         memory, chosen = self.strategy.memory, self.settings
-        entries = fitted["memory"].numpy()
+        entries = state.memory.numpy()
         look = (chosen.shift, chosen.seed, self.protocol.void)
         return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, *look)
 
-    def batches(self, step: Step, fitted: dict | None = None) -> BatchStream:
-        """The training batches of a step, by number; with the exemplars that `begin` has fitted, if there are any."""
+    def batches(self, step: Step, state: StepState | None = None) -> BatchStream:
+        """The training batches of a step, by number; with the exemplars of its state, if there are any."""
         images = self.images(step)
         crop = dict(self.preset.augment)
         augment = (ResizedCrop if crop.pop("kind", "simple") == "resized" else SimpleAugment)(**crop)
-        kept = self.exemplars(step, fitted or {})
+        kept = self.exemplars(step, state or StepState())
         return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index, kept)
 
     def complete(self, images: StepImages) -> StepImages:
@@ -180,6 +192,10 @@ class Plan:
     def crop(self) -> CentreCrop | None:
         """What is taken of each test image; None for all of it."""
         return CentreCrop(self.preset.augment["size"]) if self.protocol.evaluation == "centre" else None
+
+    def test_pictures(self, step: Step) -> StepImages:
+        """The test images of the last step, labelled as in this one: so an image has the same number in every step."""
+        return replace(self.tests(self.steps[-1]), table=self.tests(step).table)
 
     def tests(self, step: Step) -> StepImages:
         """The test images of a step, labelled with every class seen so far."""

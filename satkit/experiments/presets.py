@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from satkit.strategies import EntropyPseudoLabels, Strategy
 from satkit.training import Schedule
-from satkit.utils.errors import choose
+from satkit.utils.errors import UsageError, choose
 
 
 @dataclass(frozen=True)
@@ -193,4 +193,10 @@ def preset(data: str, name: str = "quick") -> Preset:
     Raises:
         UsageError: For an unknown data set or preset, with the choices and the nearest match.
     """
-    return choose("preset", name, choose("data set", data, PRESETS))
+    own = choose("data set", data, PRESETS)
+    others = [other for other, presets in PRESETS.items() if name in presets]
+    if name not in own and others:
+        raise UsageError(
+            f"The preset {name!r} belongs to {', '.join(others)}, not to {data}. Choose one of: {', '.join(own)}."
+        )
+    return choose("preset", name, own)

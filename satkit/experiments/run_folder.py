@@ -23,6 +23,7 @@ import numpy as np
 from torch import Tensor
 
 from satkit.models import Segmenter, build_segmenter
+from satkit.strategies.step_state import StepState
 from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 
@@ -61,11 +62,6 @@ def run_folder(name: str | Path, root: Path | None = None) -> Path:
             f"(at most 80), got {text!r}."
         )
     return (root or runs_root()) / text
-
-
-def slug(name: str) -> str:
-    """A strategy's name as the name of a folder."""
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
 class Run:
@@ -132,12 +128,12 @@ class Run:
             step += 1
         return step
 
-    def save_step(self, step: int, model: Segmenter, confusion: np.ndarray, metrics: dict, fitted: dict) -> None:
+    def save_step(self, step: int, model: Segmenter, confusion: np.ndarray, metrics: dict, state: StepState) -> None:
         """Write a finished step; its metrics last."""
         folder = self.step_folder(step)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        tensors |= {f"fitted.{name}": tensor for name, tensor in fitted.items()}
+        tensors |= {f"fitted.{name}": tensor for name, tensor in state.tensors().items()}
         digest = save_tensors(folder / "model.safetensors", tensors, {"segmenter": model.spec})
         write_json(folder / "manifest.json", {"model.safetensors": digest, "segmenter": model.spec})
         with replacing(folder / "confusion.npy") as temporary, temporary.open("wb") as file:
@@ -165,10 +161,11 @@ class Run:
         model.load_state_dict(weights)
         return model.eval()
 
-    def load_fitted(self, step: int) -> dict[str, Tensor]:
-        """What the targets of a finished step had measured at its beginning, such as thresholds."""
+    def load_state(self, step: int) -> StepState:
+        """What a finished step has measured and remembers."""
         tensors, _ = load_tensors(self.step_folder(step) / "model.safetensors")
-        return {k.removeprefix("fitted."): v for k, v in tensors.items() if k.startswith("fitted.")}
+        kept = {k.removeprefix("fitted."): v for k, v in tensors.items() if k.startswith("fitted.")}
+        return StepState.from_tensors(kept)
 
     def load_confusion(self, step: int) -> np.ndarray:
         """The confusion matrix after a step, `[truth, predicted]`, over all test images."""
@@ -183,13 +180,13 @@ class Run:
         """The confusion matrices of all finished steps."""
         return [self.load_confusion(step) for step in range(self.steps_done())]
 
-    def adopt_base(self, base: "Run", fitted: dict[str, Tensor] | None = None) -> None:
-        """Take over the finished base step of another run, weights checked, with what the run needs of its measures."""
+    def adopt_base(self, base: "Run", state: StepState) -> None:
+        """Take over the finished base step of another run, weights checked, with what the run needs of its state."""
         if self.is_done(0):
             return
         model = base.load_model(0)
         self.write_history(0, base.history(0))
-        self.save_step(0, model, base.load_evaluation(0), read_json(base.step_folder(0) / "metrics.json"), fitted or {})
+        self.save_step(0, model, base.load_evaluation(0), read_json(base.step_folder(0) / "metrics.json"), state)
 
     def save_checkpoint(self, step: int, snapshot: dict[str, Tensor]) -> None:
         """Write the state to resume a step from."""

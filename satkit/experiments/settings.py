@@ -1,40 +1,177 @@
-"""What a user chooses: the settings of a study."""
+"""What a user chooses: the settings of a study, each defined here and nowhere else.
 
-from dataclasses import dataclass
+A field of `Settings` carries its type, default, help and allowed values. The options of the command line, the
+parameters of the notebooks, the name of a study and the command that makes it again are derived from it.
+"""
 
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
+
+from satkit.evaluation.conventions import PROTOCOLS
+from satkit.scenario import SETTINGS
 from satkit.utils.errors import UsageError
+from satkit.utils.names import slug
+
+DATA_SETS = ("scenes", "voc", "ade20k", "cityscapes", "camvid", "folder")
+PRESETS = ("smoke", "quick", "full", "published", "reference")
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+SAMPLE_CLASSES = 6  # of an order in a study's name
+STUDY = "name or folder of a study, whose settings are taken; empty: the kit's models, or a study named by its settings"
+
+
+def option(default, help: str, choices: Iterable[str] = (), **more):
+    """A field of `Settings`; its type is that of the default.
+
+    Args:
+        default: What holds if nothing is chosen.
+        help: What the setting means, in one line.
+        choices: The allowed values, if there is a list of them.
+        **more: `low` and `high`, the range of a number; `tag`, what a value is called in the name of a study;
+            `always`, True for what every name and every command shows, also at its default.
+    """
+    return field(default=default, metadata={"help": help, "choices": tuple(choices), **more})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user chooses; empty texts take the preset's choice.
+    """Data, scenario, preset and seed of a study. An empty text takes the preset's choice."""
 
-    Attributes:
-        data: Name of the data set.
-        root: Its folder, where it is on disk.
-        task: E.g. "15-5".
-        setting: One of `satkit.scenario.SETTINGS`, e.g. "overlapped".
-        order: Data set labels in the order of learning; empty for the data set's own.
-        protocol: The conventions of the scores, see `satkit.evaluation.conventions`; empty for the preset's.
-        backbone: A timm name.
-        preset: "smoke", "quick", "full" or "published".
-        seed: Of everything random.
-        shift: How much the training images of every later step differ from those of the base step and from the test
-            images, 0 (not at all) to 1: another illumination in every step.
-    """
-
-    data: str = "scenes"
-    root: str = ""
-    task: str = ""
-    setting: str = "overlapped"
-    order: tuple[int, ...] = ()
-    backbone: str = ""
-    preset: str = "quick"
-    seed: int = 0
-    shift: float = 0.0
-    protocol: str = ""
+    data: str = option("scenes", "the data set", DATA_SETS, always=True, tag=str)
+    root: str = option("", "folder of a data set on disk; empty for scenes")
+    task: str = option(
+        "", "A-B, such as 15-5 or 15-1: A base classes, then B a step; empty: the preset's", always=True, tag=str
+    )
+    setting: str = option("overlapped", "which images a step has and what is annotated in them", SETTINGS, tag=str)
+    order: tuple[int, ...] = option(
+        (),
+        "labels in the order of learning, or the name of a published order; empty: the data set's own",
+        tag=lambda order: "order-" + "-".join(map(str, order[:SAMPLE_CLASSES])),
+    )
+    backbone: str = option("", "a timm name; empty: the preset's", tag=slug)
+    preset: str = option("quick", "how large, how long and how fast", PRESETS, always=True, tag=str)
+    seed: int = option(0, "a whole number that decides everything random", always=True, tag="seed{}".format)
+    shift: float = option(
+        0.0, "0 to 1: how much the light changes in the images of later steps", low=0, high=1, tag="shift{:g}".format
+    )
+    protocol: str = option(
+        "",
+        "conventions of the scores, single ones changed as in mib,evaluation=full; empty: the preset's",
+        PROTOCOLS,
+        tag=slug,
+    )
 
     def __post_init__(self):
         object.__setattr__(self, "order", tuple(self.order))
-        if not 0 <= self.shift <= 1:
-            raise UsageError(f"The shift must be between 0 (none) and 1, got {self.shift}.")
+        for each in fields(self):
+            check(each, getattr(self, each.name))
+
+    def name(self, task: str) -> str:
+        """The name of a study with these settings.
+
+        Args:
+            task: The task that is learnt, which the settings may leave to the preset.
+        """
+        values = {**vars(self), "task": task}
+        return "-".join(each.metadata["tag"](values[each.name]) for each in self._shown() if "tag" in each.metadata)
+
+    def command(self, strategies: Iterable[str]) -> str:
+        """The command line that makes a study with these settings."""
+        words = ["satkit", "study"]
+        for each in self._shown():
+            value = "FOLDER" if each.name == "root" else getattr(self, each.name)
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+            words += [f"--{each.name}", text] if text else []
+        return shlex.join([*words, "--strategies", ",".join(strategies)])
+
+    def plain(self) -> dict:
+        """The settings as JSON has them."""
+        return {**vars(self), "order": list(self.order)}
+
+    def _shown(self) -> list[Field]:
+        """The settings that a name and a command show: some always, and then those that are not at their default."""
+        always = [each for each in fields(self) if each.metadata.get("always")]
+        chosen = [each for each in fields(self) if getattr(self, each.name) != each.default and each not in always]
+        return always + chosen
+
+
+FIELDS: dict[str, Field] = {each.name: each for each in fields(Settings)}
+
+
+def described(name: str) -> str:
+    """What a setting means, with the allowed values: the help of its option and the comment of its parameter."""
+    about = FIELDS[name].metadata
+    *first, last = about["choices"] or ("",)
+    return f"{about['help']}: {', '.join(first)} or {last}" if first else about["help"]
+
+
+def check(each: Field, value: object) -> None:
+    """Raise unless a value has the type and lies in the range of its setting; names are checked where they are used."""
+    kind, about = type(each.default), each.metadata
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise UsageError(f"{each.name} must be {_called(kind)}, got {value!r}.")
+    if kind is tuple and not all(isinstance(label, int) for label in value):
+        raise UsageError(f"{each.name} must hold labels, which are whole numbers, got {list(value)}.")
+    low, high = about.get("low", -math.inf), about.get("high", math.inf)
+    if kind in (int, float) and not low <= value <= high:
+        raise UsageError(f"{each.name} must be between {low} and {high}, got {value}.")
+
+
+def read(name: str, text: str, data: str = "scenes", label: str = ""):
+    """The value of a setting from a text, as a user types it.
+
+    Args:
+        name: Of the setting.
+        text: What was typed.
+        data: The data set, whose published orders have names.
+        label: How the setting was named, e.g. "--seed".
+
+    Raises:
+        UsageError: If the text is no such value.
+    """
+    kind, label = type(FIELDS[name].default), label or name
+    if kind is tuple:
+        return _order(data, text, label)
+    pattern = {int: "[+-]?[0-9]+", float: NUMBER, str: "(?s).*"}[kind]
+    if not re.fullmatch(pattern, text.strip()):
+        raise UsageError(f"{label} must be {_called(kind)}, got {text!r}.")
+    return text if kind is str else kind(text)
+
+
+def chosen(values: Mapping[str, object], explicit: bool = False) -> dict:
+    """The settings among a notebook's parameters that were chosen, as `Settings` takes them.
+
+    Args:
+        values: Parameters, and whatever else has a name.
+        explicit: Whether each value was asked for; otherwise a value at its default counts as not chosen.
+
+    Raises:
+        UsageError: For a value of another type.
+    """
+    data, found = str(values.get("data", "scenes")), {}
+    for name, each in FIELDS.items():
+        value = values.get(name, each.default)
+        if name == "order":
+            value = _order(data, value, name) if isinstance(value, str) else tuple(value)
+        if value != each.default or (explicit and name in values):
+            check(each, value)
+            found[name] = value
+    return found
+
+
+def _order(data: str, text: str, label: str) -> tuple[int, ...]:
+    from satkit.data.orders import published_order
+
+    if text and "," not in text and not text.strip().isdecimal():
+        return published_order(data, text)
+    labels = [part.strip() for part in text.split(",") if part.strip()]
+    wrong = [part for part in labels if not part.isdecimal()]
+    if wrong:
+        raise UsageError(f"{label} must hold labels, which are whole numbers, got {wrong[0]!r}.")
+    return tuple(map(int, labels))
+
+
+def _called(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "text", tuple: "a list of labels"}[kind]

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from satkit.notebooks.lessons import list_notebooks, list_solutions, notebook_folder
+from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
 from satkit.notebooks.parameters import TAG
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, replacing

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageStat
 
 from satkit.data.reading.store import cache_folder
-from satkit.notebooks.lessons import NotebookError, find_notebook, list_notebooks, promise
+from satkit.notebooks.finding import NotebookError, find_notebook, list_notebooks, promise
 from satkit.notebooks.parameters import parameters
 from satkit.notebooks.runner import run_notebook
 from satkit.utils.assets import PACKAGE

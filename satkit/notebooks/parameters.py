@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from satkit.notebooks.lessons import NotebookError, read_notebook
+from satkit.experiments.settings import FIELDS, described, read
+from satkit.notebooks.finding import NotebookError, read_notebook
 from satkit.utils.errors import UsageError, unknown
 
 TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
@@ -63,6 +64,20 @@ def parameters(path: str | Path) -> dict[str, Parameter]:
     return found
 
 
+def further_settings(path: str | Path) -> dict[str, Parameter]:
+    """The settings that a lesson takes although its parameters cell does not show them: all others of a study."""
+    declared = parameters(path)
+    names = [name for name in FIELDS if name not in declared] if "study" in declared else []
+    return {name: setting_parameter(name) for name in names}
+
+
+def setting_parameter(name: str) -> Parameter:
+    """A setting as a line of a parameters cell declares it."""
+    default = FIELDS[name].default
+    default = list(default) if isinstance(default, tuple) else default
+    return Parameter(name, type(default).__name__, default, described(name))
+
+
 def check_house_rules(path: str | Path) -> None:
     """Check that papermill reads the parameters cell as satkit does, and that each parameter is explained.
 
@@ -101,7 +116,7 @@ def parse_assignments(path: str | Path, assignments: Sequence[str]) -> dict:
     Raises:
         UsageError: For a text without "=", an unknown or repeated name, or a value of another type.
     """
-    declared = parameters(path)
+    declared = {**parameters(path), **further_settings(path)}
     values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -112,6 +127,8 @@ def parse_assignments(path: str | Path, assignments: Sequence[str]) -> dict:
         if name in values:
             raise UsageError(f"Parameter {name!r} is given more than once.")
         values[name] = _parse(name, declared[name].type, text)
+    if isinstance(values.get("order"), str):
+        values["order"] = list(read("order", values["order"], str(values.get("data", "scenes"))))
     check_parameters(path, values)
     return values
 
@@ -122,7 +139,7 @@ def check_parameters(path: str | Path, values: dict) -> None:
     Raises:
         UsageError: For an unknown name, or a value that is not exactly of the declared type.
     """
-    declared = parameters(path)
+    declared = {**parameters(path), **further_settings(path)}
     for name, value in values.items():
         if name not in declared:
             raise _unknown_parameter(path, name, declared)
@@ -165,7 +182,7 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _parse(name: str, kind: str, text: str):
-    if kind == "str":
+    if kind == "str" or (name == "order" and not text.startswith("[")):
         return text
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from satkit.notebooks.lessons import find_notebook
+from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.parameters import check_parameters
 from satkit.utils.errors import UsageError
 

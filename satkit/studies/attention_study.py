@@ -8,10 +8,7 @@ let it start from the rows of another machine. The strategies of one seed share 
 import hashlib
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -22,12 +19,14 @@ from pathlib import Path
 from satkit.evaluation.metrics import mean_iou
 from satkit.evaluation.seeds import SCORES, Row, difference, effect_table, read_rows, score, write_rows
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import RECORDED_ONLY, Run, run_folder, slug
+from satkit.experiments.plan import Plan
+from satkit.experiments.run_folder import RECORDED_ONLY, run_folder
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import base_folder, open_base, take_base
+from satkit.experiments.shared_base import base_folder, take_base
+from satkit.experiments.study_folder import StudyFolder
 from satkit.strategies.lookup import find_strategy
 from satkit.utils.files import read_json, replacing, try_lock, write_json
-from satkit.utils.progress import format_seconds
+from satkit.utils.names import slug
 from satkit.utils.provenance import machine
 
 ATTENTION = ("pseudo+distillation", "mib", "pseudo", "plop", "lwf", "ilt", "ewf", "sdr", "rcil", "lwf-mc", "dkd")
@@ -91,11 +90,6 @@ def entries(seeds: tuple[int, ...] = SEEDS, strategies: tuple[str, ...] = ()) ->
     return found + [Entry("joint", "plain", seed) for seed in seeds]  # all in one step, which nothing shifts
 
 
-def experiment(entry: Entry, shift: float = SHIFT) -> Experiment:
-    """The experiment of one run."""
-    return Experiment(replace(SETTINGS, seed=entry.seed, shift=worlds(shift)[entry.world]), entry.strategy)
-
-
 def config_hash(config: dict) -> str:
     """A hash of everything that decides a result."""
     decides = {key: value for key, value in config.items() if key not in RECORDED_ONLY}
@@ -121,6 +115,7 @@ class ReferenceStudy:
     ):
         self.folder = run_folder(folder)
         self.seeds, self.strategies, self.shift = seeds, strategies, shift
+        self._plans: dict[Entry, Plan] = {}
         for name in ("rows", "locks"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -153,16 +148,15 @@ class ReferenceStudy:
     def is_finished(self, entry: Entry) -> bool:
         """Whether a run has a row of its present configuration."""
         path = self.folder / "rows" / f"{entry.tag}.json"
-        return path.exists() and read_json(path)["config"] == config_hash(self.open(entry).config)
+        return path.exists() and read_json(path)["config"] == config_hash(self.plan(entry).config)
 
-    def open(self, entry: Entry) -> Experiment:
-        """The experiment of a run; its data are loaded once."""
-        key = (entry.strategy, entry.world, entry.seed)
-        if key not in _EXPERIMENTS:
-            _EXPERIMENTS[key] = experiment(entry, self.shift)
-            first = next(iter(_EXPERIMENTS.values()))
-            _EXPERIMENTS[key].data = first.data
-        return _EXPERIMENTS[key]
+    def plan(self, entry: Entry) -> Plan:
+        """The plan of a run; all plans of the study share their data."""
+        if entry not in self._plans:
+            settings = replace(SETTINGS, seed=entry.seed, shift=worlds(self.shift)[entry.world])
+            data = next(iter(self._plans.values())).data if self._plans else None
+            self._plans[entry] = Plan(settings, entry.strategy, data)
+        return self._plans[entry]
 
     def work(self) -> None:
         """Do what no other process is doing, until nothing is left."""
@@ -172,38 +166,37 @@ class ReferenceStudy:
 
     def try_run(self, entry: Entry) -> bool:
         """Train one run, its base step first; False if another process is at one of them."""
-        found = self.open(entry)
-        base = None if found.strategy.joint else self.base(found)
-        if base is not None and not base[1].is_done(0):
-            with self.claimed(f"seed{entry.seed}-{base_folder(found.strategy)}") as mine:
+        plan = self.plan(entry)
+        base = None if plan.strategy.joint else self.base(plan)
+        if base is not None and not base.run.is_done(0):
+            with self.claimed(f"seed{entry.seed}-{base_folder(plan.strategy)}") as mine:
                 if not mine:
                     return False
-                base[0].learn(base[1], 0)
+                base.learn(0)
         if base is not None:
-            self.check_base(entry, base[1])
+            self.check_base(entry, base)
         with self.claimed(entry.tag) as mine:
             if not mine or self.is_finished(entry):
                 return False
-            self.run(entry, found, base[1] if base else None)
+            self.run(entry, plan, base)
         return True
 
-    def base(self, found: Experiment) -> tuple[Experiment, Run]:
-        """The base step that an experiment starts from."""
-        base, run = open_base(self.folder / "runs" / f"seed{found.settings.seed}", found.settings, found.strategy)
-        base.data = found.data
-        return base, run
+    def base(self, plan: Plan) -> Experiment:
+        """The base step that a plan starts from."""
+        folder = self.folder / "runs" / f"seed{plan.settings.seed}"
+        return StudyFolder(folder, plan.settings, plan.data).base(plan.strategy)
 
-    def check_base(self, entry: Entry, base: Run) -> None:
+    def check_base(self, entry: Entry, base: Experiment) -> None:
         """Differences are taken within a seed, so its rows must all start from this base step.
 
         Raises:
             ReferenceFailed: If some do not: another machine trains the same base step a little differently.
         """
-        confusion = base.load_confusion(0)
+        confusion = base.run.load_confusion(0)
         began = mean_iou(confusion, range(len(confusion)))
         for row in self.rows():
-            other = self.open(Entry(row.strategy, row.world, row.seed))
-            shares = not other.strategy.joint and base_folder(other.strategy) == base.name
+            other = self.plan(Entry(row.strategy, row.world, row.seed))
+            shares = not other.strategy.joint and base_folder(other.strategy) == base.run.name
             if row.seed == entry.seed and shares and abs(row.base - began) > 1e-5:
                 raise ReferenceFailed(
                     f"The rows of seed {row.seed} must start from one base step. {row.strategy} began with a mean IoU "
@@ -211,23 +204,24 @@ class ReferenceStudy:
                     "in a folder of its own, with --strategies for those that are to be compared."
                 )
 
-    def run(self, entry: Entry, found: Experiment, base: Run | None) -> None:
+    def run(self, entry: Entry, plan: Plan, base: Experiment | None) -> None:
         """Train a run to its end, keep its row and remove the rest."""
-        decides = config_hash(found.config)
-        run = found.open(self.folder / "runs" / f"{entry.tag}-{decides}")
+        decides = config_hash(plan.config)
+        experiment = Experiment.open(plan, self.folder / "runs" / f"{entry.tag}-{decides}")
+        run = experiment.run
         if base is not None and not run.is_done(0):
-            take_base(run, base, found.strategy)
+            take_base(experiment, base)
         began = time.monotonic()
-        for step in found.steps:
+        for step in plan.steps:
             if not run.is_done(step.index) or run.result() is None:
-                found.learn(run, step.index)
-        result, name = run.result(), found.strategy.name
+                experiment.learn(step.index)
+        result, name = run.result(), plan.strategy.name
         scores = {key: math.nan if result[key] is None else result[key] for key in SCORES}
         seconds = round(time.monotonic() - began, 1)
         where = dict(strategy=entry.strategy, name=name, world=entry.world, seed=entry.seed)
         row = Row(**where, **scores, seconds=seconds, config=decides)
         write_json(self.folder / "rows" / f"{entry.tag}.json", asdict(row))
-        write_json(self.folder / "machine.json", machine(found.device))
+        write_json(self.folder / "machine.json", machine(plan.device))
         shutil.rmtree(run.folder)
 
     @contextmanager
@@ -238,7 +232,7 @@ class ReferenceStudy:
 
     def collect(self) -> tuple[Path, Path]:
         """Write `reference_study.csv` and `.json` from the rows of this study, and the table for README as `.md`."""
-        present = {(e.strategy, e.world, e.seed): config_hash(self.open(e).config) for e in self.entries()}
+        present = {(e.strategy, e.world, e.seed): config_hash(self.plan(e).config) for e in self.entries()}
         rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"
         write_rows(table, rows)
@@ -249,48 +243,47 @@ class ReferenceStudy:
 
     def describe(self, rows: list[Row]) -> dict:
         """What the rows stand for, and what follows from them. The machine is that of the newest row."""
-        plain = self.open(Entry("sats", "plain", self.seeds[0]))
         texts = list(dict.fromkeys(entry.strategy for entry in self.entries()))
         pairs = {name: with_attention(name) for name in ATTENTION if {name, with_attention(name)} <= set(texts)}
         return {
-            "settings": {
-                **asdict(SETTINGS),
-                "seed": list(self.seeds),
-                "order": list(plain.scenario.order),
-                "shift": None,
-            },
+            **self.set_up(texts),
+            "seconds": sum(row.seconds for row in rows),
+            "missing": [asdict(entry) for entry in self.missing()],
+            "scores": {world: _scores(rows, texts, world) for world in worlds()},
+            "with_attention": pairs,
+            "effect_of_attention": {world: _effects(rows, pairs, world) for world in worlds()},
+        }
+
+    def set_up(self, texts: list[str]) -> dict:
+        """What every run of the study has in common, and its strategies in full."""
+        plain = self.plan(Entry("sats", "plain", self.seeds[0]))
+        joint = self.plan(Entry("joint", "plain", self.seeds[0]))
+        chosen = {**SETTINGS.plain(), "seed": list(self.seeds), "order": list(plain.scenario.order), "shift": None}
+        return {
+            "settings": chosen,
             "worlds": worlds(self.shift),
             "backbone": plain.backbone,
             "schedules": [asdict(plain.schedule(step)) for step in plain.steps],
-            "joint_schedule": asdict(self.open(Entry("joint", "plain", self.seeds[0])).schedule(plain.steps[0])),
+            "joint_schedule": asdict(joint.schedule(plain.steps[0])),
             "data_options": plain.preset.data,
             "data_fingerprint": plain.data.fingerprint,
             "conventions": plain.conventions,
             "machine": read_json(self.folder / "machine.json"),
             "strategies": {text: plain.preset.adapt(find_strategy(text)).describe() for text in texts},
-            "seconds": sum(row.seconds for row in rows),
-            "missing": [asdict(entry) for entry in self.missing()],
-            "scores": {
-                world: {
-                    text: {key: asdict(score(rows, text, world, key)) for key in ("old", "new", "all", "kept")}
-                    for text in texts
-                }
-                for world in worlds()
-            },
-            "with_attention": pairs,
-            "effect_of_attention": {
-                world: {
-                    name: {
-                        key: asdict(difference(rows, transferred, name, world, key)) for key in ("old", "new", "all")
-                    }
-                    for name, transferred in pairs.items()
-                }
-                for world in worlds()
-            },
         }
 
 
-_EXPERIMENTS: dict[tuple, Experiment] = {}
+def _scores(rows: list[Row], texts: list[str], world: str) -> dict:
+    keys = ("old", "new", "all", "kept")
+    return {text: {key: asdict(score(rows, text, world, key)) for key in keys} for text in texts}
+
+
+def _effects(rows: list[Row], pairs: dict[str, str], world: str) -> dict:
+    keys = ("old", "new", "all")
+    return {
+        name: {key: asdict(difference(rows, with_it, name, world, key)) for key in keys}
+        for name, with_it in pairs.items()
+    }
 
 
 def markdown(rows: list[Row], about: dict) -> str:
@@ -309,48 +302,3 @@ def markdown(rows: list[Row], about: dict) -> str:
         "excludes zero. Old: classes of the base step, background included; new: classes learnt later."
     )
     return effect_table(rows, pairs, worlds) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
-
-
-def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0) -> None:
-    """Work on a study in several processes, each with its share of the cores, until every row is there.
-
-    One thread per process is used best by models as small as these. Interrupted, the processes keep a checkpoint.
-
-    Args:
-        jobs: Processes; 0 for one per core.
-        seconds: Between two looks at how far it is.
-
-    Raises:
-        ReferenceFailed: If a process fails; what is finished is kept.
-    """
-    cores = os.cpu_count() or 1
-    jobs = jobs or cores
-    total, began, before = len(study.entries()), time.monotonic(), len(study.missing())
-    if not before:
-        return
-    threads = str(max(1, cores // jobs))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    command = [sys.executable, "-m", "satkit", "reference", "--worker", "--out", str(study.folder)]
-    command += ["--seeds", ",".join(map(str, study.seeds)), "--strategies", ",".join(study.strategies)]
-    processes = [subprocess.Popen(command, env=environment) for _ in range(jobs)]
-    try:
-        shown = None
-        while any(process.poll() is None for process in processes):
-            time.sleep(seconds)
-            left = len(study.missing())
-            if left != shown:
-                done = before - left
-                spent = time.monotonic() - began
-                guess = f"about {format_seconds(spent / done * left)} left" if done else "no estimate yet"
-                print(f"{total - left} of {total} runs, {guess}", file=sys.stderr, flush=True)
-                shown = left
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.terminate()
-        codes = [process.wait() for process in processes]
-    if any(codes):
-        raise ReferenceFailed(
-            f"The processes of the reference study ended with the exit codes {codes}, the reason stands above. What is "
-            "finished is kept; run the same command again to go on."
-        )

@@ -11,7 +11,7 @@ from satkit.data.dataset import SegmentationData
 from satkit.data.reading.problems import counted, listing
 from satkit.data.reading.reading import Scan, scan_and_keep
 from satkit.data.step_images import StepImages
-from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.experiments.settings import Settings
 from satkit.scenario import Step
 from satkit.utils.errors import UsageError
@@ -36,31 +36,31 @@ def check(settings: Settings) -> tuple[str, bool]:
     lines.append(_content(data))
     empty = []
     if settings.task:
-        experiment = Experiment(settings)
-        empty = empty_steps(experiment)
-        lines += empty or [step_counts(experiment)]
+        plan = Plan(settings)
+        empty = empty_steps(plan)
+        lines += empty or [step_counts(plan)]
     return "\n".join(lines), not empty
 
 
-def step_counts(experiment: Experiment) -> str:
+def step_counts(plan: Plan) -> str:
     """How many images each step of a scenario learns from and is tested on, as a table.
 
     Raises:
         UsageError: For a step without images.
     """
-    plan = experiment.scenario
-    lines = [f"{plan.task} {plan.setting}", f"{'step':>4}  {'train':>7}  {'test':>7}  learns"]
-    for step in plan.steps:
-        counts = len(experiment.annotated(step)), len(experiment.tests(step))
-        lines.append(f"{step.index:4d}  {counts[0]:7,d}  {counts[1]:7,d}  {_what_arrives(plan.names, step)}")
+    scenario = plan.scenario
+    lines = [f"{scenario.task} {scenario.setting}", f"{'step':>4}  {'train':>7}  {'test':>7}  learns"]
+    for step in scenario.steps:
+        counts = len(plan.annotated(step)), len(plan.tests(step))
+        lines.append(f"{step.index:4d}  {counts[0]:7,d}  {counts[1]:7,d}  {_what_arrives(scenario.names, step)}")
     return "\n".join(lines)
 
 
-def empty_steps(experiment: Experiment) -> list[str]:
+def empty_steps(plan: Plan) -> list[str]:
     """A sentence for every step that has no images to learn from, or none to be tested on."""
     said = []
-    for step in experiment.scenario.steps:
-        for images in (experiment.annotated, experiment.tests):
+    for step in plan.scenario.steps:
+        for images in (plan.annotated, plan.tests):
             try:
                 images(step)
             except UsageError as error:
@@ -83,19 +83,19 @@ def show(settings: Settings, count: int = PREFERRED, step: int | None = None) ->
     """
     if count < 1:
         raise UsageError(f"A contact sheet needs at least 1 image, got {count}.")
-    experiment = Experiment(settings)
+    plan = Plan(settings)
     if not settings.task and step is None:
-        return [(settings.data, _sheet(*_everything(experiment.data), count=count, title=settings.data))]
-    steps = experiment.scenario.steps
+        return [(settings.data, _sheet(*_everything(plan.data), count=count, title=settings.data))]
+    scenario, steps = plan.scenario, plan.scenario.steps
     if step is not None and not 0 <= step < len(steps):
-        raise UsageError(f"Task {experiment.task} has the steps 0..{len(steps) - 1}, got step {step}.")
+        raise UsageError(f"Task {plan.task} has the steps 0..{len(steps) - 1}, got step {step}.")
     sheets = []
     for each in steps if step is None else [steps[step]]:
-        names, plan = experiment.scenario.names, experiment.scenario
-        title = f"{settings.data} {plan.task} {plan.setting}, step {each.index}: {_what_arrives(names, each)}"
-        images = experiment.annotated(each)
+        names = scenario.names
+        title = f"{settings.data} {scenario.task} {scenario.setting}, step {each.index}: {_what_arrives(names, each)}"
+        images = plan.annotated(each)
         found = _sheet(images, each.new or each.old, names, count=count, title=_wrapped(title), old=each.old)
-        sheets.append((f"{settings.data}-{plan.task}-step{each.index}", found))
+        sheets.append((f"{settings.data}-{scenario.task}-step{each.index}", found))
     return sheets
 
 

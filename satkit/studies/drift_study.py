@@ -27,9 +27,10 @@ from satkit.analysis.probes import (
 from satkit.data.step_images import StepImages
 from satkit.evaluation.metrics import iou, mean_iou
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import Run, run_folder, slug
+from satkit.experiments.plan import Plan
+from satkit.experiments.run_folder import Run, run_folder
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import open_base, ready
+from satkit.experiments.study_folder import StudyFolder
 from satkit.models import Segmenter
 from satkit.strategies import STRATEGIES
 from satkit.strategies.lookup import find_strategy
@@ -37,11 +38,11 @@ from satkit.studies.attention_study import config_hash
 from satkit.training import Iteration
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.names import slug
 from satkit.utils.progress import Progress
 from satkit.utils.provenance import machine
 
 SETTINGS = Settings(data="scenes", task="15-5", preset="quick")
-EVERY_STEP = 10**6  # more steps than any task has
 PLACES = 128  # of every test image, for probes, angles and similarities
 SKIPPED = {"joint": "All classes are learnt in one step: there is no model before it to compare with."}
 DEEP = "The classifier has deep heads, which have no weight for every channel of the embedding."
@@ -114,6 +115,7 @@ class DriftStudy:
 
     def __init__(self, folder: str | Path, seeds: tuple[int, ...] = (0,), strategies: tuple[str, ...] = ()):
         self.folder, self.seeds = run_folder(folder), seeds
+        self._studies: dict[int, StudyFolder] = {}
         self.strategies = strategies or tuple(name for name in STRATEGIES if name not in SKIPPED)
         for name in self.strategies:
             if find_strategy(name).joint:
@@ -128,17 +130,21 @@ class DriftStudy:
         """Where the measures of a run are."""
         return self.folder / "rows" / f"seed{seed}-{slug(name)}.json"
 
-    def study(self, seed: int) -> Path:
-        """The folder of the runs of a seed."""
-        return self.folder / "runs" / f"seed{seed}"
+    def study(self, seed: int) -> StudyFolder:
+        """The runs of a seed."""
+        if seed not in self._studies:
+            settings = replace(SETTINGS, seed=seed)
+            data = next(iter(self._studies.values())).data if self._studies else None
+            self._studies[seed] = StudyFolder(self.folder / "runs" / f"seed{seed}", settings, data)
+        return self._studies[seed]
 
-    def open(self, name: str, seed: int) -> Experiment:
-        """The experiment of a run."""
-        return Experiment(replace(SETTINGS, seed=seed), name)
+    def plan(self, name: str, seed: int) -> Plan:
+        """The plan of a run."""
+        return self.study(seed).plan(name)
 
     def decides(self, name: str, seed: int) -> str:
         """A hash of everything that decides the measures of a run."""
-        return config_hash({**self.open(name, seed).config, "places": PLACES, "columns": list(COLUMNS)})
+        return config_hash({**self.plan(name, seed).config, "places": PLACES, "columns": list(COLUMNS)})
 
     def missing(self) -> list[tuple[str, int]]:
         """The runs without measures of their present configuration."""
@@ -178,36 +184,36 @@ class DriftStudy:
                 return lambda iteration: progress.update(min(began + iteration.number, progress.total))
 
             for name, seed in left:
-                settings = self.open(name, seed).settings
-                self.keep(name, seed, *ready(self.study(seed), settings, name, EVERY_STEP, report))
+                self.keep(name, seed, self.study(seed).trained(name, report=report))
 
     def iterations(self, left: list[tuple[str, int]]) -> int:
         """Iterations that are left to train, those of a shared base step counted once."""
         counts: dict[Path, int] = {}
         for name, seed in left:
-            experiment = self.open(name, seed)
-            base, run = open_base(self.study(seed), experiment.settings, experiment.strategy)
-            counts[run.folder] = 0 if run.is_done(0) else base.schedule(base.steps[0]).iterations
-            own = Run(self.study(seed) / slug(experiment.strategy.name), experiment.config)
-            later = [step for step in experiment.steps[1:] if not own.is_done(step.index)]
-            counts[own.folder] = sum(experiment.schedule(step).iterations for step in later)
+            study, plan = self.study(seed), self.plan(name, seed)
+            base = study.base(plan.strategy)
+            first = base.plan.schedule(base.plan.steps[0]).iterations
+            counts[base.run.folder] = 0 if base.run.is_done(0) else first
+            own = Run(study.folder / slug(plan.strategy.name), plan.config)
+            later = [step for step in plan.steps[1:] if not own.is_done(step.index)]
+            counts[own.folder] = sum(plan.schedule(step).iterations for step in later)
         return sum(counts.values())
 
-    def keep(self, name: str, seed: int, experiment: Experiment, run: Run) -> None:
+    def keep(self, name: str, seed: int, trained: Experiment) -> None:
         """Measure a finished run and keep what was found."""
-        scenario, last = experiment.scenario, experiment.steps[-1]
+        plan, run = trained.plan, trained.run
+        scenario, last = plan.scenario, plan.steps[-1]
         classes, confusions = scenario.base, [run.load_confusion(step) for step in (0, last.index)]
-        models = [run.load_model(step).to(experiment.device) for step in (0, last.index)]
         before, after = (iou(confusion)[list(classes)].tolist() for confusion in confusions)
-        tests = experiment.complete(experiment.tests(last))
+        tests = plan.complete(plan.tests(last))
         found = {
-            **dict(strategy=name, name=experiment.strategy.name, seed=seed, config=self.decides(name, seed)),
+            **dict(strategy=name, name=plan.strategy.name, seed=seed, config=self.decides(name, seed)),
             "class": list(classes),
             **dict(iou_before=before, iou_after=after, new=mean_iou(confusions[1], scenario.added)),
-            **measure(*models, tests, classes, seed),
+            **measure(trained.model(0), trained.model(last.index), tests, classes, seed),
         }
         write_json(self.path(name, seed), found)
-        write_json(self.folder / "machine.json", machine(experiment.device))
+        write_json(self.folder / "machine.json", machine(plan.device))
 
     def collect(self) -> tuple[Path, Path]:
         """Write `drift_study.csv`, a line for every run and old class, and `drift_study.json`, which describes it."""
@@ -224,10 +230,10 @@ class DriftStudy:
 
     def configuration(self) -> dict:
         """Everything that decides the measures."""
-        first = self.open("sats", self.seeds[0])
-        found = {name: self.open(name, self.seeds[0]).strategy for name in self.strategies}
+        first = self.plan("sats", self.seeds[0])
+        found = {name: self.plan(name, self.seeds[0]).strategy for name in self.strategies}
         return {
-            "settings": {**asdict(SETTINGS), "seed": list(self.seeds), "order": list(first.scenario.order)},
+            "settings": {**SETTINGS.plain(), "seed": list(self.seeds), "order": list(first.scenario.order)},
             "backbone": first.backbone,
             "schedules": [asdict(first.schedule(step)) for step in first.steps],
             "data_options": first.preset.data,

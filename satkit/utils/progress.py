@@ -181,8 +181,14 @@ def live_front_end() -> bool:
     return known or static == "0" or "__vsc_ipynb_file__" in shell.user_ns
 
 
-def following(progress) -> Callable:
-    """What a training loop reports to so that a `Progress` follows it."""
+def training_progress(total: int, label: str) -> Callable:
+    """A callable for the reports of a training loop, which shows how far it is.
+
+    Args:
+        total: Iterations of the training.
+        label: What is trained.
+    """
+    progress = Progress(total, label)
     return lambda iteration: progress.update(iteration.number, loss=iteration.losses["total"])
 
 

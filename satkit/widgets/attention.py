@@ -7,7 +7,6 @@ from satkit.analysis.attention import attention_of, labels_of_keys, query_at
 from satkit.analysis.images import largest_class, middle_of
 from satkit.data.labels import IGNORE
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import Run
 from satkit.models import AttentionTap
 from satkit.plots.attention_view import AttentionView
 from satkit.utils.errors import UsageError, choose
@@ -21,19 +20,18 @@ ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowR
 FAR = 4  # patches that an arrow moves with Shift
 
 
-def explore_attention(experiment: Experiment, run: Run, **choices) -> "AttentionExplorer":
+def explore_attention(experiment: Experiment, **choices) -> "AttentionExplorer":
     """A picture of what one patch looks at, which follows mouse, arrow keys, sliders and menus.
 
     Args:
-        experiment: What the run belongs to.
-        run: Its models are looked at: the base step's alone, that of every later step beside its teacher.
+        experiment: Its models are shown: the base step's alone, that of every later step beside its teacher.
         **choices: As `AttentionExplorer.choose`; by default the last step, an image with large old objects, and a
             pixel in the middle of one.
 
     Raises:
         ValueError: As `AttentionExplorer.choose`, and for a run without a finished step.
     """
-    return AttentionExplorer(experiment, run, **choices)
+    return AttentionExplorer(experiment, **choices)
 
 
 class AttentionExplorer(Explorer):
@@ -44,8 +42,8 @@ class AttentionExplorer(Explorer):
         pinned: Pixel of the pinned query, or None.
     """
 
-    def __init__(self, experiment: Experiment, run: Run, *, step=None, image=None, **choices):
-        self.subject = Subject(experiment, run, step, image)
+    def __init__(self, experiment: Experiment, *, step=None, image=None, **choices):
+        self.subject = Subject(experiment, step, image)
         self.stage = self.subject.stage
         self.head = ipywidgets.Dropdown(description="head")
         self.view = ipywidgets.Dropdown(description="show")

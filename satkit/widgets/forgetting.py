@@ -9,7 +9,6 @@ import numpy as np
 from satkit.analysis.images import confusions_by_image, image_and_labels, prediction, telling_images
 from satkit.evaluation.metrics import iou_table
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
 from satkit.plots import use_style
 from satkit.plots.class_flow import KINDS, flow_counts
@@ -25,19 +24,18 @@ MOST_MODELS = 6  # kept in memory
 MOST_SEARCHED = 400  # test images that are looked through for a cell
 
 
-def explore_forgetting(experiment: Experiment, run: Run, **choices) -> "ForgettingExplorer":
+def explore_forgetting(experiment: Experiment, **choices) -> "ForgettingExplorer":
     """A dashboard of a run: an image and its prediction after every step, every class's IoU, and where its pixels went.
 
     Args:
-        experiment: What the run belongs to.
-        run: Its finished steps are shown.
+        experiment: The finished steps of its run are shown.
         **choices: As `ForgettingExplorer.choose`; by default the last step, an image with large old objects, and the
             class that lost most.
 
     Raises:
         ValueError: As `ForgettingExplorer.choose`, and for a run without a finished step.
     """
-    return ForgettingExplorer(experiment, run, **choices)
+    return ForgettingExplorer(experiment, **choices)
 
 
 class ForgettingExplorer(Explorer):
@@ -47,19 +45,20 @@ class ForgettingExplorer(Explorer):
         found: Numbers of the images behind the chosen cell, the one with most pixels first; empty without a cell.
     """
 
-    def __init__(self, experiment: Experiment, run: Run, **choices):
+    def __init__(self, experiment: Experiment, **choices):
+        plan, run = experiment.plan, experiment.run
         done = run.steps_done()
         if not done:
             raise UsageError(f"{run.folder} must have a finished step to look at, it has none. Train it first.")
-        self.experiment, self.run = experiment, run
-        self.names = list(experiment.scenario.names)
+        self.experiment = experiment
+        self.names = list(plan.scenario.names)
         confusions = run.confusions()
         self.iou = iou_table(confusions, len(self.names))
         use_style()
-        self._view = ForgettingView(self.iou, confusions, self.names, learnt_at=experiment.scenario.learnt_at)
+        self._view = ForgettingView(self.iou, confusions, self.names, learnt_at=plan.scenario.learnt_at)
         self._models: dict[int, Segmenter] = {}
         self._counts: dict[int, np.ndarray] = {}
-        tests = experiment.complete(experiment.tests(experiment.steps[done - 1]))
+        tests = plan.complete(plan.test_pictures(plan.steps[done - 1]))
         self.tests = replace(tests, indices=tests.indices[:MOST_SEARCHED])
         self.cell: int | None = None
         self.found: list[int] = []
@@ -74,7 +73,7 @@ class ForgettingExplorer(Explorer):
             control.observe(self._leave_cell, "value")
         super().__init__(LABEL, controls)
         with self.quietly():
-            self.image.value = telling_images(self.tests, experiment.scenario.base)[0]
+            self.image.value = telling_images(self.tests, plan.scenario.base)[0]
             self.chosen.value = self._most_forgotten()
             self._choose(**choices)
 
@@ -130,7 +129,7 @@ class ForgettingExplorer(Explorer):
     def pressed(self, key: str, shift: bool) -> None:
         """Left and right change the step, up and down the class; Enter shows the next image, Escape leaves the cell."""
         if key in ("ArrowLeft", "ArrowRight"):
-            last = self.run.steps_done() - 1
+            last = self.experiment.run.steps_done() - 1
             with self.quietly():
                 self.step.value = min(max(self.step.value + (1 if key == "ArrowRight" else -1), 0), last)
                 self._forget_cell()
@@ -147,7 +146,7 @@ class ForgettingExplorer(Explorer):
 
     def _choose(self, *, step=None, image=None, label=None, kind=None) -> None:
         limits = {
-            "step": (step, self.run.steps_done()),
+            "step": (step, self.experiment.run.steps_done()),
             "image": (image, len(self.tests)),
             "label": (label, len(self.names)),
         }
@@ -209,7 +208,7 @@ class ForgettingExplorer(Explorer):
         if step not in self._models:
             while len(self._models) >= MOST_MODELS:
                 self._models.pop(next(iter(self._models)))
-            self._models[step] = self.run.load_model(step).to(self.experiment.device)
+            self._models[step] = self.experiment.model(step)
         return self._models[step]
 
     def _predicted(self, picture: np.ndarray) -> np.ndarray:

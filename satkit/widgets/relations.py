@@ -7,7 +7,6 @@ from satkit.analysis.attention import relation_matrix, relations_of
 from satkit.analysis.images import largest_class
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import Run
 from satkit.plots.attention_view import AttentionView
 from satkit.plots.matrix_view import MatrixView
 from satkit.plots.style import class_colour
@@ -24,19 +23,18 @@ MAPS, MATRICES = "maps", "matrices"
 MOST_NAMED = 3  # regions that the line of text names
 
 
-def explore_relations(experiment: Experiment, run: Run, **choices) -> "RelationExplorer":
+def explore_relations(experiment: Experiment, **choices) -> "RelationExplorer":
     """A picture of what a region attends to, which follows the mouse, keys and menus.
 
     Args:
-        experiment: What the run belongs to.
-        run: Its models are looked at: the base step's alone, that of every later step beside its teacher.
+        experiment: Its models are shown: the base step's alone, that of every later step beside its teacher.
         **choices: As `RelationExplorer.choose`; by default the last step, an image with large old objects, and its
             largest object.
 
     Raises:
         ValueError: As `RelationExplorer.choose`, and for a run without a finished step.
     """
-    return RelationExplorer(experiment, run, **choices)
+    return RelationExplorer(experiment, **choices)
 
 
 class RelationExplorer(Explorer):
@@ -47,8 +45,8 @@ class RelationExplorer(Explorer):
         note: What had to be chosen otherwise than asked for, in a sentence.
     """
 
-    def __init__(self, experiment: Experiment, run: Run, *, step=None, image=None, **choices):
-        self.subject = Subject(experiment, run, step, image)
+    def __init__(self, experiment: Experiment, *, step=None, image=None, **choices):
+        self.subject = Subject(experiment, step, image)
         self.stage = self.subject.stage
         self.region = ipywidgets.Dropdown(description="region")
         self.view = ipywidgets.Dropdown(description="show", options=[MAPS, MATRICES])

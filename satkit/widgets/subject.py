@@ -6,7 +6,6 @@ import numpy as np
 from satkit.analysis.attention import Look, look
 from satkit.analysis.images import image_and_labels, telling_images
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import Run
 from satkit.models import AttentionTap, Segmenter
 from satkit.plots.attention_view import DIFFERENCE
 from satkit.utils.errors import UsageError
@@ -18,15 +17,15 @@ class Subject:
 
     Attributes:
         step: Menu of the student's step; step 0 has no teacher.
-        image: Slider over the test images of that step.
+        image: Slider over the test images; an image has the same number in every step.
         stage: Menu of the stages, by their places from 0.
         picture: uint8 (height, width, 3).
         labels: Its ground truth, uint8 (height, width).
         looks: By name, "teacher" and "student", or "model" in step 0.
     """
 
-    def __init__(self, experiment: Experiment, run: Run, step: int | None = None, image: int | None = None):
-        self.experiment, self.run = experiment, run
+    def __init__(self, experiment: Experiment, step: int | None = None, image: int | None = None):
+        self.experiment, run = experiment, experiment.run
         done = run.steps_done()
         if not done:
             raise UsageError(f"{run.folder} must have a finished step to look at, it has none. Train it first.")
@@ -40,7 +39,7 @@ class Subject:
     @property
     def now(self):
         """The step of the scenario that is looked at."""
-        return self.experiment.steps[self.step.value]
+        return self.experiment.plan.steps[self.step.value]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,9 +82,11 @@ class Subject:
         """
         done = len(self.step.options)
         if step not in range(done):
-            raise UsageError(f"{self.run.name} has the finished steps 0..{done - 1}, got step {step}. Train it first.")
+            raise UsageError(
+                f"{self.experiment.run.name} has the finished steps 0..{done - 1}, got step {step}. Train it first."
+            )
         self.step.value = step
-        self.tests = self.experiment.tests(self.now)
+        self.tests = self.experiment.plan.test_pictures(self.now)
         self.image.max = len(self.tests) - 1
 
     def choose_image(self, image: int) -> None:
@@ -115,7 +116,7 @@ class Subject:
 
     def name(self, label: int) -> str:
         """The name of a label value."""
-        names = self.experiment.scenario.names
+        names = self.experiment.plan.scenario.names
         return names[label] if label < len(names) else "not annotated"
 
     def at(self, array: np.ndarray, pixel: tuple[int, int]) -> str:
@@ -123,6 +124,6 @@ class Subject:
         return self.name(int(array[pixel]))
 
     def _load_models(self) -> dict[str, Segmenter]:
-        step, device = self.step.value, self.experiment.device
+        step = self.step.value
         steps = {"model": 0} if step == 0 else {"teacher": step - 1, "student": step}
-        return {name: self.run.load_model(index).to(device) for name, index in steps.items()}
+        return {name: self.experiment.model(index) for name, index in steps.items()}

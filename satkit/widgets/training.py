@@ -12,8 +12,7 @@ from IPython.display import display
 from satkit.data.batches import evaluation_batches
 from satkit.evaluation.metrics import mean_iou
 from satkit.evaluation.predict import evaluate
-from satkit.experiments.experiment import Begun, Experiment
-from satkit.experiments.run_folder import Run
+from satkit.experiments.experiment import Experiment, StepInProgress
 from satkit.models import Segmenter
 from satkit.plots.training_view import TrainingView
 from satkit.training import Iteration
@@ -25,7 +24,7 @@ DRAW_SECONDS = 1.0  # at most one picture in this time
 DRAW_SHARE = 0.1  # of the time, at most, goes into pictures
 
 
-async def watch_training(experiment: Experiment, run: Run, step: int, **choices) -> "TrainingWatch":
+async def watch_training(experiment: Experiment, step: int, **choices) -> "TrainingWatch":
     """Train a step as `Experiment.learn` does, with its curves before your eyes and a button to stop it.
 
     Write `watch = await watch_training(...)` in a cell: while it waits, the kernel hears the button (ipykernel 7; with
@@ -33,8 +32,7 @@ async def watch_training(experiment: Experiment, run: Run, step: int, **choices)
     Watching changes nothing in the result.
 
     Args:
-        experiment: What the run belongs to.
-        run: Gets the trained step.
+        experiment: Its run gets the trained step.
         step: From 0.
         **choices: `every`, iterations between two measurements of the scores (by default a twentieth of the step);
             `images`, how many test images they are measured on (80).
@@ -42,7 +40,7 @@ async def watch_training(experiment: Experiment, run: Run, step: int, **choices)
     Raises:
         ValueError: If there is no such step, the step before is not finished, or a number is below 1.
     """
-    watch = TrainingWatch(experiment, run, step, **choices)
+    watch = TrainingWatch(experiment, step, **choices)
     shown = display(watch, display_id=True)
     await watch.train()
     if shown:
@@ -58,15 +56,16 @@ class TrainingWatch(Explorer):
         stopped: Whether somebody stopped it.
     """
 
-    def __init__(self, experiment: Experiment, run: Run, step: int, *, every: int | None = None, images: int = 80):
-        if step not in range(len(experiment.steps)):
-            raise UsageError(f"Task {experiment.task} has the steps 0..{len(experiment.steps) - 1}, got step {step}.")
-        self.experiment, self.run, self.step = experiment, run, experiment.steps[step]
-        self.total = experiment.schedule(self.step).iterations
+    def __init__(self, experiment: Experiment, step: int, *, every: int | None = None, images: int = 80):
+        plan = experiment.plan
+        if step not in range(len(plan.steps)):
+            raise UsageError(f"Task {plan.task} has the steps 0..{len(plan.steps) - 1}, got step {step}.")
+        self.experiment, self.run, self.step = experiment, experiment.run, plan.steps[step]
+        self.total = plan.schedule(self.step).iterations
         self.every = max(1, self.total // 20) if every is None else every
         if self.every < 1 or images < 1:
             raise UsageError(f"Both `every` and `images` must be at least 1, got {self.every} and {images}.")
-        tests = experiment.tests(self.step)
+        tests = plan.tests(self.step)
         self._tests = replace(tests, indices=tests.indices[:images])
         self.stop_button = ipywidgets.Button(
             description="stop", icon="stop", tooltip="stop after this iteration and keep a checkpoint"
@@ -112,15 +111,15 @@ class TrainingWatch(Explorer):
         experiment, index = self.experiment, self.step.index
         try:
             with self.run.writing():
-                begun = experiment.begin(self.run, index)
+                started = experiment.begin(index)
                 self._rows = self.run.history(index)
-                if not begun.finished:
-                    self._measure(0, begun)
-                student = experiment.train(self.run, begun, lambda iteration: self._follow(iteration, begun))
-                evaluation = (
-                    self.run.load_evaluation(index) if begun.finished else experiment.evaluate(student, self.step)
+                if not started.finished:
+                    self._measure(0, started)
+                student = experiment.train(started, lambda iteration: self._follow(iteration, started))
+                done = started.finished
+                scores = experiment.save(
+                    started, self.run.load_evaluation(index) if done else experiment.evaluate(student, self.step)
                 )
-                scores = experiment.save(self.run, begun, evaluation)
         except KeyboardInterrupt:  # from `_follow`
             self.stopped = True
             at = f"{self._rows[-1]['iteration']:.0f} of {self.total}"
@@ -141,18 +140,18 @@ class TrainingWatch(Explorer):
         names = self._measured[0][1] if self._measured else {}
         scores = {name: [scores[name] for _, scores in self._measured] for name in names}
         self._view.show(self._history(), [iteration for iteration, _ in self._measured], scores)
-        said = f"{self.experiment.strategy.name}, step {self.step.index} \N{MIDDLE DOT} {said}"
+        said = f"{self.experiment.plan.strategy.name}, step {self.step.index} \N{MIDDLE DOT} {said}"
         self.show(self._view.figure, said, f"Loss terms and scores of a training. {said}")
         self._drawn_at = time.monotonic()
         self._draw_seconds = self._drawn_at - began
 
-    def _follow(self, iteration: Iteration, begun: Begun) -> None:
+    def _follow(self, iteration: Iteration, started: StepInProgress) -> None:
         """What the training loop reports to."""
         keep = max(1, self.total // 200)
         if iteration.number % keep == 0 or iteration.number in (1, self.total):
             self._rows.append({"iteration": iteration.number, **iteration.losses})
         if iteration.number % self.every == 0 or iteration.number == self.total:
-            self._measure(iteration.number, begun)
+            self._measure(iteration.number, started)
         patience = max(DRAW_SECONDS, self._draw_seconds / DRAW_SHARE)
         if time.monotonic() - self._drawn_at > patience:
             self.draw(f"iteration {iteration.number} of {self.total}, loss {iteration.losses['total']:.3g}")
@@ -160,8 +159,8 @@ class TrainingWatch(Explorer):
             self._rows.append({"iteration": iteration.number, **iteration.losses})
             raise KeyboardInterrupt
 
-    def _measure(self, iteration: int, begun: Begun) -> None:
-        confusion = evaluate(begun.student, evaluation_batches(self._tests, 16), self.step.num_outputs)
+    def _measure(self, iteration: int, started: StepInProgress) -> None:
+        confusion = evaluate(started.student, evaluation_batches(self._tests, 16), self.step.num_outputs)
         groups = {"old classes": self.step.old, "new classes": self.step.new}
         self._measured.append(
             (iteration, {name: mean_iou(confusion, group) for name, group in groups.items() if group})

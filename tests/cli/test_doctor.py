@@ -126,9 +126,9 @@ def test_state_of_torchvision_decides_and_the_remedy_names_a_matching_pair(monke
 
 
 def test_lessons_are_counted(monkeypatch, tmp_path):
-    from satkit.notebooks import lessons
+    from satkit.notebooks import finding
 
-    monkeypatch.setattr(lessons, "notebook_folder", lambda: tmp_path)
+    monkeypatch.setattr(finding, "notebook_folder", lambda: tmp_path)
     (finding,) = doctor.check_notebooks()
     assert (finding.status, finding.remedy) == ("problem", "Install satkit again.")
     (tmp_path / "00_start_here.ipynb").touch()

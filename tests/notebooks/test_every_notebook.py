@@ -14,7 +14,7 @@ import pytest
 from kernels import Reader
 from notebook_files import DRAWS
 
-from satkit.notebooks.lessons import list_notebooks, list_solutions
+from satkit.notebooks.finding import list_notebooks, list_solutions
 from satkit.notebooks.parameters import parameters
 from satkit.notebooks.runner import run_notebook
 from satkit.studies.saved_figures import kept_figures

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from satkit.notebooks.export import YOURS, blanked, export
-from satkit.notebooks.lessons import list_notebooks, list_solutions, notebook_folder
+from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
 from satkit.notebooks.parameters import parameters
 from satkit.utils.errors import UsageError
 

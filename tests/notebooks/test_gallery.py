@@ -13,7 +13,7 @@ from PIL import Image
 from places import ROOT
 
 from satkit.notebooks import gallery
-from satkit.notebooks.lessons import NotebookError, list_notebooks, promise
+from satkit.notebooks.finding import NotebookError, list_notebooks, promise
 from satkit.notebooks.parameters import parameters
 from satkit.utils.assets import asset
 from satkit.utils.files import read_json

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from notebook_files import DRAWS
 
-from satkit.notebooks.lessons import list_notebooks, notebook_folder, promise
+from satkit.notebooks.finding import list_notebooks, notebook_folder, promise
 from satkit.notebooks.parameters import check_house_rules
 
 LESSONS = sorted(path.stem for path in list_notebooks())
@@ -107,7 +107,7 @@ class TestEveryLesson:
         assert set(named) <= set(LESSONS)
 
     def test_commands_in_it_name_parameters_of_their_notebook(self, name):
-        from satkit.notebooks.lessons import find_notebook
+        from satkit.notebooks.finding import find_notebook
         from satkit.notebooks.parameters import parse_assignments
 
         commands = re.findall(r"satkit run (\d\d)((?: -p \S+)*)", prose(name).replace("</code>", " "))

@@ -7,7 +7,7 @@ import re
 import pytest
 from places import ROOT
 
-from satkit.notebooks.lessons import list_notebooks, list_solutions, notebook_folder
+from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
 
 FOLDER = notebook_folder()
 PAGES = ("glossary.md", "notation.md", "paper_to_code.md")

@@ -17,8 +17,8 @@ from notebook_files import PYTHON3, printed, wait_for, write
 
 import satkit
 from satkit.notebooks import kernel
-from satkit.notebooks import lessons as finding
-from satkit.notebooks.lessons import NotebookError, find_notebook
+from satkit.notebooks import finding
+from satkit.notebooks.finding import NotebookError, find_notebook
 from satkit.notebooks.parameters import Parameter, check_house_rules, check_parameters, parameters, parse_assignments
 from satkit.notebooks.runner import NotebookFailed, run_notebook
 from satkit.utils.errors import UsageError

@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from satkit.notebooks.lessons import find_notebook, list_notebooks, list_solutions
+from satkit.notebooks.finding import find_notebook, list_notebooks, list_solutions
 from satkit.notebooks.parameters import check_house_rules, parameters
 
 NAMES = [path.stem for path in list_notebooks()]

@@ -125,7 +125,7 @@ class TestThePlan:
         assert [job.values["step"] for job in jobs[1:-1]] == [1, 2, 3, 4, 5] * 2 + [5, 5]
 
     def test_every_value_is_a_parameter_of_its_notebook(self, tmp_path):
-        from satkit.notebooks.lessons import find_notebook
+        from satkit.notebooks.finding import find_notebook
         from satkit.notebooks.parameters import check_parameters
 
         for job in jobs_of(tmp_path / "s", "joint", "sats"):

@@ -1,0 +1,120 @@
+"""satkit run, play, export and gallery: what they take, and what they do."""
+
+from satkit.cli.options import number
+
+
+def add_run(commands) -> None:
+    """satkit run."""
+    command = commands.add_parser("run", help="run one notebook headlessly", add_help=False)
+    command.add_argument("notebook", nargs="?", default="", help="number, name or path")
+    command.add_argument("-h", "--help", action="store_true", help="this, and the parameters of the notebook")
+    command.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    command.add_argument("--out", default="", help="the executed notebook; default: runs/notebooks/NAME.ipynb")
+    command.add_argument("--list", action="store_true", help="list the notebooks with what they promise")
+    command.add_argument("--timeout", default="", help="seconds a cell may take; default: no limit")
+    command.set_defaults(run=run_notebook, usage=command.format_help)
+
+
+def run_notebook(options) -> int:
+    """Run a notebook, or say which there are and what they take."""
+    from satkit.experiments.run_folder import runs_root
+    from satkit.notebooks import finding, parameters, runner
+    from satkit.notebooks.values import check_values
+    from satkit.utils.progress import format_seconds
+
+    if options.list or not (options.notebook or options.help):
+        return list_notebooks()
+    if options.help and not options.notebook:
+        print(options.usage())
+        return 0
+    path = finding.find_notebook(options.notebook)
+    if options.help:
+        return show_parameters(path)
+    values = parameters.parse_assignments(path, options.parameter)
+    check_values(path, values)
+    output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
+    timeout = number("--timeout", options.timeout) if options.timeout else None
+    result = runner.run_notebook(path, output, values, timeout=timeout)
+    print(f"{result.output} (took {format_seconds(result.seconds)})")
+    return 0
+
+
+def list_notebooks() -> int:
+    """Print every lesson with what it promises."""
+    from satkit.notebooks import finding
+
+    for path in finding.list_notebooks():
+        print(f"{path.stem:24s} {finding.promise(path)}")
+    return 0
+
+
+def show_parameters(path) -> int:
+    """Print what a lesson promises, and its parameters."""
+    from satkit.notebooks import finding, parameters
+
+    print(f"{path.stem}: {finding.promise(path)}\n\nparameters, each as -p NAME=VALUE:")
+    for parameter in parameters.parameters(path).values():
+        print(f"  {parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
+    further = parameters.further_settings(path)
+    if further:
+        print("\nfurther settings, likewise:")
+    for name, each in further.items():
+        print(f"  {name}: {each.type} = {each.default!r}  # {each.help}")
+    return 0
+
+
+def add_play(commands) -> None:
+    """satkit play."""
+    command = commands.add_parser("play", help="open JupyterLab on the first lesson")
+    command.add_argument("jupyter", nargs="*", help="after --, options for JupyterLab, such as -- --no-browser")
+    command.set_defaults(run=run_play)
+
+
+def run_play(options) -> int:
+    """Open JupyterLab on the first lesson."""
+    from satkit.notebooks.play import play
+
+    return play(options.jupyter)
+
+
+def add_export(commands) -> None:
+    """satkit export."""
+    command = commands.add_parser("export", help="copy the notebooks into a folder of yours")
+    command.add_argument("folder", help="made if need be; nothing in it is overwritten")
+    command.add_argument(
+        "--blank", action="store_true", help="for coding along: without solutions, and with only the imports of cells"
+    )
+    command.set_defaults(run=run_export)
+
+
+def run_export(options) -> int:
+    """Copy the notebooks."""
+    from satkit.notebooks.export import export
+
+    print(*export(options.folder, options.blank), sep="\n")
+    return 0
+
+
+def add_gallery(commands) -> None:
+    """satkit gallery."""
+    command = commands.add_parser("gallery", help="run every lesson and write the gallery: copies, thumbnails, seconds")
+    command.add_argument("lessons", nargs="*", help="only these, by number or name; default: all")
+    command.add_argument("--out", default="", help="folder; default: assets/gallery of the source tree")
+    command.add_argument("--preset", default="quick", help="smoke, quick or full (default quick)")
+    command.add_argument("--times", action="store_true", help="only measure the seconds")
+    command.add_argument("--links", action="store_true", help="only write links again, after REPOSITORY has changed")
+    command.set_defaults(run=run_gallery)
+
+
+def run_gallery(options) -> int:
+    """Execute the lessons for the gallery."""
+    from satkit.notebooks import gallery
+    from satkit.utils.assets import asset
+
+    folder = options.out or asset("") / "gallery"
+    if options.links:
+        print(*gallery.write_links(folder), sep="\n")
+    else:
+        print(*gallery.make_gallery(folder, options.preset, options.lessons, not options.times), sep="\n")
+    print(gallery.markdown())
+    return 0

@@ -1,0 +1,43 @@
+"""Options that several commands share: the settings, and numbers in texts."""
+
+import argparse
+from collections.abc import Iterable
+
+from satkit.experiments.settings import FIELDS, described, read
+from satkit.utils.errors import UsageError
+
+
+def add_settings(command: argparse.ArgumentParser, names: Iterable[str] = tuple(FIELDS)) -> None:
+    """Give a command an option for every setting, or for some of them."""
+    for name in names:
+        default = FIELDS[name].default
+        shown = f" (default {default})" if default or default == 0 else ""
+        command.add_argument(f"--{name}", metavar="VALUE", help=f"{described(name)}{shown}".replace("%", "%%"))
+
+
+def given(options: argparse.Namespace) -> dict:
+    """The settings that a command line names, as `Settings` takes them.
+
+    Raises:
+        UsageError: For a value that is none of its setting.
+    """
+    texts = {name: getattr(options, name, None) for name in FIELDS}
+    data = texts["data"] or FIELDS["data"].default
+    return {name: read(name, text, data, f"--{name}") for name, text in texts.items() if text is not None}
+
+
+def number(option: str, text: str) -> int:
+    """A whole number from the command line.
+
+    Raises:
+        UsageError: Naming the option and what came.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{option} must be a whole number, got {text!r}.") from None
+
+
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas."""
+    return tuple(number(option, part) for part in text.split(",") if part.strip())

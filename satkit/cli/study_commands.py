@@ -1,0 +1,138 @@
+"""satkit study, report, runs and reference: what they take, and what they do.
+
+Libraries are imported where they are needed, so that `satkit --help` answers at once.
+"""
+
+import argparse
+
+from satkit.cli.options import add_settings, given, number, whole_numbers
+
+
+def add_study(commands) -> None:
+    """satkit study."""
+    command = commands.add_parser("study", help="train, compare and report: the main job; run again, it continues")
+    add_settings(command)
+    command.add_argument(
+        "--strategies",
+        default="fine-tuning,sats",
+        help="short names separated by commas, with parts added (mib+attention), FILE.py:NAME, or all; satkit "
+        "strategies lists them (default fine-tuning,sats)",
+    )
+    command.add_argument(
+        "--study",
+        "--out",
+        default="",
+        metavar="NAME",
+        help="name or folder of the study, whose settings are taken if there is one; default: named by its settings",
+    )
+    command.set_defaults(run=run_study)
+
+
+def run_study(options) -> int:
+    """Run a study, or go on with it."""
+    from satkit.experiments.study_folder import open_study
+    from satkit.strategies.lookup import names
+    from satkit.studies import study
+
+    study.run_study(open_study(options.study, given(options)), names(options.strategies))
+    return 0
+
+
+def add_report(commands) -> None:
+    """satkit report."""
+    command = commands.add_parser("report", help="write the report of a finished study again")
+    command.add_argument("study", help="name or folder of the study")
+    command.set_defaults(run=run_report)
+
+
+def run_report(options) -> int:
+    """Write a report again, and say where it is."""
+    from satkit.experiments.run_folder import run_folder
+    from satkit.studies.report import write_report
+
+    print(write_report(run_folder(options.study)))
+    return 0
+
+
+def add_runs(commands) -> None:
+    """satkit runs."""
+    command = commands.add_parser("runs", help="list studies and their scores")
+    command.add_argument("folder", nargs="?", default="", help="folder of runs; default: runs")
+    command.set_defaults(run=run_runs)
+
+
+def run_runs(options) -> int:
+    """List studies."""
+    from satkit.experiments.run_folder import runs_root
+    from satkit.studies.overview import overview
+
+    print(overview(options.folder or runs_root()))
+    return 0
+
+
+def add_reference(commands) -> None:
+    """satkit reference."""
+    command = commands.add_parser(
+        "reference", help="the reference study: every strategy in two worlds over three seeds; hours; resumable"
+    )
+    command.add_argument("--out", default="reference", help="name or folder of the study")
+    command.add_argument("--seeds", default="0,1,2", help="whole numbers separated by commas (default 0,1,2)")
+    command.add_argument("--strategies", default="", help="only these, separated by commas; default: all")
+    command.add_argument(
+        "--rows", default="", help="CSV of rows to start from; those of another configuration are redone"
+    )
+    command.add_argument("--jobs", default="0", help="processes; default: one per core")
+    command.add_argument(
+        "--models", action="store_true", help="instead, train the small models that come with the kit; minutes"
+    )
+    command.add_argument(
+        "--drift",
+        action="store_true",
+        help="instead, measure where every strategy changes the model, for lesson 11; about half an hour a seed",
+    )
+    command.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    command.set_defaults(run=run_reference)
+
+
+def run_reference(options) -> int:
+    """Run the reference study, the study of drift, or train the kit's models."""
+    from satkit.strategies.lookup import names
+
+    if options.models:
+        return run_models(options)
+    what = (options.out, whole_numbers("--seeds", options.seeds), names(options.strategies))
+    if options.drift:
+        return run_drift(options, what)
+    from satkit.studies.attention_study import ReferenceStudy
+    from satkit.studies.worker_processes import work_in_processes
+
+    study = ReferenceStudy(*what)
+    if options.worker:
+        study.work()
+        return 0
+    if options.rows:
+        study.take_rows(options.rows)
+    work_in_processes(study, number("--jobs", options.jobs))
+    print(*study.collect(), sep="\n")
+    return 0
+
+
+def run_drift(options, what: tuple) -> int:
+    """Run the study of drift."""
+    from satkit.studies.drift_study import DriftStudy
+
+    study = DriftStudy(*what)
+    if options.rows:
+        study.take_rows(options.rows)
+    study.work()
+    print(*study.collect(), sep="\n")
+    return 0
+
+
+def run_models(options) -> int:
+    """Train the models that come with the kit."""
+    from satkit.experiments.kit_models import make_models
+    from satkit.experiments.run_folder import run_folder
+
+    print(*make_models(run_folder(options.out)), sep="\n")
+    return 0

@@ -1,0 +1,194 @@
+"""The folder of a study: its settings, and its runs, which share data and base step.
+
+`study.json` holds the settings that the study was begun with. Whoever names the study gets them from there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from satkit.data import SegmentationData
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
+from satkit.experiments.run_folder import run_folder, runs_root
+from satkit.experiments.settings import FIELDS, Settings
+from satkit.experiments.shared_base import base_folder, take_base
+from satkit.strategies import Strategy
+from satkit.strategies.lookup import find_strategy
+from satkit.strategies.recipes import BASE, base_of
+from satkit.training import Iteration
+from satkit.utils.errors import UsageError, nearest
+from satkit.utils.files import read_json, write_json
+from satkit.utils.names import slug
+from satkit.utils.progress import training_progress
+
+FILE = "study.json"
+RESERVED = ("", "figures", "notebooks")
+Report = Callable[[int, str], Callable[[Iteration], None]]
+
+
+def silent(total: int, label: str) -> Callable[[Iteration], None]:
+    """A report of progress that shows nothing."""
+    return lambda iteration: None
+
+
+class StudyFolder:
+    """The runs of a study.
+
+    Args:
+        folder: Its folder; made when something is written.
+        settings: The same for every run.
+        data: The data set of these settings, where it is loaded already.
+    """
+
+    def __init__(self, folder: str | Path, settings: Settings, data: SegmentationData | None = None):
+        self.folder, self.settings, self._data = run_folder(folder), settings, data
+
+    @cached_property
+    def data(self) -> SegmentationData:
+        """The data set, which all runs share."""
+        return self._data or Plan(self.settings).data
+
+    def plan(self, strategy: str | Strategy = BASE) -> Plan:
+        """The plan of a strategy with the settings of the study."""
+        found = find_strategy(strategy)
+        return Plan(self.settings, found, self.data)
+
+    def base(self, strategy: str | Strategy = BASE) -> Experiment:
+        """The base step that a strategy starts from; no base step is shifted."""
+        found = find_strategy(strategy)
+        plan = Plan(replace(self.settings, shift=0.0), base_of(found), self.data)
+        return Experiment.open(plan, self.folder / base_folder(found))
+
+    def experiment(self, strategy: str | Strategy) -> Experiment:
+        """The experiment of a strategy; its base step is taken over if it is finished.
+
+        Raises:
+            UsageError: For a strategy with the name of another folder of a study.
+        """
+        plan = self.plan(strategy)
+        called = slug(plan.strategy.name)
+        if called in RESERVED or called.split("-")[0] == "base":
+            raise UsageError(f"A strategy needs a name that no folder of a study has, got {plan.strategy.name!r}.")
+        experiment = Experiment.open(plan, self.folder / called)
+        if not plan.strategy.joint and not experiment.run.is_done(0):
+            base = self.base(plan.strategy)
+            if base.run.is_done(0):
+                take_base(experiment, base)
+        return experiment
+
+    def trained(
+        self, strategy: str | Strategy, steps: int | None = None, report: Report = training_progress
+    ) -> Experiment:
+        """The experiment of a strategy with its first steps finished; what is missing is trained now.
+
+        Args:
+            steps: How many steps must be finished; None for all.
+            report: Makes a callable for the reports of the training loop, from the number of iterations and a label.
+        """
+        found = find_strategy(strategy)
+        if not found.joint and (steps is None or steps > 0):
+            self.train_base(found, report)
+        experiment = self.experiment(found)
+        plan, run = experiment.plan, experiment.run
+        for step in plan.steps[:steps]:
+            last = step.index == len(plan.steps) - 1
+            if not run.is_done(step.index) or (last and run.result() is None):
+                label = f"{plan.strategy.name}, step {step.index}"
+                experiment.learn(step.index, report(plan.schedule(step).iterations, label))
+        return experiment
+
+    def train_base(self, strategy: str | Strategy = BASE, report: Report = training_progress) -> Experiment:
+        """The base step that a strategy starts from, trained now if it is not finished."""
+        base = self.base(strategy)
+        if not base.run.is_done(0):
+            base.learn(0, report(base.plan.schedule(base.plan.steps[0]).iterations, "base step"))
+        return base
+
+    def remember_settings(self) -> None:
+        """Write the settings, unless they are there already."""
+        if not (self.folder / FILE).exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            root = str(Path(self.settings.root).expanduser().absolute()) if self.settings.root else ""
+            write_json(self.folder / FILE, {"settings": {**self.settings.plain(), "root": root}})
+
+
+def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
+    """The study of this name with its own settings; one that does not exist yet gets those that are given.
+
+    Args:
+        study: Name or folder of the study; empty for the one that is named after its settings.
+        given: Settings that were asked for.
+
+    Raises:
+        UsageError: If the study has other settings than those asked for.
+    """
+    if not study:
+        settings = Settings(**given)
+        plan = Plan(settings)
+        return StudyFolder(settings.name(plan.task), settings)
+    folder = run_folder(study)
+    there = stored_settings(folder)
+    if there is None:
+        return StudyFolder(folder, Settings(**given))
+    root = {"root": given["root"]} if given.get("root") else {}  # the same data may lie elsewhere now
+    study_folder = StudyFolder(folder, replace(there, **root))
+    refuse_contradictions(study_folder, given)
+    return study_folder
+
+
+def refuse_contradictions(study: StudyFolder, given: Mapping[str, object]) -> None:
+    """Raise if a study has other settings than those asked for."""
+    own, plan = study.settings, Plan(study.settings)
+    resolved = {"backbone": plan.backbone}
+    for name, asked in given.items():
+        there = getattr(own, name)
+        if name == "root" or asked in (there, resolved.get(name)):
+            continue
+        if name == "task" and asked == plan.task or name == "order" and list(asked) == list(plan.scenario.order):
+            continue
+        shown = there or resolved.get(name) or (plan.task if name == "task" else "the preset's")
+        raise UsageError(
+            f"The study {study.folder.name} has its own settings: {name}: {shown} in the study, {asked} asked for. "
+            f"Leave {name} out, or name another study."
+        )
+
+
+def stored_settings(folder: Path) -> Settings | None:
+    """The settings that a study was begun with; None if there is no study in the folder.
+
+    A study of an earlier version has no `study.json`; its settings are read from its result or from one of its runs.
+    """
+    if (folder / FILE).exists():
+        return settings_from(read_json(folder / FILE)["settings"])
+    if (folder / "result.json").exists():
+        found = read_json(folder / "result.json").get("settings")
+        return settings_from(found) if found else None
+    for path in sorted(folder.glob("*/config.json"), key=lambda path: path.parent.name.startswith("base")):
+        return settings_from(read_json(path))
+    return None
+
+
+def settings_from(values: Mapping[str, object]) -> Settings:
+    """Settings from a JSON file; a class order that is the data set's own counts as none chosen."""
+    found = {name: values[name] for name in FIELDS if name in values}
+    if list(found.get("order", ())) == sorted(found.get("order", ())):
+        found["order"] = ()
+    return Settings(**found)
+
+
+def existing_study(study: str | Path) -> Path:
+    """The folder of a study that exists.
+
+    Raises:
+        UsageError: If there is none of this name, with the nearest match.
+    """
+    folder = run_folder(study)
+    if stored_settings(folder) is None:
+        known = [path.name for path in sorted(runs_root().glob("*")) if stored_settings(path) is not None]
+        match = nearest(folder.name, known)
+        hint = f" Did you mean {match!r}?" if match else ""
+        there = f" There are: {', '.join(known)}." if known else ""
+        raise UsageError(f"There is no study {study} in {folder.parent}.{hint}{there} satkit study makes one.")
+    return folder
