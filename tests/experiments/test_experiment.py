@@ -1,7 +1,6 @@
-"""A study of a few iterations: finished, loaded, interrupted and resumed bit for bit, and never mixed up."""
+"""A step is begun, trained, scored and saved; a finished one is loaded; threads that make batches change no bit."""
 
 import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,70 +8,18 @@ import numpy as np
 import pytest
 import torch
 from tiny import SETTINGS, TINY
+from tiny_studies import Interrupted, learn, same, same_outcome, weights
 
 from satkit.evaluation.conventions import protocol
-from satkit.experiments import checkpoints
 from satkit.experiments import experiment as experiments
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.presets import PRESETS
-from satkit.experiments.run_folder import Run, slug
+from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
 from satkit.experiments.shared_base import open_study, ready
-from satkit.strategies import SATS, STRATEGIES
 from satkit.utils.errors import UsageError
-from satkit.utils.interrupts import Terminated
 
-
-class Interrupted(Exception):
-    """Stands for whatever stops a training from outside."""
-
-
-@pytest.fixture(autouse=True)
-def _tiny_preset(monkeypatch):
-    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
-
-
-def learn(study, strategies=("sats",), settings=SETTINGS):
-    """A whole study; returns its runs, the base first."""
-    base, run = open_study(study, settings)
-    base.learn(run, 0)
-    runs = [run]
-    for name in strategies:
-        experiment, run = open_study(study, settings, name)
-        for step in experiment.steps:
-            experiment.learn(run, step.index)
-        runs.append(run)
-    return runs
-
-
-def weights(run, step):
-    return run.load_model(step).state_dict()
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def same_outcome(run, expected):
-    """Whether two runs hold the same weights, scores and history, bit for bit."""
-    assert run.steps_done() == expected.steps_done()
-    return (
-        all(
-            same(weights(run, step), weights(expected, step))
-            and np.array_equal(run.load_confusion(step), expected.load_confusion(step))
-            for step in range(expected.steps_done())
-        )
-        and (run.folder / "history.csv").read_bytes() == (expected.folder / "history.csv").read_bytes()
-    )
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """Base and SATS, learnt without an interruption."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PRESETS["scenes"], "tiny", TINY)
-        base, sats = learn(tmp_path_factory.mktemp("undisturbed"))
-    return base, sats
+pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
 def no_training(*arguments, **options):
@@ -91,11 +38,6 @@ class TestAWholeStudy:
         assert [(row["step"], row["iteration"]) for row in sats.history()] == [
             (step, iteration) for step in (0, 1) for iteration in (1, 2, 3, 4)
         ]
-
-    def test_the_base_step_is_shared(self, undisturbed):
-        base, sats = undisturbed
-        assert same(weights(base, 0), weights(sats, 0))
-        assert base.result() is None  # a base is no run of its own
 
     def test_the_result_says_what_it_takes_to_read_its_numbers(self, undisturbed):
         result = undisturbed[1].result()
@@ -171,17 +113,12 @@ class TestAWholeStudy:
         torch.manual_seed(54321)
         assert same_outcome(learn(tmp_path)[1], undisturbed[1])
 
-    def test_whatever_must_come_before_a_step_is_made_ready(self, undisturbed, tmp_path):
-        asked = []
-
-        def report(total, label):
-            asked.append((total, label))
-            return lambda iteration: None
-
-        _, run = ready(tmp_path, SETTINGS, "sats", 2, report)
-        assert asked == [(4, "base step"), (4, "SATS, step 1")]
-        assert same_outcome(run, undisturbed[1])
-        ready(tmp_path, SETTINGS, "sats", 2, lambda *_: pytest.fail("everything is finished"))
+    def test_a_step_cannot_come_before_the_one_it_builds_on(self, tmp_path):
+        base, run = open_study(tmp_path, SETTINGS)
+        with pytest.raises(UsageError, match="Step 0 of .* is not finished"):
+            base.learn(run, 1)
+        with pytest.raises(UsageError, match=r"Task 15-5 has the steps 0\.\.1, got step 2"):
+            base.learn(run, 2)
 
     def test_joint_training_is_one_step_without_a_base(self, tmp_path):
         experiment, run = open_study(tmp_path, SETTINGS, "joint")
@@ -193,117 +130,6 @@ class TestAWholeStudy:
         assert result["new"] is not None  # the classes of later steps are in it
         assert result["forgetting"] is None
         assert not (tmp_path / "base").exists()
-
-
-class TestInterruptions:
-    @pytest.fixture(autouse=True)
-    def _checkpoint_at_every_iteration(self, monkeypatch):
-        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", -1.0)
-
-    def interrupt(self, study, learning, step, at, act):
-        experiment, run = open_study(study, SETTINGS, learning)
-
-        def report(iteration):
-            if iteration.number == at:
-                act()
-
-        experiment.learn(run, step, report)
-
-    def stop(self):
-        raise Interrupted
-
-    @pytest.mark.parametrize("at", [1, 3])
-    def test_an_interrupted_step_goes_on_bit_for_bit(self, tmp_path, undisturbed, at):
-        with pytest.raises(Interrupted):
-            self.interrupt(tmp_path, "", 0, at, self.stop)
-        _, base = open_study(tmp_path, SETTINGS)
-        assert int(base.load_checkpoint(0)["iteration"]) == at
-        self.interrupt(tmp_path, "", 0, None, None)
-        with pytest.raises(Interrupted):
-            self.interrupt(tmp_path, "sats", 1, at, self.stop)
-        base, sats = learn(tmp_path)
-        assert same_outcome(base, undisturbed[0])
-        assert same_outcome(sats, undisturbed[1])
-        assert not list(tmp_path.rglob("checkpoint*"))
-        assert not list(tmp_path.rglob("*.tmp-*"))
-
-    def test_only_what_is_left_is_trained(self, tmp_path):
-        with pytest.raises(Interrupted):
-            self.interrupt(tmp_path, "", 0, 3, self.stop)
-        experiment, run = open_study(tmp_path, SETTINGS)
-        numbers = []
-        experiment.learn(run, 0, lambda iteration: numbers.append(iteration.number))
-        assert numbers == [4]
-
-    def test_an_interruption_before_the_first_checkpoint_starts_again(self, tmp_path, undisturbed, monkeypatch):
-        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
-        with pytest.raises(Interrupted):
-            self.interrupt(tmp_path, "", 0, 2, self.stop)
-        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
-
-    @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
-    def test_a_signal_saves_a_checkpoint_first(self, tmp_path, undisturbed, monkeypatch, number, error):
-        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
-        with pytest.raises(error):
-            self.interrupt(tmp_path, "", 0, 2, lambda: signal.raise_signal(number))
-        _, run = open_study(tmp_path, SETTINGS)
-        assert int(run.load_checkpoint(0)["iteration"]) == 3  # the iteration after the signal is the last
-        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
-
-    def test_a_signal_in_the_last_iteration_is_not_lost(self, tmp_path, undisturbed):
-        with pytest.raises(KeyboardInterrupt):
-            self.interrupt(tmp_path, "", 0, 4, lambda: signal.raise_signal(signal.SIGINT))
-        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
-
-    def test_a_damaged_checkpoint_is_reported_and_the_step_starts_again(self, tmp_path, undisturbed):
-        with pytest.raises(Interrupted):
-            self.interrupt(tmp_path, "", 0, 3, self.stop)
-        path = tmp_path / "base" / "steps" / "0" / "checkpoint.safetensors"
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 4
-        path.write_bytes(data)
-        with pytest.warns(UserWarning, match=r"is damaged.* The step starts again from its beginning"):
-            (base,) = learn(tmp_path, strategies=())
-        assert same_outcome(base, undisturbed[0])
-
-
-class TestConfigurationsAreNotMixed:
-    @pytest.mark.parametrize(
-        ("change", "said"),
-        [
-            ({"seed": 1}, "seed: 0 there, 1 asked for"),
-            ({"task": "10-10"}, "task: '15-5' there, '10-10' asked for"),
-            ({"setting": "disjoint"}, "setting: 'overlapped' there, 'disjoint' asked for"),
-            ({"order": tuple(range(20, 0, -1))}, r"order: \[1, 2.* there, \[20, 19.* asked for"),
-        ],
-    )
-    def test_another_setting_in_the_same_folder_is_refused(self, undisturbed, change, said):
-        folder = undisturbed[0].folder.parent
-        for learning in ("", "sats"):
-            with pytest.raises(UsageError, match=said):
-                open_study(folder, replace(SETTINGS, **change), learning)
-
-    def test_a_base_of_another_configuration_is_refused(self, undisturbed, tmp_path):
-        base, run = open_study(tmp_path, replace(SETTINGS, seed=1))
-        base.learn(run, 0)
-        with pytest.raises(UsageError, match=r"base step in .*base has another configuration \(seed: 1 there, 0 asked"):
-            open_study(tmp_path, SETTINGS, "sats")
-
-    def test_a_changed_strategy_of_the_same_name_is_refused(self, undisturbed):
-        stronger = replace(SATS, terms=SATS.terms[:1])
-        with pytest.raises(UsageError, match=r"strategy\.terms: "):
-            open_study(undisturbed[0].folder.parent, SETTINGS, stronger)
-
-    def test_a_strategy_without_a_base_says_so(self, tmp_path):
-        with pytest.raises(UsageError, match="There is no run in .*base"):
-            open_study(tmp_path, SETTINGS, "sats")
-
-    def test_a_step_cannot_come_before_the_one_it_builds_on(self, tmp_path):
-        base, run = open_study(tmp_path, SETTINGS)
-        with pytest.raises(UsageError, match="Step 0 of .* is not finished"):
-            base.learn(run, 1)
-        with pytest.raises(UsageError, match=r"Task 15-5 has the steps 0\.\.1, got step 2"):
-            base.learn(run, 2)
 
 
 class TestProtocols:
@@ -413,15 +239,3 @@ class TestPlaces:
     def test_classes_arrive_where_the_setting_says_so(self, settings):
         experiment = Experiment(replace(settings, setting="overlapped", task="10-9"))
         assert [len(step.new) for step in experiment.steps] == [10, 9]
-
-
-def test_a_slug_is_a_plain_folder_name():
-    assert slug("SATS") == "sats"
-    assert slug("pseudo-labels + attention") == "pseudo-labels-attention"
-    assert slug("../../etc/passwd") == "etc-passwd"
-
-
-def test_strategies_have_folders_of_their_own():
-    folders = {slug(strategy.name) for strategy in STRATEGIES.values()}
-    assert len(folders) == len(STRATEGIES)
-    assert "base" not in folders

@@ -3,17 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from tiny import SETTINGS, TINY
+from tiny import SETTINGS
 
 from satkit.experiments.plan import Plan
-from satkit.experiments.presets import PRESETS
 from satkit.models import BackboneError
 from satkit.utils.errors import UsageError
 
-
-@pytest.fixture(autouse=True)
-def _tiny_preset(monkeypatch):
-    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
+pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
 def test_settings_become_objects():

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import satkit
-from satkit.experiments.run_folder import Run, RunBusy, differences, run_folder, runs_root
+from satkit.experiments.run_folder import Run, RunBusy, differences, run_folder, runs_root, slug
 from satkit.models import build_segmenter
 from satkit.utils.errors import UsageError
 from satkit.utils.files import CheckpointError
@@ -84,6 +84,11 @@ class TestNames:
         assert runs_root() == tmp_path / "runs"
         monkeypatch.chdir(tmp_path / "notebooks")
         assert runs_root() == tmp_path / "runs"
+
+    def test_a_slug_is_a_plain_folder_name(self):
+        assert slug("SATS") == "sats"
+        assert slug("pseudo-labels + attention") == "pseudo-labels-attention"
+        assert slug("../../etc/passwd") == "etc-passwd"
 
 
 class TestConfiguration:

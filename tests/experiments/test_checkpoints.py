@@ -1,0 +1,85 @@
+"""A step that was interrupted goes on where it stopped, and ends with the same bits."""
+
+import signal
+
+import pytest
+from tiny import SETTINGS
+from tiny_studies import Interrupted, learn, same_outcome
+
+from satkit.experiments import checkpoints
+from satkit.experiments.shared_base import open_study
+from satkit.utils.interrupts import Terminated
+
+pytestmark = pytest.mark.usefixtures("tiny_preset")
+
+
+class TestInterruptions:
+    @pytest.fixture(autouse=True)
+    def _checkpoint_at_every_iteration(self, monkeypatch):
+        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", -1.0)
+
+    def interrupt(self, study, learning, step, at, act):
+        experiment, run = open_study(study, SETTINGS, learning)
+
+        def report(iteration):
+            if iteration.number == at:
+                act()
+
+        experiment.learn(run, step, report)
+
+    def stop(self):
+        raise Interrupted
+
+    @pytest.mark.parametrize("at", [1, 3])
+    def test_an_interrupted_step_goes_on_bit_for_bit(self, tmp_path, undisturbed, at):
+        with pytest.raises(Interrupted):
+            self.interrupt(tmp_path, "", 0, at, self.stop)
+        _, base = open_study(tmp_path, SETTINGS)
+        assert int(base.load_checkpoint(0)["iteration"]) == at
+        self.interrupt(tmp_path, "", 0, None, None)
+        with pytest.raises(Interrupted):
+            self.interrupt(tmp_path, "sats", 1, at, self.stop)
+        base, sats = learn(tmp_path)
+        assert same_outcome(base, undisturbed[0])
+        assert same_outcome(sats, undisturbed[1])
+        assert not list(tmp_path.rglob("checkpoint*"))
+        assert not list(tmp_path.rglob("*.tmp-*"))
+
+    def test_only_what_is_left_is_trained(self, tmp_path):
+        with pytest.raises(Interrupted):
+            self.interrupt(tmp_path, "", 0, 3, self.stop)
+        experiment, run = open_study(tmp_path, SETTINGS)
+        numbers = []
+        experiment.learn(run, 0, lambda iteration: numbers.append(iteration.number))
+        assert numbers == [4]
+
+    def test_an_interruption_before_the_first_checkpoint_starts_again(self, tmp_path, undisturbed, monkeypatch):
+        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
+        with pytest.raises(Interrupted):
+            self.interrupt(tmp_path, "", 0, 2, self.stop)
+        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
+
+    @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+    def test_a_signal_saves_a_checkpoint_first(self, tmp_path, undisturbed, monkeypatch, number, error):
+        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
+        with pytest.raises(error):
+            self.interrupt(tmp_path, "", 0, 2, lambda: signal.raise_signal(number))
+        _, run = open_study(tmp_path, SETTINGS)
+        assert int(run.load_checkpoint(0)["iteration"]) == 3  # the iteration after the signal is the last
+        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
+
+    def test_a_signal_in_the_last_iteration_is_not_lost(self, tmp_path, undisturbed):
+        with pytest.raises(KeyboardInterrupt):
+            self.interrupt(tmp_path, "", 0, 4, lambda: signal.raise_signal(signal.SIGINT))
+        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
+
+    def test_a_damaged_checkpoint_is_reported_and_the_step_starts_again(self, tmp_path, undisturbed):
+        with pytest.raises(Interrupted):
+            self.interrupt(tmp_path, "", 0, 3, self.stop)
+        path = tmp_path / "base" / "steps" / "0" / "checkpoint.safetensors"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 4
+        path.write_bytes(data)
+        with pytest.warns(UserWarning, match=r"is damaged.* The step starts again from its beginning"):
+            (base,) = learn(tmp_path, strategies=())
+        assert same_outcome(base, undisturbed[0])
