@@ -17,9 +17,8 @@ def _own_folders(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def two_steps():
-    """Experiment and run of fine-tuning with a base step and a later one: models that come with the kit."""
-    from satkit.experiments.experiment import Experiment
-    from satkit.experiments.kit_models import SETTINGS, shipped_run
+    """Fine-tuning with a base step and a later one: models that come with the kit."""
+    from satkit.experiments.kit_models import SETTINGS, kit_model
+    from satkit.experiments.plan import Plan
 
-    experiment = Experiment(SETTINGS, "fine-tuning")
-    return experiment, shipped_run(experiment)
+    return kit_model(Plan(SETTINGS, "fine-tuning"))

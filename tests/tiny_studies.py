@@ -4,24 +4,24 @@ import numpy as np
 import torch
 from tiny import SETTINGS
 
-from satkit.experiments.shared_base import open_study
+from satkit.experiments.study_folder import StudyFolder, silent
 
 
 class Interrupted(Exception):
     """Stands for whatever stops a training from outside."""
 
 
-def learn(study, strategies=("sats",), settings=SETTINGS):
+def opened(folder, strategy="", settings=SETTINGS):
+    """The experiment of a strategy in a study, or of the base step."""
+    study = StudyFolder(folder, settings)
+    return study.experiment(strategy) if strategy else study.base()
+
+
+def learn(folder, strategies=("sats",), settings=SETTINGS):
     """A whole study; returns its runs, the base first."""
-    base, run = open_study(study, settings)
-    base.learn(run, 0)
-    runs = [run]
-    for name in strategies:
-        experiment, run = open_study(study, settings, name)
-        for step in experiment.steps:
-            experiment.learn(run, step.index)
-        runs.append(run)
-    return runs
+    study = StudyFolder(folder, settings)
+    base = study.train_base(report=silent)
+    return [base.run, *(study.trained(name, report=silent).run for name in strategies)]
 
 
 def weights(run, step):

@@ -3,11 +3,9 @@
 import signal
 
 import pytest
-from tiny import SETTINGS
-from tiny_studies import Interrupted, learn, same_outcome
+from tiny_studies import Interrupted, learn, opened, same_outcome
 
 from satkit.experiments import checkpoints
-from satkit.experiments.shared_base import open_study
 from satkit.utils.interrupts import Terminated
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -19,13 +17,13 @@ class TestInterruptions:
         monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", -1.0)
 
     def interrupt(self, study, learning, step, at, act):
-        experiment, run = open_study(study, SETTINGS, learning)
+        experiment = opened(study, learning)
 
         def report(iteration):
             if iteration.number == at:
                 act()
 
-        experiment.learn(run, step, report)
+        experiment.learn(step, report)
 
     def stop(self):
         raise Interrupted
@@ -34,7 +32,7 @@ class TestInterruptions:
     def test_an_interrupted_step_goes_on_bit_for_bit(self, tmp_path, undisturbed, at):
         with pytest.raises(Interrupted):
             self.interrupt(tmp_path, "", 0, at, self.stop)
-        _, base = open_study(tmp_path, SETTINGS)
+        base = opened(tmp_path).run
         assert int(base.load_checkpoint(0)["iteration"]) == at
         self.interrupt(tmp_path, "", 0, None, None)
         with pytest.raises(Interrupted):
@@ -48,9 +46,9 @@ class TestInterruptions:
     def test_only_what_is_left_is_trained(self, tmp_path):
         with pytest.raises(Interrupted):
             self.interrupt(tmp_path, "", 0, 3, self.stop)
-        experiment, run = open_study(tmp_path, SETTINGS)
+        experiment = opened(tmp_path)
         numbers = []
-        experiment.learn(run, 0, lambda iteration: numbers.append(iteration.number))
+        experiment.learn(0, lambda iteration: numbers.append(iteration.number))
         assert numbers == [4]
 
     def test_an_interruption_before_the_first_checkpoint_starts_again(self, tmp_path, undisturbed, monkeypatch):
@@ -64,7 +62,8 @@ class TestInterruptions:
         monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
         with pytest.raises(error):
             self.interrupt(tmp_path, "", 0, 2, lambda: signal.raise_signal(number))
-        _, run = open_study(tmp_path, SETTINGS)
+        _ = opened(tmp_path)
+        run = _.run
         assert int(run.load_checkpoint(0)["iteration"]) == 3  # the iteration after the signal is the last
         assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
 

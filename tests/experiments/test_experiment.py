@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 from tiny import SETTINGS, TINY
-from tiny_studies import Interrupted, learn, same, same_outcome, weights
+from tiny_studies import Interrupted, learn, opened, same, same_outcome, weights
 
 from satkit.evaluation.conventions import protocol
 from satkit.experiments import experiment as experiments
 from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import open_study, ready
+from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.utils.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -71,17 +72,21 @@ class TestAWholeStudy:
         assert run.result() is not None
 
     def test_there_is_no_result_while_a_step_is_missing(self, tmp_path):
-        base, run = open_study(tmp_path, SETTINGS)
-        base.learn(run, 0)
-        experiment, run = open_study(tmp_path, SETTINGS, "sats")
+        base = opened(tmp_path)
+        run = base.run
+        base.learn(0)
+        experiment = opened(tmp_path, "sats")
+        run = experiment.run
         assert (run.steps_done(), run.result()) == (1, None)
-        experiment.learn(run, 1)
+        experiment.learn(1)
         assert run.result() is not None
 
     def test_a_result_that_could_not_be_written_is_written_next_time(self, tmp_path, monkeypatch):
-        base, run = open_study(tmp_path, SETTINGS)
-        base.learn(run, 0)
-        experiment, run = open_study(tmp_path, SETTINGS, "fine-tuning")
+        base = opened(tmp_path)
+        run = base.run
+        base.learn(0)
+        experiment = opened(tmp_path, "fine-tuning")
+        run = experiment.run
 
         def fail(*arguments):
             raise Interrupted
@@ -89,10 +94,10 @@ class TestAWholeStudy:
         with monkeypatch.context() as patch:
             patch.setattr(Run, "finish", fail)
             with pytest.raises(Interrupted):
-                experiment.learn(run, 1)
+                experiment.learn(1)
         assert (run.steps_done(), run.result()) == (2, None)
         monkeypatch.setattr(experiments, "train_step", no_training)
-        experiment.learn(run, 1)
+        experiment.learn(1)
         assert run.result() is not None
 
     def test_running_again_loads_instead_of_training(self, undisturbed, monkeypatch):
@@ -101,8 +106,8 @@ class TestAWholeStudy:
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         learn(folder)
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-        experiment, run = open_study(folder, SETTINGS, "sats")
-        assert same(experiment.learn(run, 1).state_dict(), weights(undisturbed[1], 1))
+        experiment = opened(folder, "sats")
+        assert same(experiment.learn(1).state_dict(), weights(undisturbed[1], 1))
 
     @pytest.mark.parametrize("workers", [1, 3])
     def test_any_number_of_workers_gives_the_same_bits(self, undisturbed, tmp_path, monkeypatch, workers):
@@ -114,16 +119,17 @@ class TestAWholeStudy:
         assert same_outcome(learn(tmp_path)[1], undisturbed[1])
 
     def test_a_step_cannot_come_before_the_one_it_builds_on(self, tmp_path):
-        base, run = open_study(tmp_path, SETTINGS)
+        base = opened(tmp_path)
         with pytest.raises(UsageError, match="Step 0 of .* is not finished"):
-            base.learn(run, 1)
+            base.learn(1)
         with pytest.raises(UsageError, match=r"Task 15-5 has the steps 0\.\.1, got step 2"):
-            base.learn(run, 2)
+            base.learn(2)
 
     def test_joint_training_is_one_step_without_a_base(self, tmp_path):
-        experiment, run = open_study(tmp_path, SETTINGS, "joint")
-        assert len(experiment.steps) == 1
-        experiment.learn(run, 0)
+        experiment = opened(tmp_path, "joint")
+        run = experiment.run
+        assert len(experiment.plan.steps) == 1
+        experiment.learn(0)
         assert run.load_model(0).classifier.counts == (21,)
         result = run.result()
         assert len(result["steps"]) == 1
@@ -135,10 +141,10 @@ class TestAWholeStudy:
 class TestProtocols:
     def test_scores_of_centre_crops_count_their_pixels_alone(self, monkeypatch, tmp_path):
         monkeypatch.setitem(PRESETS["scenes"], "tiny", replace(TINY, augment={"size": 24}))
-        experiment = Experiment(replace(SETTINGS, protocol="evaluation=centre"))
-        step = experiment.steps[0]
-        student = experiment.begin(Run.create(tmp_path / "run", {}), 0).student
-        pixels = experiment.evaluate(student, step).sum() / len(experiment.tests(step))
+        experiment = Experiment.open(Plan(replace(SETTINGS, protocol="evaluation=centre")), tmp_path / "run")
+        step = experiment.plan.steps[0]
+        student = experiment.begin(0).student
+        pixels = experiment.evaluate(student, step).sum() / len(experiment.plan.tests(step))
         assert 0.7 * 24 * 24 < pixels <= 24 * 24 < 0.7 * 32 * 32
 
     def test_background_counts_in_old_or_not(self, tmp_path):
@@ -146,9 +152,8 @@ class TestProtocols:
         confusion[0, 1] = 3
         scores = {}
         for name in ("yes", "no"):
-            experiment = Experiment(replace(SETTINGS, protocol=f"background_in_old={name}"))
-            run = experiment.open(tmp_path / name)
-            scores[name] = experiment.save(run, experiment.begin(run, 0), confusion)
+            experiment = Experiment.open(Plan(replace(SETTINGS, protocol=f"background_in_old={name}")), tmp_path / name)
+            scores[name] = experiment.save(experiment.begin(0), confusion)
         assert scores["yes"]["all"] == scores["no"]["all"] == scores["yes"]["old"] < scores["no"]["old"]
 
     @pytest.mark.parametrize("selection", ["test", "validation"])
@@ -158,23 +163,25 @@ class TestProtocols:
         settings = replace(SETTINGS, protocol=f"checkpoint=best,selection={selection}")
         scores = iter([0.1, 0.9, 0.3, 0.2])  # after iterations 1 .. 4
         monkeypatch.setattr(Experiment, "judge", lambda self, student, step: next(scores))
-        base, run = open_study(tmp_path, settings)
+        base = opened(tmp_path, settings=settings)
+        run = base.run
         kept = {}
 
         def watch(iteration):
             kept[iteration.number] = {name: value.clone() for name, value in iteration.snapshot().items()}
 
-        base.learn(run, 0, watch)
+        base.learn(0, watch)
         best = {name.removeprefix("student."): v for name, v in kept[2].items() if name.startswith("student.")}
         assert same(weights(run, 0), best)
-        assert int(run.load_fitted(0)["best_iteration"]) == 2
+        assert run.load_state(0).best_iteration == 2
         assert not (run.step_folder(0) / "best.safetensors").exists()
 
     def test_held_out_images_are_judged_by_and_not_trained_on(self, tmp_path):
-        experiment = Experiment(replace(SETTINGS, protocol="checkpoint=best,selection=validation"))
-        step = experiment.steps[0]
-        assert len(experiment.images(step)) == round(0.8 * len(experiment.annotated(step)))
-        assert 0 <= experiment.judge(experiment.begin(Run.create(tmp_path / "run", {}), 0).student, step) <= 1
+        plan = Plan(replace(SETTINGS, protocol="checkpoint=best,selection=validation"))
+        step = plan.steps[0]
+        assert len(plan.images(step)) == round(0.8 * len(plan.annotated(step)))
+        experiment = Experiment.open(plan, tmp_path / "run")
+        assert 0 <= experiment.judge(experiment.begin(0).student, step) <= 1
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +211,8 @@ class TestPlaces:
 
     @pytest.mark.parametrize("name", ["fine-tuning", "sats+memory=4", "mib", "lwf", "ilt", "ewc"])
     def test_places_are_learnt_one_after_the_other(self, settings, tmp_path, name):
-        experiment, run = ready(tmp_path, settings, name, 2)
+        experiment = StudyFolder(tmp_path, settings).trained(name, report=silent)
+        run = experiment.run
         result = run.result()
         assert run.load_evaluation(1).shape == (3, 20, 20)
         assert run.load_confusion(1).sum() == 3 * 32 * 64  # one of five images of each city is tested on
@@ -216,26 +224,26 @@ class TestPlaces:
     @pytest.mark.parametrize("name", ["plop", "dkd", "ssul", "dft", "ewf"])
     def test_what_needs_new_classes_is_refused(self, settings, name):
         with pytest.raises(UsageError, match="cannot learn place by place: "):
-            Experiment(settings, name).check()
+            Plan(settings, name).check()
 
     def test_the_published_split_leaks_and_the_default_does_not(self, settings):
         def leaked(setting):
-            experiment = Experiment(replace(settings, setting=setting))
-            learnt = np.concatenate([experiment.images(step).indices for step in experiment.steps])
-            return set(learnt) & set(experiment.tests(experiment.steps[-1]).indices)
+            plan = Plan(replace(settings, setting=setting))
+            learnt = np.concatenate([plan.images(step).indices for step in plan.steps])
+            return set(learnt) & set(plan.tests(plan.steps[-1]).indices)
 
         assert not leaked("domain")
         assert leaked("domain-leaking")
 
     def test_images_of_validation_places_are_remembered_too(self, settings, tmp_path):
-        experiment = Experiment(replace(settings, task="1-1"), "sats+memory=4")
-        experiment.data = replace(experiment.data, domains=("aachen", "munster", "bremen"))
-        run = experiment.open(tmp_path / "run")
+        chosen = replace(settings, task="1-1")
+        data = replace(Plan(chosen).data, domains=("aachen", "munster", "bremen"))
+        experiment = Experiment.open(Plan(chosen, "sats+memory=4", data), tmp_path / "run")
         for step in (0, 1):
-            experiment.learn(run, step)
-        remembered = experiment.remember(run, 2)
-        assert {experiment.data.pool.domains[index] for index in remembered[:, 0]} == {"aachen", "munster"}
+            experiment.learn(step)
+        remembered = experiment.remember(2)
+        assert {data.pool.domains[index] for index in remembered[:, 0]} == {"aachen", "munster"}
 
     def test_classes_arrive_where_the_setting_says_so(self, settings):
-        experiment = Experiment(replace(settings, setting="overlapped", task="10-9"))
-        assert [len(step.new) for step in experiment.steps] == [10, 9]
+        plan = Plan(replace(settings, setting="overlapped", task="10-9"))
+        assert [len(step.new) for step in plan.steps] == [10, 9]

@@ -9,10 +9,9 @@ import torch
 
 from satkit.cli.parser import main
 from satkit.experiments import kit_models
-from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import ready
 from satkit.utils.assets import asset
 from satkit.utils.files import load_tensors, read_json
 
@@ -45,34 +44,18 @@ def test_every_model_is_there_small_in_half_precision_and_undamaged(name):
 
 @pytest.mark.parametrize("name", kit_models.STRATEGIES)
 def test_their_scores_are_those_of_the_rounded_weights(name):
-    experiment = Experiment(kit_models.SETTINGS, name)
-    run = kit_models.shipped_run(experiment)
-    found = experiment.evaluate(run.load_model(1), experiment.steps[1])
-    assert np.abs(found - run.load_confusion(1)).sum() <= 1e-3 * found.sum()  # other machines round otherwise
-
-
-def test_lessons_that_only_look_take_them_at_once(studies):
-    experiment, run = kit_models.to_look_at("lesson", kit_models.SETTINGS, "sats", 2)
-    assert run.folder == asset("models/sats")
-    assert experiment.strategy.name == "SATS"
-    assert not list(studies.iterdir())
+    kit = kit_models.kit_model(Plan(kit_models.SETTINGS, name))
+    found = kit.evaluate(kit.model(1), kit.plan.steps[1])
+    assert np.abs(found - kit.run.load_confusion(1)).sum() <= 1e-3 * found.sum()  # other machines round otherwise
 
 
 @pytest.mark.parametrize("changed", [{"seed": 1}, {"shift": 0.5}, {"task": "10-10"}, {"order": BACKWARDS}])
 def test_other_settings_have_none(changed):
-    assert kit_models.shipped_run(Experiment(replace(Settings(), **changed), "sats")) is None
+    assert kit_models.kit_model(Plan(replace(Settings(), **changed), "sats")) is None
 
 
 def test_other_strategies_have_none():
-    assert kit_models.shipped_run(Experiment(Settings(), "mib")) is None
-
-
-@pytest.mark.slow
-def test_what_the_study_has_trained_itself_comes_first_if_it_is_the_same_thing(studies, monkeypatch):
-    _, trained = ready("lesson", SMOKE, "sats", 2)
-    assert kit_models.to_look_at("lesson", kit_models.SETTINGS, "sats", 2)[1].folder == asset("models/sats")
-    monkeypatch.setattr(kit_models, "shipped_run", lambda experiment: Run.open(asset("models/sats")))
-    assert kit_models.to_look_at("lesson", SMOKE, "sats", 2)[1].folder == trained.folder
+    assert kit_models.kit_model(Plan(Settings(), "mib")) is None
 
 
 @pytest.mark.slow
@@ -86,7 +69,7 @@ def test_the_command_writes_runs_that_can_be_looked_at_and_replaces_those_that_a
     assert str(left.parent) in capsys.readouterr().out
     assert not left.exists()
     monkeypatch.setattr(kit_models, "asset", lambda name: studies / "made" / name.split("/")[1])
-    run = kit_models.shipped_run(Experiment(SMOKE, "fine-tuning"))
+    run = kit_models.kit_model(Plan(SMOKE, "fine-tuning")).run
     assert run.result()["task"] == "15-5"
     assert [row["step"] for row in run.history()][-1] == 1
     shutil.rmtree(studies / "made")

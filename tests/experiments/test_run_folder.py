@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import satkit
-from satkit.experiments.run_folder import Run, RunBusy, differences, run_folder, runs_root, slug
+from satkit.experiments.run_folder import Run, RunBusy, differences, run_folder, runs_root
 from satkit.models import build_segmenter
+from satkit.strategies.step_state import StepState
 from satkit.utils.errors import UsageError
 from satkit.utils.files import CheckpointError
 
@@ -41,9 +42,9 @@ def tiny_model(counts=(3,), seed=0):
     return build_segmenter("mit_quick", counts, decoder_width=16).eval()
 
 
-def finish_step(run, step, counts=(3,), fitted=None):
+def finish_step(run, step, counts=(3,), state=None):
     model = tiny_model(counts, seed=step)
-    run.save_step(step, model, CONFUSION, {"old": 0.5, "new": float("nan")}, fitted or {})
+    run.save_step(step, model, CONFUSION, {"old": 0.5, "new": float("nan")}, state or StepState())
     return model
 
 
@@ -84,11 +85,6 @@ class TestNames:
         assert runs_root() == tmp_path / "runs"
         monkeypatch.chdir(tmp_path / "notebooks")
         assert runs_root() == tmp_path / "runs"
-
-    def test_a_slug_is_a_plain_folder_name(self):
-        assert slug("SATS") == "sats"
-        assert slug("pseudo-labels + attention") == "pseudo-labels-attention"
-        assert slug("../../etc/passwd") == "etc-passwd"
 
 
 class TestConfiguration:
@@ -193,7 +189,7 @@ class TestSteps:
 
     def test_what_was_fitted_is_kept_beside_the_model(self, tmp_path):
         run = Run.create(tmp_path, CONFIG)
-        finish_step(run, 0, fitted={"thresholds": torch.tensor([0.25])})
+        finish_step(run, 0, state=StepState({"thresholds": torch.tensor([0.25])}))
         manifest = json.loads((run.step_folder(0) / "manifest.json").read_text())
         assert len(manifest["model.safetensors"]) == 64
         assert manifest["segmenter"]["backbone"] == "mit_quick"
@@ -305,7 +301,7 @@ class TestAdoptingABase:
         base.write_history(0, [row(0, 1, ce=0.75)])
         base.write_history(1, [row(1, 1, ce=0.5)])
         model = finish_step(base, 0)
-        run.adopt_base(base)
+        run.adopt_base(base, StepState())
         assert run.steps_done() == 1
         found = run.load_model(0).state_dict()
         assert all(torch.equal(found[name], value) for name, value in model.state_dict().items())
@@ -317,13 +313,13 @@ class TestAdoptingABase:
         base, run = Run.create(tmp_path / "base", CONFIG), Run.create(tmp_path / "sats", CONFIG)
         finish_step(run, 0)
         before = everything_in(run.folder)
-        run.adopt_base(base)  # which has none
+        run.adopt_base(base, StepState())  # which has none
         assert everything_in(run.folder) == before
 
     def test_a_base_that_is_not_finished_is_refused(self, tmp_path):
         base, run = Run.create(tmp_path / "base", CONFIG), Run.create(tmp_path / "sats", CONFIG)
         with pytest.raises(UsageError, match="Step 0 of .*base is not finished"):
-            run.adopt_base(base)
+            run.adopt_base(base, StepState())
         assert run.steps_done() == 0
 
     def test_a_damaged_base_is_not_taken_over(self, tmp_path):
@@ -332,7 +328,7 @@ class TestAdoptingABase:
         path = base.step_folder(0) / "model.safetensors"
         path.write_bytes(path.read_bytes()[:-5])
         with pytest.raises(CheckpointError, match="is damaged"):
-            run.adopt_base(base)
+            run.adopt_base(base, StepState())
         assert run.steps_done() == 0
 
     def test_a_base_counts_as_taken_over_only_with_its_history(self, tmp_path, monkeypatch):
@@ -345,7 +341,7 @@ class TestAdoptingABase:
 
         monkeypatch.setattr(run, "write_history", die)
         with pytest.raises(KeyboardInterrupt):
-            run.adopt_base(base)
+            run.adopt_base(base, StepState())
         assert not run.is_done(0)
 
 

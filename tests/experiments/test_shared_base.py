@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 from tiny import SETTINGS
-from tiny_studies import same, same_outcome, weights
+from tiny_studies import opened, same, same_outcome, weights
 
-from satkit.experiments.run_folder import slug
-from satkit.experiments.shared_base import open_study, ready
+from satkit.experiments.study_folder import StudyFolder
 from satkit.strategies import SATS, STRATEGIES
 from satkit.utils.errors import UsageError
+from satkit.utils.names import slug
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 
@@ -27,10 +27,11 @@ class TestABase:
             asked.append((total, label))
             return lambda iteration: None
 
-        _, run = ready(tmp_path, SETTINGS, "sats", 2, report)
+        run = StudyFolder(tmp_path, SETTINGS).trained("sats", report=report).run
         assert asked == [(4, "base step"), (4, "SATS, step 1")]
         assert same_outcome(run, undisturbed[1])
-        ready(tmp_path, SETTINGS, "sats", 2, lambda *_: pytest.fail("everything is finished"))
+        fail = lambda *_: pytest.fail("everything is finished")  # noqa: E731
+        StudyFolder(tmp_path, SETTINGS).trained("sats", report=fail)
 
 
 class TestConfigurationsAreNotMixed:
@@ -47,22 +48,21 @@ class TestConfigurationsAreNotMixed:
         folder = undisturbed[0].folder.parent
         for learning in ("", "sats"):
             with pytest.raises(UsageError, match=said):
-                open_study(folder, replace(SETTINGS, **change), learning)
+                opened(folder, learning, replace(SETTINGS, **change))
 
     def test_a_base_of_another_configuration_is_refused(self, undisturbed, tmp_path):
-        base, run = open_study(tmp_path, replace(SETTINGS, seed=1))
-        base.learn(run, 0)
-        with pytest.raises(UsageError, match=r"base step in .*base has another configuration \(seed: 1 there, 0 asked"):
-            open_study(tmp_path, SETTINGS, "sats")
+        opened(tmp_path, settings=replace(SETTINGS, seed=1)).learn(0)
+        with pytest.raises(UsageError, match=r"holds a run of another configuration \(seed: 1 there, 0 asked"):
+            opened(tmp_path, "sats")
 
     def test_a_changed_strategy_of_the_same_name_is_refused(self, undisturbed):
         stronger = replace(SATS, terms=SATS.terms[:1])
         with pytest.raises(UsageError, match=r"strategy\.terms: "):
-            open_study(undisturbed[0].folder.parent, SETTINGS, stronger)
+            opened(undisturbed[0].folder.parent, stronger)
 
-    def test_a_strategy_without_a_base_says_so(self, tmp_path):
-        with pytest.raises(UsageError, match="There is no run in .*base"):
-            open_study(tmp_path, SETTINGS, "sats")
+    def test_a_later_step_cannot_begin_without_a_base(self, tmp_path):
+        with pytest.raises(UsageError, match="Step 0 of .*sats is not finished"):
+            opened(tmp_path, "sats").learn(1)
 
 
 def test_strategies_have_folders_of_their_own():

@@ -16,8 +16,7 @@ import pytest
 from notebook_files import PYTHON3, printed, wait_for, write
 
 import satkit
-from satkit.notebooks import kernel
-from satkit.notebooks import finding
+from satkit.notebooks import finding, kernel
 from satkit.notebooks.finding import NotebookError, find_notebook
 from satkit.notebooks.parameters import Parameter, check_house_rules, check_parameters, parameters, parse_assignments
 from satkit.notebooks.runner import NotebookFailed, run_notebook

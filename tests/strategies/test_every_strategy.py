@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.experiments.presets import PRESETS, Preset
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import base_folder, open_base, open_study, ready
+from satkit.experiments.shared_base import base_folder
+from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.models import BackboneError
-from satkit.strategies import STRATEGIES, strategy
+from satkit.strategies import STRATEGIES
 from satkit.training import Schedule
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
@@ -44,29 +45,35 @@ def study(tmp_path_factory):
     return tmp_path_factory.mktemp("every") / "study"
 
 
+def trained(folder, name, steps):
+    return StudyFolder(folder, SETTINGS).trained(name, steps, report=silent)
+
+
 @pytest.mark.parametrize("name", STEPWISE + COMBINED)
 def test_a_strategy_trains_two_steps_after_its_base_step_and_is_loaded_again(study, name):
-    experiment, run = ready(study, SETTINGS, name, 3)
+    experiment = trained(study, name, 3)
+    run = experiment.run
     assert run.steps_done() == 3
     before = run.load_model(0).state_dict()
     after = run.load_model(2)
-    frozen = experiment.strategy.freezing is not None
+    frozen = experiment.plan.strategy.freezing is not None
     moved = any(not torch.equal(value, before[key]) for key, value in after.state_dict().items() if "backbone" in key)
     assert moved != frozen
     assert all(value.isfinite().all() for value in after.state_dict().values() if value.is_floating_point())
     history = run.history(2)
-    terms = {term.name for term in experiment.strategy.terms}
+    terms = {term.name for term in experiment.plan.strategy.terms}
     assert terms <= set(history[-1])
-    assert ("importance" in history[-1]) == (experiment.strategy.importance is not None)
+    assert ("importance" in history[-1]) == (experiment.plan.strategy.importance is not None)
     assert run.load_confusion(2).shape == (18, 18)
     described = read_json(run.folder / "config.json")["strategy"]
-    assert described == json.loads(json.dumps(experiment.strategy.describe()))
+    assert described == json.loads(json.dumps(experiment.plan.strategy.describe()))
 
 
 @pytest.mark.parametrize("name", STATEFUL)
 def test_a_step_that_is_interrupted_goes_on_bit_for_bit(study, tmp_path, name):
-    _, whole = ready(study, SETTINGS, name, 3)
-    experiment, run = ready(tmp_path / "study", SETTINGS, name, 2)
+    whole = trained(study, name, 3).run
+    experiment = trained(tmp_path / "study", name, 2)
+    run = experiment.run
 
     def stop(iteration):
         if iteration.number == 2:
@@ -74,19 +81,19 @@ def test_a_step_that_is_interrupted_goes_on_bit_for_bit(study, tmp_path, name):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        experiment.learn(run, 2, stop)
-    experiment.learn(run, 2)
+        experiment.learn(2, stop)
+    experiment.learn(2)
     one, other = (each.load_model(2).state_dict() for each in (whole, run))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
-    one, other = whole.load_fitted(2), run.load_fitted(2)
+    one, other = whole.load_state(2).tensors(), run.load_state(2).tensors()
     assert one.keys() == other.keys()
     assert all(torch.equal(value, other[key]) for key, value in one.items())
 
 
 def test_strategies_that_agree_in_their_base_step_share_it_and_the_others_have_their_own(study):
     for name in ("sats", "fine-tuning", "ewc", "pi", "rw", "ssul", "dft", "lwf-mc", "dkd", "ssul+memory=10"):
-        ready(study, SETTINGS, name, 1)
-    bases = {name: base_folder(Experiment(SETTINGS, name).strategy) for name in STEPWISE}
+        trained(study, name, 1)
+    bases = {name: base_folder(Plan(SETTINGS, name).strategy) for name in STEPWISE}
     assert bases["sats"] == bases["mib"] == "base"
     assert bases["ewc"] == bases["pi"] == bases["rw"]
     assert len({bases[name] for name in ("sats", "ewc", "ssul", "dft", "lwf-mc", "dkd")}) == 6
@@ -95,77 +102,80 @@ def test_strategies_that_agree_in_their_base_step_share_it_and_the_others_have_t
 
 def test_measuring_importances_does_not_change_what_a_base_step_learns(study):
     for name in ("sats", "ewc"):
-        ready(study, SETTINGS, name, 1)
-    one, other = (open_study(study, SETTINGS, name)[1].load_model(0).state_dict() for name in ("sats", "ewc"))
+        trained(study, name, 1)
+    one, other = (trained(study, name, 1).run.load_model(0).state_dict() for name in ("sats", "ewc"))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
 
 
 def test_the_base_step_of_importances_measures_every_one_and_a_run_keeps_its_own(study):
-    _, base = open_base(study, SETTINGS, strategy("ewc"))
-    ready(study, SETTINGS, "ewc", 2)
-    ready(study, SETTINGS, "sats", 1)
-    measured = {key.split(".")[0] for key in base.load_fitted(0)}
+    base = StudyFolder(study, SETTINGS).base("ewc").run
+    trained(study, "ewc", 2)
+    trained(study, "sats", 1)
+    measured = {key.split(".")[0] for key in base.load_state(0).tensors()}
     assert measured == {"ewc", "pi", "rw"}
-    assert {key.split(".")[0] for key in open_study(study, SETTINGS, "ewc")[1].load_fitted(1)} == {"ewc"}
-    assert open_study(study, SETTINGS, "sats")[1].load_fitted(0) == {}
+    assert {key.split(".")[0] for key in trained(study, "ewc", 2).run.load_state(1).tensors()} == {"ewc"}
+    assert trained(study, "sats", 1).run.load_state(0).tensors() == {}
 
 
 def test_a_memory_grows_out_of_every_step_that_has_ended(study):
-    experiment, run = ready(study, SETTINGS, "sats+memory=10", 3)
-    memories = [run.load_fitted(step)["memory"].numpy() for step in (1, 2)]
+    experiment = trained(study, "sats+memory=10", 3)
+    run = experiment.run
+    memories = [run.load_state(step).memory.numpy() for step in (1, 2)]
     assert [len(memory) for memory in memories] == [10, 10]
     assert set(memories[0][:, 1]) == {0}
     assert set(memories[1][:, 1]) <= {0, 1}
-    found = experiment.images(experiment.steps[0]).indices
+    found = experiment.plan.images(experiment.plan.steps[0]).indices
     assert set(memories[0][:, 0]) <= set(found)
     assert not np.array_equal(*memories)
 
 
 def test_the_configuration_says_whose_labels_a_memory_has():
-    memory = Experiment(SETTINGS, "sats+memory=10").config["strategy"]["memory"]
+    memory = Plan(SETTINGS, "sats+memory=10").config["strategy"]["memory"]
     assert memory == {"kind": "ExemplarMemory", "size": 10, "sampling": "balanced", "labels": "step", "share": 0.5}
 
 
 def test_the_two_worlds_share_a_base_step_and_differ_afterwards(study, tmp_path):
-    _, plain = ready(tmp_path / "study", replace(SETTINGS, shift=0.0), "sats", 2)
-    _, shifted = ready(study, SETTINGS, "sats", 2)
+    plain = StudyFolder(tmp_path / "study", replace(SETTINGS, shift=0.0)).trained("sats", 2, report=silent).run
+    shifted = trained(study, "sats", 2).run
     one, other = (run.load_model(0).state_dict() for run in (plain, shifted))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
     one, other = (run.load_model(1).state_dict() for run in (plain, shifted))
     assert not all(torch.equal(value, other[key]) for key, value in one.items())
     assert (plain.config["shift"], shifted.config["shift"]) == (0.0, 0.5)
-    assert open_base(study, SETTINGS, strategy("sats"))[1].config["shift"] == 0.0
+    assert StudyFolder(study, SETTINGS).base("sats").run.config["shift"] == 0.0
 
 
 def test_a_model_is_read_as_its_strategy_s_head_says_also_after_loading(study):
     for name in ("sats", "ssul", "dkd"):
-        experiment, run = ready(study, SETTINGS, name, 2)
-        assert run.load_model(1).build.readout == experiment.strategy.head.readout
-        assert run.load_model(1).build.deep_heads == experiment.strategy.head.deep
+        experiment = trained(study, name, 2)
+        run = experiment.run
+        assert run.load_model(1).build.readout == experiment.plan.strategy.head.readout
+        assert run.load_model(1).build.deep_heads == experiment.plan.strategy.head.deep
 
 
 def test_a_step_is_trained_on_its_exemplars(study):
-    experiment, run = ready(study, SETTINGS, "sats+memory=10", 2)
-    _, without = ready(study, SETTINGS, "sats", 2)
+    experiment = trained(study, "sats+memory=10", 2)
+    run = experiment.run
+    without = trained(study, "sats", 2).run
     one, other = (each.load_model(1).state_dict() for each in (run, without))
     assert not all(torch.equal(value, other[key]) for key, value in one.items())
-    kept = experiment.batches(experiment.steps[1], run.load_fitted(1)).exemplars
-    assert np.array_equal(kept.entries, run.load_fitted(1)["memory"].numpy())
-    assert experiment.batches(experiment.steps[1]).exemplars is None
+    kept = experiment.plan.batches(experiment.plan.steps[1], run.load_state(1)).exemplars
+    assert np.array_equal(kept.entries, run.load_state(1).memory.numpy())
+    assert experiment.plan.batches(experiment.plan.steps[1]).exemplars is None
 
 
 def test_a_memory_larger_than_the_data_is_refused_before_training():
     with pytest.raises(UsageError, match="must fit into the data: 1000 images are asked for, but the base step"):
-        Experiment(SETTINGS, "sats+memory=1000").check()
+        Plan(SETTINGS, "sats+memory=1000").check()
 
 
 def test_a_shift_outside_its_range_is_refused():
-    with pytest.raises(UsageError, match="The shift must be between 0 .none. and 1, got 2"):
+    with pytest.raises(UsageError, match="shift must be between 0 and 1, got 2"):
         Settings(shift=2)
 
 
 def test_the_background_of_ssul_learns_slowly_and_its_old_classes_not_at_all(study):
-    _, run = ready(study, SETTINGS, "ssul", 2)
+    run = trained(study, "ssul", 2).run
     one, other = (run.load_model(step).state_dict() for step in (0, 1))
     moved = {key for key, value in one.items() if key in other and not torch.equal(value, other[key])}
     assert {".".join(key.split(".")[:3]) for key in moved} == {
@@ -178,8 +188,8 @@ def test_the_background_of_ssul_learns_slowly_and_its_old_classes_not_at_all(stu
 def test_features_stand_in_for_attention_where_a_backbone_has_none(tmp_path):
     settings = replace(SETTINGS, backbone="resnet10t")
     with pytest.raises(BackboneError, match="no self-attention .* the strategy sats-features needs no attention"):
-        Experiment(settings, "sats").check()
-    experiment, run = ready(tmp_path / "study", settings, "sats-features", 2)
+        Plan(settings, "sats").check()
+    run = StudyFolder(tmp_path / "study", settings).trained("sats-features", 2, report=silent).run
     assert run.history(1)[-1]["region features"] > 0
     before, after = (run.load_model(step).state_dict() for step in (0, 1))
     assert any(not torch.equal(value, after[key]) for key, value in before.items() if key.startswith("backbone"))

@@ -10,13 +10,14 @@ import torch
 from mouse import click, press
 
 from satkit.analysis.attention import attention_of, look, query_at
+from satkit.experiments.experiment import Experiment
 from satkit.widgets import explore_attention
 
 
 @pytest.fixture
 def explorer(two_steps):
     """An explorer of a student with its teacher."""
-    return explore_attention(*two_steps, image=3, pixel=(20, 30))
+    return explore_attention(two_steps, image=3, pixel=(20, 30))
 
 
 def click_pixel(explorer, panel, row, column, line=0):
@@ -32,7 +33,7 @@ def marks(explorer, line=0):
 
 
 def test_what_is_shown_is_the_attention_of_the_query_in_teacher_and_student(explorer, two_steps):
-    experiment, run = two_steps
+    _experiment, run = two_steps, two_steps.run
     for stage in range(4):
         for head in ("mean", 1):
             explorer.choose(stage=stage + 1, head=head)
@@ -76,7 +77,7 @@ def test_a_click_beside_the_panels_changes_nothing(explorer):
 
 def test_sliders_do_the_same_as_a_click_pixel(explorer, two_steps):
     explorer.row.value, explorer.column.value = 50, 12
-    other = explore_attention(*two_steps, image=3, pixel=(50, 12))
+    other = explore_attention(two_steps, image=3, pixel=(50, 12))
     assert explorer.picture.png == other.picture.png
     assert explorer.said == other.said
 
@@ -85,7 +86,7 @@ def test_a_moved_picture_is_the_one_that_would_have_been_drawn_anew(explorer, tw
     for choice in ({"pixel": (1, 60)}, {"stage": 2}, {"stage": 4, "head": 1}, {"image": 5}, {"view": "student"}):
         explorer.choose(**choice)
     explorer.choose(view="all", stage=1, head="mean", pixel=(9, 9), image=7)
-    fresh = explore_attention(*two_steps, image=7, pixel=(9, 9), stage=1)
+    fresh = explore_attention(two_steps, image=7, pixel=(9, 9), stage=1)
     assert explorer.picture.png == fresh.picture.png
 
 
@@ -131,7 +132,7 @@ def test_one_panel_alone_keeps_the_scale_of_the_pair(explorer):
 
 
 def test_the_base_step_is_looked_at_without_a_teacher(two_steps):
-    explorer = explore_attention(*two_steps, step=0, image=3)
+    explorer = explore_attention(two_steps, step=0, image=3)
     assert list(explorer.arrays()) == ["model"]
     assert "model: " in explorer.said
     explorer.subject.step.value = 1
@@ -168,7 +169,7 @@ def test_what_came_before_a_mistake_is_chosen_and_shown(explorer):
 @pytest.mark.parametrize(("choice", "message"), WRONG)
 def test_it_is_refused_from_the_beginning_too(two_steps, choice, message):
     with pytest.raises(ValueError, match=message):
-        explore_attention(*two_steps, **choice)
+        explore_attention(two_steps, **choice)
 
 
 def test_what_goes_wrong_under_the_mouse_is_told_in_the_line(explorer, monkeypatch):
@@ -187,9 +188,8 @@ def test_what_goes_wrong_under_the_mouse_is_told_in_the_line(explorer, monkeypat
 
 
 def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):
-    experiment, _ = two_steps
     with pytest.raises(ValueError, match="must have a finished step to look at, it has none. Train it first"):
-        explore_attention(experiment, experiment.open(tmp_path / "empty"))
+        explore_attention(Experiment.open(two_steps.plan, tmp_path / "empty"))
 
 
 def test_it_says_what_the_picture_shows_and_carries_it_as_png(explorer):
@@ -250,7 +250,7 @@ def test_many_clicks_leave_nothing_behind(explorer):
 
 
 def test_an_explorer_that_is_closed_can_be_forgotten(two_steps):
-    explorer = explore_attention(*two_steps)
+    explorer = explore_attention(two_steps)
     model = weakref.ref(next(iter(explorer.subject._models.values())))
     explorer.close_all()
     del explorer

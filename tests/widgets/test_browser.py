@@ -32,11 +32,12 @@ ARGUMENTS = (
     "--no-first-run",
 )
 OPEN = """
-from satkit.experiments.kit_models import SETTINGS, to_look_at
+from satkit.experiments.kit_models import SETTINGS, kit_model
+from satkit.experiments.plan import Plan
 from satkit.widgets import explore_attention, explore_forgetting, explore_relations
-experiment, run = to_look_at("browser", SETTINGS, "fine-tuning", 2)
+experiment = kit_model(Plan(SETTINGS, "fine-tuning"))
 """.strip()
-ATTENTION = "explorer = explore_attention(experiment, run, image=3, pixel=(20, 30)); explorer"
+ATTENTION = "explorer = explore_attention(experiment, image=3, pixel=(20, 30)); explorer"
 IDLE = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
 
@@ -283,12 +284,12 @@ def test_after_an_interrupt_and_another_run_everything_answers_again(page):
 
 
 def test_the_other_explorers_answer_a_click_too(page):
-    lab = page("others.ipynb", OPEN, "relations = explore_relations(experiment, run); relations").run_all()
+    lab = page("others.ipynb", OPEN, "relations = explore_relations(experiment); relations").run_all()
     before = lab.line.inner_text()
     lab.picture.focus()
     lab.page.keyboard.press("ArrowDown")
     lab.page.wait_for_function(f"document.querySelector('.satkit-line').textContent !== {json.dumps(before)}")
-    lab = page("forgetting.ipynb", OPEN, "forgetting = explore_forgetting(experiment, run); forgetting").run_all()
+    lab = page("forgetting.ipynb", OPEN, "forgetting = explore_forgetting(experiment); forgetting").run_all()
     lab.says("after step 1")
     lab.picture.focus()
     lab.page.keyboard.press("ArrowLeft")
@@ -298,14 +299,17 @@ def test_the_other_explorers_answer_a_click_too(page):
 
 def test_the_stop_button_stops_a_training_in_a_running_cell(page):
     begin = """
-from satkit.experiments.experiment import Experiment, Settings
+from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import run_folder
+from satkit.experiments.settings import Settings
 from satkit.widgets import watch_training
-experiment = Experiment(Settings(preset="smoke"))
-object.__setattr__(experiment.preset.base, "iterations", 50000)
-run = experiment.open(run_folder("stopped"))
+plan = Plan(Settings(preset="smoke"))
+object.__setattr__(plan.preset.base, "iterations", 50000)
+experiment = Experiment.open(plan, run_folder("stopped"))
+run = experiment.run
 """.strip()
-    lab = page("training.ipynb", begin, "watch = await watch_training(experiment, run, 0, every=10000, images=5)")
+    lab = page("training.ipynb", begin, "watch = await watch_training(experiment, 0, every=10000, images=5)")
     lab.start_all()
     lab.says("iteration")
     lab.page.locator("button.widget-button", has_text="stop").click()
@@ -332,7 +336,7 @@ def test_without_our_front_end_the_picture_and_the_sliders_remain(page):
 
 
 def test_ten_explorers_in_one_notebook_all_answer(page):
-    cells = [f"e{number} = explore_attention(experiment, run, image={number}); e{number}" for number in range(10)]
+    cells = [f"e{number} = explore_attention(experiment, image={number}); e{number}" for number in range(10)]
     lab = page("ten.ipynb", OPEN, *cells).run_all()
     pictures = lab.page.get_by_test_id("satkit-picture")
     assert pictures.count() == 10

@@ -10,6 +10,7 @@ from PIL import Image
 from satkit.analysis.images import image_and_labels, prediction
 from satkit.data.labels import IGNORE
 from satkit.evaluation.metrics import iou_table
+from satkit.experiments.experiment import Experiment
 from satkit.widgets import explore_forgetting
 
 
@@ -18,11 +19,11 @@ def explorer(two_steps):
     """An explorer that looks through 60 images only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("satkit.widgets.forgetting.MOST_SEARCHED", 60)
-        yield explore_forgetting(*two_steps)
+        yield explore_forgetting(two_steps)
 
 
 def test_what_is_shown_is_the_prediction_of_the_step_and_the_stored_confusion(explorer, two_steps):
-    _, run = two_steps
+    run = two_steps.run
     for step in (0, 1):
         explorer.choose(step=step, image=5)
         shown = explorer.arrays()
@@ -59,7 +60,7 @@ def test_a_click_near_a_line_takes_its_class_and_step(explorer):
 
 
 def test_a_click_on_a_cell_shows_the_image_with_most_such_pixels_and_then_the_next(explorer, two_steps):
-    model, label, background = two_steps[1].load_model(1), 3, 2
+    model, label, background = two_steps.run.load_model(1), 3, 2
     counts = []
     for number in range(60):
         picture, truth = image_and_labels(explorer.tests, number)
@@ -108,7 +109,7 @@ def test_the_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_st
     for choice in ({"step": 0}, {"label": 9, "image": 2}, {"label": 3, "kind": "background"}, {"step": 1}):
         explorer.choose(**choice)
     explorer.choose(step=0, image=11, label=5)
-    fresh = explore_forgetting(*two_steps, step=0, image=11, label=5)
+    fresh = explore_forgetting(two_steps, step=0, image=11, label=5)
     assert explorer.picture.png == fresh.picture.png
 
 
@@ -129,9 +130,8 @@ def test_what_does_not_exist_is_refused_in_one_sentence(explorer, choice, messag
 
 
 def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):
-    experiment, _ = two_steps
     with pytest.raises(ValueError, match="must have a finished step"):
-        explore_forgetting(experiment, experiment.open(tmp_path / "empty"))
+        explore_forgetting(Experiment.open(two_steps.plan, tmp_path / "empty"))
 
 
 def test_a_saved_picture_holds_everything_and_leaves_the_explorer_as_it_was(explorer, tmp_path):

@@ -12,7 +12,7 @@ from satkit.widgets import explore_relations
 @pytest.fixture
 def explorer(two_steps):
     """An explorer of a student with its teacher, on an image with several objects."""
-    return explore_relations(*two_steps)
+    return explore_relations(two_steps)
 
 
 @pytest.mark.parametrize("stage", range(4))
@@ -21,7 +21,7 @@ def test_it_shows_the_relations_that_region_pool_computes(explorer, two_steps, s
     subject = explorer.subject
     classes = (0, *subject.now.seen)
     for name, step in (("teacher", 0), ("student", 1)):
-        tap = look(two_steps[1].load_model(step), subject.picture).taps[stage]
+        tap = look(two_steps.run.load_model(step), subject.picture).taps[stage]
         expected, kept = relations_of(tap, subject.labels, classes)
         np.testing.assert_allclose(explorer.arrays()[f"{name} relations"], expected, rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(explorer.arrays()[f"{name} relations"].sum(axis=(1, 2)), 1, atol=1e-5)
@@ -82,7 +82,7 @@ def test_keys_change_region_and_stage(explorer):
 
 
 def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_so(two_steps):
-    explorer = explore_relations(*two_steps)
+    explorer = explore_relations(two_steps)
     for image in range(40):
         explorer.choose(image=image, stage=1)
         early = {value for _, value in explorer.region.options}
@@ -118,7 +118,7 @@ def test_what_does_not_exist_is_refused_in_one_sentence(explorer, choice, messag
 
 @pytest.mark.parametrize("view", ["maps", "matrices"])
 def test_the_base_step_has_one_model(two_steps, view):
-    explorer = explore_relations(*two_steps, step=0, view=view)
+    explorer = explore_relations(two_steps, step=0, view=view)
     assert {name.split()[0] for name in explorer.arrays()} == {"model"}
     assert "model: " in explorer.alt
 

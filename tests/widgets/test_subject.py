@@ -10,13 +10,13 @@ from satkit.widgets.subject import Subject
 @pytest.fixture
 def subject(two_steps):
     """A student and its teacher, looking at an image."""
-    made = Subject(*two_steps, step=1, image=4)
+    made = Subject(two_steps, step=1, image=4)
     made.load()
     return made
 
 
 def test_it_holds_what_teacher_and_student_make_of_the_image(subject, two_steps):
-    _, run = two_steps
+    run = two_steps.run
     assert list(subject.looks) == ["teacher", "student"]
     for name, step in (("teacher", 0), ("student", 1)):
         np.testing.assert_array_equal(subject.looks[name].prediction, prediction(run.load_model(step), subject.picture))
@@ -24,7 +24,7 @@ def test_it_holds_what_teacher_and_student_make_of_the_image(subject, two_steps)
 
 
 def test_it_loads_only_what_has_changed(subject, two_steps, monkeypatch):
-    monkeypatch.setattr(two_steps[1], "load_model", lambda step: pytest.fail("the models are there"))
+    monkeypatch.setattr(two_steps.run, "load_model", lambda step: pytest.fail("the models are there"))
     assert not subject.load()
     subject.image.value = 5
     assert subject.load()

@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from satkit.experiments.run_folder import Run
+from satkit.experiments.experiment import Experiment
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import ready
+from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.utils.files import load_tensors
 from satkit.widgets import watch_training
 from satkit.widgets.training import TrainingWatch
@@ -19,16 +19,15 @@ SETTINGS = Settings(preset="smoke")
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A function that gives experiment and run of SATS with a finished base step, in a study of the given name."""
+    """A function that gives SATS with a finished base step, in a study of the given name."""
     folder = tmp_path_factory.mktemp("studies")
-    base = ready(folder / "first", SETTINGS, "sats", 0)  # trains the base step once
-    assert base
+    StudyFolder(folder / "first", SETTINGS).train_base("sats", silent)
 
     def begin(name):
         if not (folder / name).exists():
             (folder / name).mkdir()
             shutil.copytree(folder / "first" / "base", folder / name / "base")
-        return ready(folder / name, SETTINGS, "sats", 1)
+        return StudyFolder(folder / name, SETTINGS).experiment("sats")
 
     return begin
 
@@ -44,10 +43,12 @@ def weights(run):
 
 @pytest.mark.slow
 def test_watching_changes_nothing_in_the_result(study):
-    experiment, run = study("watched")
-    watch = watched(experiment, run, 1, every=3, images=10)
-    other_experiment, other = study("unwatched")
-    other_experiment.learn(other, 1)
+    experiment = study("watched")
+    run = experiment.run
+    watch = watched(experiment, 1, every=3, images=10)
+    unwatched = study("unwatched")
+    unwatched.learn(1)
+    other = unwatched.run
     ours, theirs = weights(run), weights(other)
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
@@ -64,7 +65,8 @@ def test_watching_changes_nothing_in_the_result(study):
 
 @pytest.mark.slow
 def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, monkeypatch):
-    experiment, run = study("stopped")
+    experiment = study("stopped")
+    run = experiment.run
     follow = TrainingWatch._follow
 
     def pressed(watch, iteration, begun):
@@ -75,7 +77,7 @@ def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, mo
         follow(watch, iteration, begun)
 
     monkeypatch.setattr(TrainingWatch, "_follow", pressed)
-    watch = watched(experiment, run, 1, images=5)
+    watch = watched(experiment, 1, images=5)
     assert watch.stopped
     assert watch.student is None
     assert watch.stop_button.disabled
@@ -83,18 +85,20 @@ def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, mo
     assert not run.is_done(1)
     assert int(run.load_checkpoint(1)["iteration"]) == 7
     monkeypatch.undo()
-    again = watched(experiment, run, 1, images=5)
+    again = watched(experiment, 1, images=5)
     assert not again.stopped
     assert run.is_done(1)
-    other_experiment, other = study("not stopped")
-    other_experiment.learn(other, 1)
+    unwatched = study("not stopped")
+    unwatched.learn(1)
+    other = unwatched.run
     for name, tensor in weights(run).items():
         assert tensor.equal(weights(other)[name]), name
 
 
 @pytest.mark.slow
 def test_an_interrupt_of_the_kernel_keeps_a_checkpoint_and_stops_the_cells_below(study, monkeypatch):
-    experiment, run = study("interrupted")
+    experiment = study("interrupted")
+    run = experiment.run
     reached = threading.Event()
     follow = TrainingWatch._follow
 
@@ -105,7 +109,7 @@ def test_an_interrupt_of_the_kernel_keeps_a_checkpoint_and_stops_the_cells_below
     monkeypatch.setattr(TrainingWatch, "_follow", slowly)
 
     async def cell():
-        task = asyncio.create_task(watch_training(experiment, run, 1, images=5))
+        task = asyncio.create_task(watch_training(experiment, 1, images=5))
         await asyncio.to_thread(reached.wait, 60)
         task.cancel()  # as ipykernel does on an interrupt
         await task
@@ -118,9 +122,10 @@ def test_an_interrupt_of_the_kernel_keeps_a_checkpoint_and_stops_the_cells_below
 
 @pytest.mark.slow
 def test_a_finished_step_shows_its_curves_at_once(study):
-    experiment, run = study("finished")
-    experiment.learn(run, 1)
-    watch = watched(experiment, run, 1)
+    experiment = study("finished")
+    run = experiment.run
+    experiment.learn(1)
+    watch = watched(experiment, 1)
     assert "finished: mean IoU on all test images" in watch.said
     np.testing.assert_allclose(watch.arrays()["total"], [row["total"] for row in run.history(1)])
 
@@ -134,13 +139,12 @@ def test_a_finished_step_shows_its_curves_at_once(study):
     ],
 )
 def test_bad_choices_are_refused_before_anything_is_trained(study, step, choices, message):
-    experiment, run = study("bad")
+    experiment = study("bad")
     with pytest.raises(ValueError, match=message):
-        watched(experiment, run, step, **choices)
+        watched(experiment, step, **choices)
 
 
 def test_a_step_whose_teacher_is_missing_is_refused(study, tmp_path):
-    experiment, _ = study("bad")
-    empty = Run.create(tmp_path / "empty", experiment.config)
+    empty = Experiment.open(study("bad").plan, tmp_path / "empty")
     with pytest.raises(ValueError, match="Step 0 of .* is not finished"):
-        watched(experiment, empty, 1)
+        watched(empty, 1)
