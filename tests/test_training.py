@@ -13,7 +13,8 @@ from satkit.data.labels import IGNORE
 from satkit.models import build_segmenter
 from satkit.scenario import scenario
 from satkit.strategies import EWC, FINE_TUNING, SATS, CrossEntropy, EntropyPseudoLabels, Strategy, WeightFusion
-from satkit.training import NonFiniteLoss, Schedule, begin_step, fit_targets, make_optimiser, train_step
+from satkit.strategies.step_state import StepState
+from satkit.training import NonFiniteLoss, Schedule, StepSetup, begin_step, fit_targets, make_optimiser, train_step
 from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, save_tensors
 
@@ -62,17 +63,17 @@ def same(one, other):
 
 
 def begun(step, strategy, seed=0):
-    """Student, teacher and fitted thresholds of a step, made anew each time."""
+    """What a step is trained from, made anew each time."""
     student, teacher = begin_step(blank(), SCENARIO.steps[0], strategy, seed)
     if step.index == 0:
-        return student, teacher, {}
-    student, teacher = begin_step(student, step, strategy, seed)
-    fitted = fit_targets(strategy, teacher, step, lambda: [RandomBatches(step).batch(0)])
-    return student, teacher, fitted
+        return StepSetup(step, strategy, student)
+    setup = StepSetup(step, strategy, *begin_step(student, step, strategy, seed))
+    setup.state.targets = fit_targets(setup, lambda: [RandomBatches(step).batch(0)])
+    return setup
 
 
-def train(step, strategy, schedule, *, resume=None, snapshot_at=(), seed=0, pieces=None):
-    student, teacher, fitted = pieces or begun(step, strategy, seed)
+def train(step, strategy, schedule, *, resume=None, snapshot_at=(), seed=0, setup=None):
+    setup = setup or begun(step, strategy, seed)
     losses, snapshots = [], {}
 
     def report(iteration):
@@ -80,19 +81,8 @@ def train(step, strategy, schedule, *, resume=None, snapshot_at=(), seed=0, piec
         if iteration.number in snapshot_at:
             snapshots[iteration.number] = copy.deepcopy(iteration.snapshot())
 
-    train_step(
-        student,
-        teacher,
-        step,
-        strategy,
-        RandomBatches(step),
-        schedule,
-        seed=seed,
-        fitted=fitted,
-        report=report,
-        resume=resume,
-    )
-    return values_of(student), losses, snapshots
+    train_step(setup, RandomBatches(step), schedule, seed=seed, report=report, resume=resume)
+    return values_of(setup.student), losses, snapshots
 
 
 @dataclass(frozen=True)
@@ -159,17 +149,17 @@ class TestSchedule:
             pass
 
         def first_movement(schedule):
-            student, _, _ = begun(SCENARIO.steps[0], FINE_TUNING)
-            before = values_of(student)
+            setup = begun(SCENARIO.steps[0], FINE_TUNING)
+            before = values_of(setup.student)
 
             def stop(iteration):
                 raise Enough
 
             batches = RandomBatches(SCENARIO.steps[0])
             with pytest.raises(Enough):
-                train_step(*(student, None, SCENARIO.steps[0], FINE_TUNING, batches, schedule), seed=0, report=stop)
+                train_step(setup, batches, schedule, seed=0, report=stop)
             name = "decoder.fuse.weight"
-            return student.state_dict()[name] - before[name]
+            return setup.student.state_dict()[name] - before[name]
 
         at_once = Schedule(1, 1e-2, "sgd", weight_decay=0.0)
         rising = variant(at_once, iterations=20)  # two iterations to rise: the first has half of the highest
@@ -195,7 +185,7 @@ class TestOptimiser:
     def test_a_tenfold_factor_moves_the_classifier_ten_times_as_far_and_nothing_else(self):
         step = SCENARIO.steps[0]
         plain = Schedule(1, 1e-2, "sgd", weight_decay=0.0, batch_size=2)
-        before = values_of(begun(step, FINE_TUNING)[0])
+        before = values_of(begun(step, FINE_TUNING).student)
         once, _, _ = train(step, FINE_TUNING, plain)
         tenfold, _, _ = train(step, FINE_TUNING, variant(plain, classifier_lr_factor=10.0))
         for name, value in before.items():
@@ -211,16 +201,16 @@ class TestOptimiser:
         before = values_of(student.backbone)
         groups = make_optimiser(student, ADAMW).param_groups
         assert all(parameter.requires_grad for group in groups for parameter in group["params"])
-        train(SCENARIO.steps[0], FINE_TUNING, ADAMW, pieces=(student, None, {}))
+        train(SCENARIO.steps[0], FINE_TUNING, ADAMW, setup=StepSetup(SCENARIO.steps[0], FINE_TUNING, student))
         assert same(values_of(student.backbone), before)
 
     @pytest.mark.parametrize("kind", ["adamw", "sgd"])
     def test_clipping_bounds_the_gradient(self, kind):
         step, norms = SCENARIO.steps[0], {}
         for clip in (0.0, 1e-3):
-            student, _, _ = pieces = begun(step, FINE_TUNING)
-            train(step, FINE_TUNING, Schedule(1, 1e-6, kind, clip=clip, batch_size=2), pieces=pieces)
-            norms[clip] = math.sqrt(sum(float(p.grad.square().sum()) for p in student.parameters()))
+            setup = begun(step, FINE_TUNING)
+            train(step, FINE_TUNING, Schedule(1, 1e-6, kind, clip=clip, batch_size=2), setup=setup)
+            norms[clip] = math.sqrt(sum(float(p.grad.square().sum()) for p in setup.student.parameters()))
         assert norms[1e-3] == pytest.approx(1e-3, rel=1e-2)
         assert norms[0.0] > 0.01
 
@@ -288,10 +278,7 @@ class TestLearning:
         student, _ = begin_step(blank(dropout=0.0, drop_path=0.0), SCENARIO.steps[0], FINE_TUNING, seed=0)
         losses = []
         train_step(
-            student,
-            None,
-            SCENARIO.steps[0],
-            FINE_TUNING,
+            StepSetup(SCENARIO.steps[0], FINE_TUNING, student),
             OneBatch(),
             Schedule(60, 3e-3, batch_size=2),
             seed=0,
@@ -314,31 +301,34 @@ class TestLearning:
     def test_a_student_that_was_evaluated_before_learns_in_training_mode(self):
         step = SCENARIO.steps[0]
         expected, _, _ = train(step, FINE_TUNING, ADAMW)
-        student, teacher, fitted = begun(step, FINE_TUNING)
-        found, _, _ = train(step, FINE_TUNING, ADAMW, pieces=(student.eval(), teacher, fitted))
+        setup = begun(step, FINE_TUNING)
+        setup.student.eval()
+        found, _, _ = train(step, FINE_TUNING, ADAMW, setup=setup)
         assert same(found, expected)  # dropout, drop path and batch norm at work
 
     def test_the_student_comes_back_in_evaluation_mode(self):
-        pieces = begun(SCENARIO.steps[0], FINE_TUNING)
-        train(SCENARIO.steps[0], FINE_TUNING, variant(ADAMW, iterations=1), pieces=pieces)
-        assert not pieces[0].training
+        setup = begun(SCENARIO.steps[0], FINE_TUNING)
+        train(SCENARIO.steps[0], FINE_TUNING, variant(ADAMW, iterations=1), setup=setup)
+        assert not setup.student.training
 
     @pytest.mark.parametrize("strategy", [SATS, ALL_PSEUDO])
     def test_the_teacher_stays_as_it_is_and_gets_no_gradient(self, strategy):
-        student, teacher, fitted = begun(SCENARIO.steps[1], strategy)
+        setup = begun(SCENARIO.steps[1], strategy)
+        student, teacher = setup.student, setup.teacher
         before, student_before = values_of(teacher), values_of(student)
-        train(SCENARIO.steps[1], strategy, ADAMW, pieces=(student, teacher, fitted))
+        train(SCENARIO.steps[1], strategy, ADAMW, setup=setup)
         assert same(values_of(teacher), before)
         assert all(parameter.grad is None for parameter in teacher.parameters())
         assert not any(module.training for module in teacher.modules())
         assert not same(values_of(student), student_before)
 
     def test_the_base_step_has_nothing_to_fit(self):
-        assert fit_targets(SATS, None, SCENARIO.steps[0], lambda: pytest.fail("no pass over the data")) == {}
+        setup = StepSetup(SCENARIO.steps[0], SATS, blank())
+        assert fit_targets(setup, lambda: pytest.fail("no pass over the data")) == {}
 
     def test_thresholds_are_fitted_for_every_channel_of_the_teacher(self):
-        _, _, fitted = begun(SCENARIO.steps[1], SATS)
-        assert fitted["thresholds"].shape == (SCENARIO.steps[1].num_old,)
+        setup = begun(SCENARIO.steps[1], SATS)
+        assert setup.state.targets["thresholds"].shape == (SCENARIO.steps[1].num_old,)
 
 
 def held(weight, iterations=6):
@@ -346,19 +336,15 @@ def held(weight, iterations=6):
     schedule = variant(ADAMW, iterations=iterations)
     recipe = variant(FINE_TUNING, importance=EWC(weight))
     base, _ = begin_step(blank(dropout=0.0, drop_path=0.0), SCENARIO.steps[0], recipe, seed=0)
-    measured, losses = {}, []
-    step = SCENARIO.steps[0]
-    train_step(base, None, step, recipe, RandomBatches(step), schedule, seed=0, importances=measured)
-    before = {name: value.clone() for name, value in measured.items()}
-    step = SCENARIO.steps[1]
-    student, teacher = begin_step(base, step, recipe, seed=0)
-    train_step(
-        *(student, teacher, step, recipe, RandomBatches(step), schedule),
-        seed=0,
-        importances=measured,
-        report=lambda iteration: losses.append(iteration.losses),
-    )
-    return student, teacher, before, measured, losses
+    losses, first, second = [], SCENARIO.steps[0], SCENARIO.steps[1]
+    setup = StepSetup(first, recipe, base)
+    train_step(setup, RandomBatches(first), schedule, seed=0)
+    before = setup.state.importances
+    student, teacher = begin_step(base, second, recipe, seed=0)
+    setup = StepSetup(second, recipe, student, teacher, StepState(importances=before))
+    before = {name: value.clone() for name, value in before.items()}
+    train_step(setup, RandomBatches(second), schedule, seed=0, report=lambda iteration: losses.append(iteration.losses))
+    return student, teacher, before, setup.state.importances, losses
 
 
 def distance(student, teacher):
@@ -392,10 +378,10 @@ class TestImportance:
 class TestFusion:
     def test_student_and_teacher_are_averaged_at_the_end_of_a_later_step(self):
         step, recipe = SCENARIO.steps[1], variant(FINE_TUNING, fusion=WeightFusion(0.25))
-        alone, teacher, _ = begun(step, FINE_TUNING)
-        fused, _, _ = begun(step, recipe)
-        for student, learning in ((alone, FINE_TUNING), (fused, recipe)):
-            train_step(student, teacher, step, learning, RandomBatches(step), ADAMW, seed=0, fitted={})
+        setups = [begun(step, FINE_TUNING), begun(step, recipe)]
+        for setup in setups:
+            train_step(setup, RandomBatches(step), ADAMW, seed=0)
+        alone, fused, teacher = setups[0].student, setups[1].student, setups[0].teacher
         new = dict(alone.named_parameters())
         for name, value in fused.named_parameters():
             old = dict(teacher.named_parameters()).get(name)
@@ -425,14 +411,13 @@ class TestResuming:
         step = SCENARIO.steps[0]
         expected, _, snapshots = train(step, FINE_TUNING, ADAMW, snapshot_at=(3,))
         other, _ = begin_step(blank(seed=99), step, FINE_TUNING, seed=99)
-        found, _, _ = train(step, FINE_TUNING, ADAMW, resume=snapshots[3], pieces=(other, None, {}))
+        found, _, _ = train(step, FINE_TUNING, ADAMW, resume=snapshots[3], setup=StepSetup(step, FINE_TUNING, other))
         assert same(found, expected)
 
     def test_dropout_and_drop_path_really_draw(self):
         step = SCENARIO.steps[0]
         one, _, _ = train(step, FINE_TUNING, ADAMW)
-        pieces = begun(step, FINE_TUNING, seed=0)
-        other, _, _ = train(step, FINE_TUNING, ADAMW, seed=1, pieces=pieces)
+        other, _, _ = train(step, FINE_TUNING, ADAMW, seed=1, setup=begun(step, FINE_TUNING, seed=0))
         assert not same(one, other)
 
     def test_training_twice_gives_the_same_bits(self):
@@ -478,12 +463,9 @@ class TestNonFiniteLosses:
             reported.append(iteration.number)
             before[iteration.number] = {name: p.detach().clone() for name, p in student.named_parameters()}
 
+        setup = StepSetup(SCENARIO.steps[0], strategy, student)
         with pytest.raises(NonFiniteLoss) as caught:
-            train_step(
-                *(student, None, SCENARIO.steps[0], strategy, RandomBatches(SCENARIO.steps[0]), ADAMW),
-                seed=0,
-                report=report,
-            )
+            train_step(setup, RandomBatches(SCENARIO.steps[0]), ADAMW, seed=0, report=report)
         after = {name: p.detach() for name, p in student.named_parameters()}
         return str(caught.value), reported, before, after
 
@@ -503,3 +485,10 @@ class TestNonFiniteLosses:
         assert "at step 0, iteration 1" in message
         assert reported == []
         assert same(after, before[0])
+
+
+def test_targets_that_were_not_fitted_are_refused():
+    setup = begun(SCENARIO.steps[1], SATS)
+    setup.state.targets = None
+    with pytest.raises(ValueError, match="Targets that need a teacher are fitted before the step"):
+        train_step(setup, RandomBatches(SCENARIO.steps[1]), ADAMW, seed=0)

@@ -27,3 +27,15 @@ TINY_STUDY = Preset(
     data={"size": 32, "train_images": 40, "test_images": 12},
     augment={"size": 32},
 )
+
+# The same with fewer iterations after the base step, for the jobs of a study.
+TINY_NOTEBOOKS = Preset(
+    "tiny",
+    task="15-5",
+    backbone="mit_quick",
+    base=Schedule(4, 1e-3, batch_size=4),
+    later=Schedule(3, 1e-3, classifier_lr_factor=10.0, batch_size=4),
+    model={"decoder_width": 16},
+    data={"size": 32, "train_images": 60, "test_images": 16},
+    augment={"size": 32},
+)

@@ -32,12 +32,12 @@ from satkit.analysis.images import (
 from satkit.data import IGNORE
 from satkit.data.batches import evaluation_batches
 from satkit.evaluation.predict import evaluate
-from satkit.experiments.experiment import Begun
 from satkit.models import AttentionTap, BackboneError, build_segmenter
 from satkit.scenario import Step
 from satkit.strategies import FINE_TUNING, SATS, AttentionTransfer, LossInputs
+from satkit.strategies.step_state import StepState
 from satkit.strategies.terms.attention_transfer import resize_labels
-from satkit.training import begin_step
+from satkit.training import StepSetup, begin_step
 from satkit.utils.errors import UsageError
 
 STEP = Step(1, old=(1, 2, 3), new=(4, 5), future=())
@@ -292,23 +292,24 @@ def test_the_largest_of_some_classes_has_most_pixels():
 def begun_step(strategy, fitted=None):
     previous = build_segmenter("mit_quick", (4,), decoder_width=16)
     student, teacher = begin_step(previous, STEP, strategy, 0)
-    return Begun(STEP, student, teacher, step_images(blocks([0, 4], [255, 5])), fitted or {}, finished=False)
+    images = step_images(blocks([0, 4], [255, 5]))
+    return StepSetup(STEP, strategy, student, teacher, StepState(fitted)), images
 
 
 def test_targets_without_pseudo_labels_are_the_labels():
-    begun = begun_step(FINE_TUNING)
-    np.testing.assert_array_equal(targets_of(FINE_TUNING, begun, 0), begun.images.labels(0))
+    setup, images = begun_step(FINE_TUNING)
+    np.testing.assert_array_equal(targets_of(setup, images, 0), images.labels(0))
 
 
 def test_targets_with_pseudo_labels_take_the_teacher_word_for_background_only():
     strategy = replace(SATS, targets=replace(SATS.targets, threshold="none"))
-    begun = begun_step(strategy, {"thresholds": torch.full((4,), torch.inf)})
-    labels, targets = begun.images.labels(0), targets_of(strategy, begun, 0)
+    setup, images = begun_step(strategy, {"thresholds": torch.full((4,), torch.inf)})
+    labels, targets = images.labels(0), targets_of(setup, images, 0)
     assert (targets.shape, targets.dtype) == (labels.shape, np.uint8)
     np.testing.assert_array_equal(targets[labels != 0], labels[labels != 0])
-    taught = look(begun.teacher, begun.images.image(0)).prediction
+    taught = look(setup.teacher, images.image(0)).prediction
     np.testing.assert_array_equal(targets[labels == 0], taught[labels == 0])
-    begun.fitted["thresholds"].zero_()  # nothing is certain enough
-    assert (targets_of(strategy, begun, 0)[labels == 0] == IGNORE).all()
+    setup.state.targets["thresholds"].zero_()  # nothing is certain enough
+    assert (targets_of(setup, images, 0)[labels == 0] == IGNORE).all()
     with pytest.raises(UsageError, match=r"images 0\.\.0, got 1"):
-        targets_of(strategy, begun, 1)
+        targets_of(setup, images, 1)

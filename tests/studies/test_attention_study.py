@@ -1,14 +1,11 @@
 """The reference study: which runs, one row each, never twice, and what is said about them."""
 
 import math
-import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
-from tiny import TINY_STUDY as TINY
 
 from satkit.evaluation.seeds import difference, pick, read_rows
-from satkit.experiments.presets import PRESETS
 from satkit.strategies.lookup import find_strategy
 from satkit.studies import attention_study
 from satkit.studies.attention_study import (
@@ -19,7 +16,6 @@ from satkit.studies.attention_study import (
     entries,
     markdown,
     with_attention,
-    work_in_processes,
 )
 from satkit.utils.assets import asset
 from satkit.utils.files import read_json, write_json
@@ -29,13 +25,8 @@ FEW += [Entry("dkd", "plain", 0), Entry("joint", "plain", 0)]
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch):
-    """A study of six runs of two iterations."""
-    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
-    monkeypatch.setattr(attention_study, "SETTINGS", replace(attention_study.SETTINGS, task="15-5", preset="tiny"))
-    monkeypatch.setattr(attention_study, "entries", lambda seeds=(0,), strategies=(): FEW)
-    monkeypatch.setattr(attention_study, "_EXPERIMENTS", {})
-    return ReferenceStudy(tmp_path / "reference", (0,))
+def study(few_runs):
+    return few_runs
 
 
 def test_every_strategy_with_a_teacher_is_run_with_attention_transfer_and_without():
@@ -169,19 +160,16 @@ def test_what_another_process_holds_is_left_to_it(study):
 
 
 def test_the_hash_of_a_configuration_ignores_the_machine_alone(study):
-    config = study.open(FEW[0]).config
+    config = study.plan(FEW[0]).config
     assert attention_study.config_hash({**config, "machine": {}}) == attention_study.config_hash(config)
     assert attention_study.config_hash({**config, "seed": 5}) != attention_study.config_hash(config)
     assert asdict(FEW[0]) == {"strategy": "mib", "world": "plain", "seed": 0}
 
 
-def test_a_process_that_fails_is_not_passed_over(study, monkeypatch):
-    monkeypatch.setattr(attention_study.sys, "executable", shutil.which("false"))
-    with pytest.raises(ReferenceFailed, match="ended with the exit codes .1, 1., the reason stands above"):
-        work_in_processes(study, jobs=2, seconds=0.05)
-
-
-def test_a_finished_study_starts_no_process(study, monkeypatch):
-    monkeypatch.setattr(ReferenceStudy, "missing", lambda self: [])
-    monkeypatch.setattr(attention_study.subprocess, "Popen", lambda *_, **__: pytest.fail("nothing is left to do"))
-    work_in_processes(study)
+def test_another_shift_is_another_study(study, tmp_path):
+    shifted = Entry("mib", "shifted", 0)
+    other = ReferenceStudy(tmp_path / "other", (0,), shift=0.3)
+    assert (study.plan(shifted).settings.shift, other.plan(shifted).settings.shift) == (0.65, 0.3)
+    assert attention_study.config_hash(study.plan(shifted).config) != attention_study.config_hash(
+        other.plan(shifted).config
+    )

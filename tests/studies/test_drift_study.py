@@ -10,7 +10,7 @@ from tiny import TINY_STUDY as TINY
 
 from satkit.analysis.probes import rank_correlation
 from satkit.cli import parser
-from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.experiments.presets import PRESETS
 from satkit.models import build_segmenter
 from satkit.strategies import STRATEGIES
@@ -178,7 +178,7 @@ def test_the_rows_that_come_with_the_kit_are_of_every_strategy_as_it_is_declared
     assert sorted(found) == sorted(expected)
     assert facts["missing"] == []
     for name in names:
-        assert facts["strategies"][name] == Experiment(drift_study.SETTINGS, name).strategy.describe()
+        assert facts["strategies"][name] == Plan(drift_study.SETTINGS, name).strategy.describe()
     measured = [name for name in lines if name not in ("strategy", "name") and not name.startswith("cosine")]
     for name in measured:
         assert np.isfinite(lines[name]).all(), name

@@ -1,6 +1,5 @@
 """A study does its jobs in order, continues where it was stopped, and ends in the same numbers."""
 
-import io
 import json
 import os
 import signal
@@ -12,161 +11,50 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from tiny import SETTINGS
 
 import satkit
 from satkit.evaluation.conventions import protocol, sentence
-from satkit.experiments.presets import PRESETS, Preset
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
-from satkit.strategies import STRATEGIES
+from satkit.experiments.study_folder import StudyFolder, open_study
 from satkit.studies import study as studies
-from satkit.studies.study import (
-    Job,
-    StudyProgress,
-    collect,
-    overview,
-    plan,
-    prepare,
-    remember_seconds,
-    study,
-    study_name,
-    table,
-)
-from satkit.training import Schedule
+from satkit.studies.jobs import jobs_of
+from satkit.studies.study import collect, prepare, remember_seconds, run_study, table
 from satkit.utils.errors import UsageError
-from satkit.utils.files import read_json, write_json
-
-TINY = Preset(
-    "tiny",
-    task="15-5",
-    backbone="mit_quick",
-    base=Schedule(4, 1e-3, batch_size=4),
-    later=Schedule(3, 1e-3, classifier_lr_factor=10.0, batch_size=4),
-    model={"decoder_width": 16},
-    data={"size": 32, "train_images": 60, "test_images": 16},
-    augment={"size": 32},
-)
-SETTINGS = Settings(preset="tiny")
-
-
-@pytest.fixture
-def tiny(monkeypatch):
-    """A preset of a few iterations on a few small images."""
-    monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
-
-
-def jobs_of(folder, *strategies, settings=SETTINGS):
-    folder, made = prepare(settings, strategies, str(folder))
-    return plan(folder, settings, made, strategies)
-
-
-@pytest.mark.usefixtures("tiny")
-class TestThePlan:
-    def test_the_base_step_comes_first_then_each_strategy_then_what_compares_them(self, tmp_path):
-        jobs = jobs_of(tmp_path / "s", "fine-tuning", "sats")
-        assert [(job.notebook, job.label, job.output, job.iterations) for job in jobs] == [
-            ("06_train_base_step", "base step", "06_base", 4),
-            ("07_train_next_step", "fine-tuning, step 1", "07_fine-tuning_step1", 3),
-            ("07_train_next_step", "SATS, step 1", "07_sats_step1", 3),
-            ("08_teacher_and_student", "fine-tuning, attention", "08_fine-tuning", 0),
-            ("08_teacher_and_student", "SATS, attention", "08_sats", 0),
-            ("09_visualising_forgetting", "forgetting", "09_fine-tuning_sats", 0),
-        ]
-        assert jobs[1].effort < jobs[2].effort  # a teacher runs along
-        assert [job.values.get("strategy") for job in jobs] == [None, *["fine-tuning", "sats"] * 2, None]
-        assert jobs[-1].values["strategies"] == ["fine-tuning", "sats"]
-        for job in jobs:
-            assert job.values["study"] == str(tmp_path / "s")
-            assert (job.values["preset"], job.values["seed"], job.values["order"]) == ("tiny", 0, [])
-
-    def test_base_steps_come_first_one_of_each_kind(self, tmp_path):
-        jobs = jobs_of(tmp_path / "s", "ssul", "sats", "ssul+memory=10", "mib+attention")
-        bases = [job for job in jobs if job.notebook == "06_train_base_step"]
-        assert jobs[:2] == bases
-        assert [job.label for job in bases] == ["base step of SSUL", "base step"]
-        assert [job.values.get("base_of") for job in bases] == ["ssul", None]
-        assert {path.parent.name for path in (tmp_path / "s").glob("base*/config.json")} == {
-            job.output.removeprefix("06_") for job in bases
-        }
-
-    def test_many_strategies_give_notebooks_with_names_of_their_own(self, tmp_path):
-        many = [*STRATEGIES]
-        jobs = jobs_of(tmp_path / "s", *many)
-        assert len({job.output for job in jobs}) == len(jobs)
-        assert all(len(job.output) < 80 for job in jobs)
-        fewer = jobs_of(tmp_path / "t", *many[:-1])
-        assert jobs[-1].output != fewer[-1].output
-
-    def test_joint_training_is_one_job_without_teacher(self, tmp_path):
-        jobs = jobs_of(tmp_path / "s", "joint", "sats")
-        assert [job.output for job in jobs] == [
-            "06_base",
-            "07_joint_step0",
-            "07_sats_step1",
-            "08_sats",
-            "09_joint_sats",
-        ]
-        assert (jobs[1].label, jobs[1].values["step"], jobs[1].iterations) == ("joint, all classes at once", 0, 4)
-
-    def test_a_task_of_one_step_is_refused_for_strategies_that_learn_step_by_step(self, tmp_path):
-        offline = replace(SETTINGS, task="offline")
-        with pytest.raises(UsageError, match="'offline' has one step only, in which 'SATS' has nothing to remember"):
-            prepare(offline, ("joint", "sats"), str(tmp_path / "s"))
-        assert not (tmp_path / "s").exists()
-
-    def test_joint_training_alone_needs_no_base_step(self, tmp_path):
-        assert [job.output for job in jobs_of(tmp_path / "s", "joint")] == ["07_joint_step0"]
-        assert not (tmp_path / "s" / "base").exists()
-
-    def test_a_long_scenario_has_a_job_for_every_step(self, tmp_path):
-        jobs = jobs_of(tmp_path / "s", "fine-tuning", "sats", settings=Settings(preset="tiny", task="15-1"))
-        steps = [f"07_{tag}_step{step}" for tag in ("fine-tuning", "sats") for step in range(1, 6)]
-        assert [job.output for job in jobs] == ["06_base", *steps, "08_fine-tuning", "08_sats", "09_fine-tuning_sats"]
-        assert [job.values["step"] for job in jobs[1:-1]] == [1, 2, 3, 4, 5] * 2 + [5, 5]
-
-    def test_every_value_is_a_parameter_of_its_notebook(self, tmp_path):
-        from satkit.notebooks.finding import find_notebook
-        from satkit.notebooks.parameters import check_parameters
-
-        for job in jobs_of(tmp_path / "s", "joint", "sats"):
-            check_parameters(find_notebook(job.notebook), job.values)
+from satkit.utils.files import read_json
 
 
 @pytest.mark.usefixtures("tiny")
 class TestPreparing:
     def test_strategies_must_be_named_once(self, tmp_path):
-        with pytest.raises(UsageError, match="Each strategy once, please: 'sats' is named twice"):
-            prepare(SETTINGS, ("sats", "joint", "sats"), str(tmp_path / "s"))
+        study = StudyFolder(tmp_path / "s", SETTINGS)
+        with pytest.raises(UsageError, match="Every strategy is named once, but 'sats' is named twice"):
+            prepare(study, ("sats", "joint", "sats"))
         with pytest.raises(UsageError, match="needs at least one strategy"):
-            prepare(SETTINGS, (), str(tmp_path / "s"))
+            prepare(study, ())
 
     def test_nothing_is_made_before_everything_is_checked(self, tmp_path):
         with pytest.raises(UsageError, match="Unknown strategy 'stas'"):
-            prepare(SETTINGS, ("sats", "stas"), str(tmp_path / "s"))
+            prepare(StudyFolder(tmp_path / "s", SETTINGS), ("sats", "stas"))
         with pytest.raises(UsageError, match="Unknown backbone"):
-            prepare(Settings(preset="tiny", backbone="mit_quik"), ("sats",), str(tmp_path / "s"))
+            prepare(StudyFolder(tmp_path / "s", replace(SETTINGS, backbone="mit_quik")), ("sats",))
         assert not (tmp_path / "s").exists()
 
     def test_a_folder_of_another_configuration_is_refused(self, tmp_path):
-        prepare(SETTINGS, ("sats",), str(tmp_path / "s"))
+        prepare(StudyFolder(tmp_path / "s", SETTINGS), ("sats",))
         before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
         for changed, said in (({"seed": 1}, "seed: 0 there, 1 asked for"), ({"task": "10-10"}, "task: '15-5' there")):
             with pytest.raises(UsageError, match=f"holds a run of another configuration.*{said}"):
-                prepare(Settings(preset="tiny", **changed), ("fine-tuning",), str(tmp_path / "s"))
+                prepare(StudyFolder(tmp_path / "s", replace(SETTINGS, **changed)), ("fine-tuning",))
         assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
     def test_a_study_without_a_name_is_called_by_its_settings(self, tmp_path, monkeypatch):
         monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))
-        folder, _ = prepare(SETTINGS, ("sats",), "")
-        assert folder == tmp_path / "scenes-15-5-tiny-seed0"
-
-
-def test_studies_of_different_settings_have_different_names():
-    order = tuple(range(20, 0, -1))
-    different = ({}, {"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": order})
-    changes = (*different, {"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"})
-    assert len({study_name(Settings(**changed)) for changed in changes}) == 9
-    assert study_name(Settings()) == "scenes-15-5-quick-seed0"
+        study = open_study("", {"preset": "tiny"})
+        prepare(study, ("sats",))
+        assert study.folder == tmp_path / "scenes-15-5-tiny-seed0"
+        assert (study.folder / "study.json").exists()
 
 
 RESULT = {
@@ -206,119 +94,20 @@ def test_the_table_says_what_old_and_new_are_under_another_protocol_or_setting()
     assert "on those that came later" in " ".join(table(other).split())
 
 
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def job(label="step", iterations=0, effort=1.0):
-    return Job("07_train_next_step", label, {}, "out", iterations, effort)
-
-
-class TestProgress:
-    def state(self, beat: Path, done, total, per_unit, seconds):
-        values = {"label": "x", "done": done, "total": total, "seconds_per_unit": per_unit, "seconds": seconds}
-        beat.write_text(json.dumps({**values, "values": {"loss": 0.5}, "time": 0.0}))
-
-    def test_the_time_left_falls_to_zero_and_is_never_negative(self, tmp_path):
-        clock, beat = Clock(), tmp_path / "beat.json"
-        progress = StudyProgress([job(iterations=100), job(iterations=50)], [False, False], io.StringIO(), clock)
-        left = []
-        for number in (0, 1):
-            beat.unlink(missing_ok=True)
-            progress.begin(number)
-            total = progress.jobs[number].iterations
-            clock.now += 5  # a kernel starts
-            for done in range(1, total + 1):
-                clock.now += 0.2
-                self.state(beat, done, total, 0.2, 0.2 * done)
-                progress.show(beat)
-                left.append(progress.seconds_left(json.loads(beat.read_text())))
-            clock.now += 60  # figures that take longer than anybody thought
-            left.append(progress.seconds_left(json.loads(beat.read_text())))
-            progress.end(number)
-        left.append(progress.seconds_left(None))
-        assert left[-1] == 0
-        assert min(left) >= 0
-        first = left[1:100]  # the speed is known from the first iteration on
-        for earlier, later in zip(first[:-1], first[1:], strict=True):
-            assert earlier - later == pytest.approx(0.2)  # a second of it passes in a second
-        assert first[0] == pytest.approx(0.2 * (98 + 50), abs=2 * studies.NOTEBOOK_SECONDS + 1)
-
-    def test_only_jobs_that_are_left_are_counted(self):
-        jobs = [job(iterations=100), job(iterations=1000), job()]
-        whole = StudyProgress(jobs, [False] * 3, io.StringIO(), Clock())
-        rest = StudyProgress(jobs, [True, True, False], io.StringIO(), Clock())
-        rest.begin(2)
-        assert whole.seconds_left(None) == pytest.approx(
-            3 * studies.NOTEBOOK_SECONDS + 1100 * studies.ITERATION_SECONDS
-        )
-        assert rest.seconds_left(None) == pytest.approx(studies.NOTEBOOK_SECONDS)
-        assert StudyProgress(jobs, [True] * 3, io.StringIO(), Clock()).seconds_left(None) == 0
-
-    def test_an_iteration_with_a_teacher_costs_more(self, tmp_path):
-        jobs = [job(iterations=10), job(iterations=10, effort=2.0)]
-        progress = StudyProgress(jobs, [False, False], io.StringIO(), Clock())
-        progress.begin(0)
-        self.state(tmp_path / "beat", 10, 10, 3.0, 30.0)
-        progress.show(tmp_path / "beat")
-        progress.end(0)
-        progress.begin(1)
-        assert progress.seconds_left(None) == pytest.approx(10 * 2.0 * 3.0 + progress.per_notebook)
-
-    def test_a_log_gets_one_line_every_ten_seconds(self, tmp_path):
-        clock, stream = Clock(), io.StringIO()
-        progress = StudyProgress([job("SATS, step 1", 100), job()], [False, False], stream, clock)
-        progress.begin(0)
-        self.state(tmp_path / "beat", 25, 100, 0.4, 10.0)
-        for _ in range(251):  # five times a second, 50 s
-            progress.show(tmp_path / "beat")
-            clock.now += 0.2
-        progress.close()
-        lines = stream.getvalue().splitlines()
-        assert len(lines) in (5, 6)
-        assert lines[0].startswith("[1/2] SATS, step 1: iteration 25 of 100, loss 0.500; about ")
-        assert lines[0].endswith(" left")
-        assert "\r" not in stream.getvalue()
-
-    def test_a_terminal_gets_one_line_that_is_rewritten_and_cleared(self, tmp_path):
-        clock, stream = Clock(), Terminal()
-        progress = StudyProgress([job("a long label", 100), job("b")], [False, False], stream, clock)
-        for number in (0, 1):
-            progress.begin(number)
-            progress.show(tmp_path / "nothing")
-            clock.now += 1
-        progress.close()
-        first, second, blank = stream.getvalue().split("\r")[1:4]
-        assert "\n" not in stream.getvalue()
-        assert second.rstrip() == "[2/2] b; about " + second.split("about ")[1].rstrip()
-        assert len(second) >= len(first)
-        assert not blank.strip()
-
-
 @pytest.mark.usefixtures("tiny")
 def test_seconds_add_up_over_jobs_and_interruptions_and_strategies_are_gathered(tmp_path):
-    folder, made = prepare(SETTINGS, ("fine-tuning", "sats"), str(tmp_path / "s"))
+    study = StudyFolder(tmp_path / "s", SETTINGS)
+    plans = prepare(study, ("fine-tuning", "sats"))
     for name, old in (("fine-tuning", 0.1), ("sats", 0.5)):
-        Run.open(folder / name).finish({"old": old})
-    assert collect(folder, SETTINGS, made[:1], ("fine-tuning",))["seconds"] == 0
-    jobs = plan(folder, SETTINGS, made, ("fine-tuning", "sats"))
+        Run.open(study.folder / name).finish({"old": old})
+    assert collect(study, {"fine-tuning": plans["fine-tuning"]})["seconds"] == 0
+    jobs = jobs_of(study, plans, shows_attention=True)
     for number, seconds in enumerate((10.0, 2.5)):
-        remember_seconds(folder, jobs[number], seconds)
-    result = collect(folder, SETTINGS, made, ("fine-tuning", "sats"))
+        remember_seconds(study.folder, jobs[number], seconds)
+    result = collect(study, plans)
     assert result["seconds"] == 12.5
-    assert collect(folder, SETTINGS, made, ("fine-tuning", "sats")) == result  # as if started again
-    assert read_json(folder / "result.json") == result
+    assert collect(study, plans) == result  # as if started again
+    assert read_json(study.folder / "result.json") == result
     assert result["strategies"] == {"fine-tuning": {"old": 0.1}, "SATS": {"old": 0.5}}
     assert (result["base_classes"], result["added_classes"]) == (list(range(1, 16)), list(range(16, 21)))
     assert (result["settings"]["task"], result["settings"]["order"]) == ("15-5", list(range(1, 21)))
@@ -327,9 +116,10 @@ def test_seconds_add_up_over_jobs_and_interruptions_and_strategies_are_gathered(
 
 @pytest.mark.usefixtures("tiny")
 def test_a_run_without_a_result_is_not_passed_over(tmp_path):
-    folder, made = prepare(SETTINGS, ("sats",), str(tmp_path / "s"))
+    study = StudyFolder(tmp_path / "s", SETTINGS)
+    plans = prepare(study, ("sats",))
     with pytest.raises(RuntimeError, match="has no result.json although all of its notebooks ended well"):
-        collect(folder, SETTINGS, made, ("sats",))
+        collect(study, plans)
 
 
 @pytest.mark.usefixtures("tiny")
@@ -347,29 +137,14 @@ def test_a_notebook_that_fails_is_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "collect", lambda *_: RESULT)
     monkeypatch.setattr(studies, "write_report", lambda folder: folder)
     with pytest.raises(RuntimeError, match="stopped"):
-        study(SETTINGS, ("sats",), str(tmp_path / "s"))
+        run_study(StudyFolder(tmp_path / "s", SETTINGS), ("sats",))
     assert asked == ["06", "07"]
-    study(SETTINGS, ("sats",), str(tmp_path / "s"))
+    run_study(StudyFolder(tmp_path / "s", SETTINGS), ("sats",))
     assert asked == ["06", "07", "07", "08", "09"]
-    study(SETTINGS, ("sats",), str(tmp_path / "s"))
+    run_study(StudyFolder(tmp_path / "s", SETTINGS), ("sats",))
     assert len(asked) == 5
     names = {path.name for path in (tmp_path / "s" / "notebooks").iterdir()}
     assert names == {"06_base.ipynb", "07_sats_step1.ipynb", "08_sats.ipynb", "09_sats.ipynb"}
-
-
-@pytest.mark.usefixtures("tiny")
-def test_the_overview_says_how_far_each_study_has_come(tmp_path):
-    assert overview(tmp_path).startswith("No runs in ")
-    folder, _ = prepare(SETTINGS, ("fine-tuning", "sats"), str(tmp_path / "half"))
-    scores = {"old": 0.5, "new": None, "all": 0.25, "forgetting": 0.125, "kept": 1.0}
-    write_json(folder / "sats" / "result.json", scores)
-    lines = [" ".join(line.split()) for line in overview(tmp_path).splitlines()]
-    assert lines == [
-        "half (not finished)",
-        "base 0 of 1 steps",
-        "fine-tuning 0 of 2 steps",
-        "sats old 50.0 new - all 25.0 forgetting 12.5 kept 100.0",
-    ]
 
 
 SMOKE = Settings(preset="smoke")
@@ -383,7 +158,7 @@ def undisturbed(tmp_path_factory):
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(studies, "show", said.append)
-        assert study(SMOKE, ("fine-tuning", "sats"), str(folder)) == folder
+        assert run_study(StudyFolder(folder, SMOKE), ("fine-tuning", "sats")) == folder
     return folder, "\n".join(said)
 
 
@@ -397,7 +172,8 @@ class TestFromEndToEnd:
         assert table(result) in said
         assert str(folder / "report.html") in said
         names = sorted(path.name for path in (folder / "notebooks").iterdir())
-        jobs = jobs_of(folder, "fine-tuning", "sats", settings=SMOKE)
+        study = StudyFolder(folder, SMOKE)
+        jobs = jobs_of(study, {name: study.plan(name) for name in ("fine-tuning", "sats")}, shows_attention=True)
         assert names == sorted(f"{each.output}.ipynb" for each in jobs)
         assert not list(folder.glob(".progress*"))
         page = (folder / "report.html").read_text(encoding="utf-8")
@@ -414,7 +190,7 @@ class TestFromEndToEnd:
         folder, _ = undisturbed
         before = read_json(folder / "result.json")
         monkeypatch.setattr(studies, "run_notebook", lambda *_, **__: pytest.fail("everything is finished"))
-        study(SMOKE, ("fine-tuning", "sats"), str(folder))
+        run_study(StudyFolder(folder, SMOKE), ("fine-tuning", "sats"))
         assert read_json(folder / "result.json") == before
 
     @pytest.mark.skipif(os.name == "nt", reason="a process group is killed as POSIX does")

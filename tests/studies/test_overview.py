@@ -1,0 +1,25 @@
+"""All studies of a folder with their scores."""
+
+import pytest
+from tiny import SETTINGS
+
+from satkit.experiments.study_folder import StudyFolder
+from satkit.studies.overview import overview
+from satkit.studies.study import prepare
+from satkit.utils.files import write_json
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_overview_says_how_far_each_study_has_come(tmp_path):
+    assert overview(tmp_path).startswith("No runs in ")
+    study = StudyFolder(tmp_path / "half", SETTINGS)
+    prepare(study, ("fine-tuning", "sats"))
+    scores = {"old": 0.5, "new": None, "all": 0.25, "forgetting": 0.125, "kept": 1.0}
+    write_json(study.folder / "sats" / "result.json", scores)
+    lines = [" ".join(line.split()) for line in overview(tmp_path).splitlines()]
+    assert lines == [
+        "half (not finished)",
+        "base 0 of 1 steps",
+        "fine-tuning 0 of 2 steps",
+        "sats old 50.0 new - all 25.0 forgetting 12.5 kept 100.0",
+    ]
