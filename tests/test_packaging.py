@@ -1,6 +1,7 @@
 """One list of dependencies, a tidy top level, commands that the README really gives, and no dangerous shortcuts."""
 
 import ast
+import importlib
 import subprocess
 import tomllib
 from pathlib import Path
@@ -72,6 +73,12 @@ class TestProject:
         module, _, function = project["scripts"]["satkit"].partition(":")
         tree = ast.parse((TOP / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8"))
         assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+    def test_the_exporter_leads_to_a_class_of_nbconvert(self, project):
+        from nbconvert.exporters import HTMLExporter
+
+        module, _, name = project["entry-points"]["nbconvert.exporters"]["satkit"].partition(":")
+        assert issubclass(getattr(importlib.import_module(module), name), HTMLExporter)
 
 
 @pytest.fixture(scope="module")

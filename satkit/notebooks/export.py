@@ -12,7 +12,7 @@ from satkit.utils.files import read_json, replacing
 
 KEPT = {TAG, "interactive"}  # tags of cells that a blank copy has in full
 YOURS = "# your code"
-INSIDE = re.compile(r"\[([^\]]+)\]\(\.\./(?:satkit|tests)/[^)]+\)")  # links that lead nowhere outside the project
+INSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")  # links of a page that lead nowhere outside the project
 SOLVED = re.compile(r" — worked out in \[[^\]]+\]\(solutions/[^)]+\)")
 
 

@@ -1,9 +1,11 @@
 """The gallery: every lesson executed, small enough to be read on a web page, with a thumbnail and links.
 
 `satkit gallery` runs the lessons from their sources, first those that look at the kit's models, and then in an order
-in which each model is trained once. It makes their pictures small, takes out whatever names the machine, and measures
-the seconds. Each copy begins with a cell that installs satkit where it is missing, as on Colab; the rest of its code
-is that of the source.
+in which each model is trained once. It makes their pictures small, gives them alt texts, takes out whatever names the
+machine, and measures the seconds. The code of a copy is that of its source.
+
+Links to Colab and Binder, and a cell that installs satkit on Colab, need the address of the repository. They are
+written once `REPOSITORY` is set, by `satkit gallery --links`.
 """
 
 import base64
@@ -21,17 +23,20 @@ import numpy as np
 from PIL import Image, ImageChops, ImageStat
 
 from satkit.data.reading.store import cache_folder
+from satkit.notebooks.alt_text import add_alt_texts, picture_outputs
 from satkit.notebooks.finding import NotebookError, find_notebook, list_notebooks, promise
 from satkit.notebooks.parameters import parameters
 from satkit.notebooks.runner import run_notebook
-from satkit.utils.assets import PACKAGE
+from satkit.utils.assets import PACKAGE, asset
 from satkit.utils.files import read_json, replacing, write_json
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device
 
-REPOSITORY = "OWNER/satkit"  # on GitHub; every badge and link to the outside is made of it
+REPOSITORY = ""  # OWNER/NAME on GitHub; while it is empty, no link to Colab or Binder and no installing cell is written
 BRANCH = "main"
 TIMES = "times.json"
+PAGE = "README.md"  # the page that shows the gallery, between two marks
+MARKS = ("<!-- gallery -->\n", "\n<!-- /gallery -->")
 OWN_PRESET = ("00_start_here", "12_your_own_data")  # too small a world for any other
 LAST = ("06", "07", "13", "09", "10", "12")  # they train, or show what was trained; all others look at the kit's models
 LARGEST = 500_000  # bytes of a copy or of a thumbnail
@@ -40,11 +45,11 @@ SMALLER = ((95, 1.0), (85, 1.0), (75, 1.0), (60, 0.85), (60, 0.7), (50, 0.5))  #
 COLOURS = 256  # of a drawing or a thumbnail
 ERROR = 2.0  # levels of 255 by which so few colours may change a drawing in the mean; what changes more is a photograph
 KEEP = ("image/png", "text/plain", "text/markdown", "text/html")
-INSTALL = f"""# Where satkit is missing, as on Colab, this installs it; elsewhere it does nothing.
+INSTALL = """# Where satkit is missing, as on Colab, this installs it; elsewhere it does nothing.
 from importlib.util import find_spec
 
 if find_spec("satkit") is None:
-    %pip install -q git+https://github.com/{REPOSITORY}"""
+    %pip install -q git+https://github.com/{repository}"""
 
 
 def make_gallery(
@@ -84,22 +89,34 @@ def make_gallery(
     seconds = known.get(preset, {}).get("seconds", {}) | seconds
     measured = {"machine": machine(best_device()), "seconds": dict(sorted(seconds.items()))}
     write_json(times, {**known, preset: measured})
-    return [*written, times]
+    return [*written, *(write_page(folder) if pictures else []), times]
 
 
 def write_links(folder: str | Path) -> list[Path]:
-    """Write the installing cell of every copy again, after `REPOSITORY` has changed."""
+    """Write again what no lesson has to run for: installing cells, alt texts, and the links of the page."""
     written = []
     for path in sorted(Path(folder).glob("*.ipynb")):
         notebook = read_json(path)
-        notebook["cells"][1]["source"] = INSTALL.splitlines(keepends=True)
+        _put_installing_cell(notebook)
+        add_alt_texts(notebook)
         _write(path, notebook)
         written.append(path)
-    return written
+    return [*written, *write_page(folder)]
+
+
+def write_page(folder: str | Path) -> list[Path]:
+    """Write the table of the gallery between the marks of its page; gives the page, or nothing where there is none."""
+    page, (begin, end) = Path(folder) / PAGE, MARKS
+    if not page.exists():
+        return []
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    with replacing(page) as temporary:
+        temporary.write_text(before + begin + markdown(folder) + end + rest.partition(end)[2], encoding="utf-8")
+    return [page]
 
 
 def copy_of(executed: dict, work: Iterable[str] = ()) -> dict:
-    """An executed notebook as the gallery has it: no paths, no widgets' state, no marks of who executed it.
+    """An executed notebook as the gallery has it: alt texts, no paths, no widgets' state, no marks of who executed it.
 
     Args:
         executed: The notebook as JSON.
@@ -118,8 +135,8 @@ def copy_of(executed: dict, work: Iterable[str] = ()) -> dict:
         else:
             cell["source"] = _relinked(cell["source"])
         cells.append(cell)
-    install = {"cell_type": "code", "id": "install", "metadata": {"tags": ["install"]}, "execution_count": None}
-    cells.insert(1, {**install, "outputs": [], "source": INSTALL.splitlines(keepends=True)})
+    _put_installing_cell(notebook)
+    add_alt_texts(notebook)
     return notebook
 
 
@@ -131,8 +148,9 @@ def shrunk(notebook: dict, largest: int = LARGEST) -> dict:
     """
     for quality, scale in SMALLER:
         smaller = json.loads(json.dumps(notebook))
-        for data in _pictures(smaller):
-            data.update(_coarser(data.pop("image/png"), quality, scale))
+        for output, before in list(picture_outputs(smaller["cells"])):
+            kind, data = _coarser(output["data"].pop(before), quality, scale)
+            output["data"][kind], output["metadata"] = data, {kind: output["metadata"][before]}
         size = len(_text(smaller).encode())
         if size <= largest:
             return smaller
@@ -145,11 +163,8 @@ def thumbnail(notebook: dict, width: int = WIDTH) -> bytes:
     Raises:
         NotebookError: If there is no picture.
     """
-    tagged = [cell for cell in notebook["cells"] if "thumbnail" in cell["metadata"].get("tags", [])]
-    found = list(_pictures({"cells": tagged})) or list(_pictures(notebook))
-    if not found:
-        raise NotebookError("A notebook of the gallery must draw a picture for its thumbnail.")
-    with Image.open(io.BytesIO(base64.b64decode(found[-1]["image/png"]))) as picture:
+    output, kind = _shown_first(notebook)
+    with Image.open(io.BytesIO(base64.b64decode(output["data"][kind]))) as picture:
         picture = picture.convert("RGB")
         height = min(picture.height, round(0.75 * picture.width))  # of a tall picture its upper part
         picture = picture.crop((0, 0, picture.width, height))
@@ -157,24 +172,27 @@ def thumbnail(notebook: dict, width: int = WIDTH) -> bytes:
         return _saved(_few_colours(picture), "PNG", optimize=True)
 
 
-def colab(name: str) -> str:
-    """Where a copy opens on Colab."""
-    return f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/assets/gallery/{name}.ipynb"
+def outside_links(name: str) -> list[str]:
+    """Where a lesson opens outside, as Markdown: its copy on Colab, its source on Binder; none without a repository."""
+    if not REPOSITORY:
+        return []
+    colab = f"https://colab.research.google.com/github/{REPOSITORY}/blob/{BRANCH}/assets/gallery/{name}.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/notebooks/{name}.ipynb"
+    return [f"[Colab]({colab})", f"[Binder]({binder})"]
 
 
-def binder(name: str) -> str:
-    """Where a lesson opens on Binder."""
-    return f"https://mybinder.org/v2/gh/{REPOSITORY}/{BRANCH}?urlpath=lab/tree/notebooks/{name}.ipynb"
+def markdown(folder: str | Path = "") -> str:
+    """The table of the page: two lessons a row, each with its thumbnail, its promise and its links.
 
-
-def markdown() -> str:
-    """The gallery for the README: two lessons a row, each with its thumbnail, its promise and its links."""
+    Args:
+        folder: With the copies, whose pictures lend the thumbnails their alt texts; by default the one of the kit.
+    """
     cells = []
     for path in list_notebooks():
-        name, words = path.stem, promise(path)
-        links = f"[read](assets/gallery/{name}.ipynb) · [Colab]({colab(name)}) · [Binder]({binder(name)})"
-        picture = f"[![{words}](assets/gallery/{name}.png)](assets/gallery/{name}.ipynb)"
-        cells.append(f"{picture}<br>**{name}**<br>{words}<br>{links}")
+        name, copy = path.stem, (Path(folder) if folder else asset("gallery")) / path.name
+        links = " · ".join([f"[read]({name}.ipynb)", *outside_links(name)])
+        alt = _alt_of_thumbnail(copy) if copy.exists() else promise(path)
+        cells.append(f"[![{alt}]({name}.png)]({name}.ipynb)<br>**{name}**<br>{promise(path)}<br>{links}")
     rows = [cells[first : first + 2] for first in range(0, len(cells), 2)]
     return "\n".join(["| | |", "|---|---|", *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -202,7 +220,8 @@ def _output(output: dict, words: dict[str, str]) -> dict:
     output = {key: value for key, value in output.items() if key != "transient"}
     if "data" in output:
         output["data"] = {kind: value for kind, value in output["data"].items() if kind in KEEP}
-        output["metadata"] = {}
+        alts = {kind: about.get("alt") for kind, about in output.get("metadata", {}).items() if kind in output["data"]}
+        output["metadata"] = {kind: {"alt": alt} for kind, alt in alts.items() if alt}
     text = json.dumps(output)
     for private, word in words.items():
         text = text.replace(json.dumps(private)[1:-1], word)
@@ -222,24 +241,41 @@ def _relinked(source: str | list[str]) -> list[str]:
     return text.splitlines(keepends=True)
 
 
-def _pictures(notebook: dict) -> Iterable[dict]:
-    """The data of every output with a picture."""
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                yield output["data"]
+def _shown_first(notebook: dict) -> tuple[dict, str]:
+    """The output whose picture is the thumbnail, and the type of that picture."""
+    tagged = [cell for cell in notebook["cells"] if "thumbnail" in cell["metadata"].get("tags", [])]
+    found = list(picture_outputs(tagged)) or list(picture_outputs(notebook["cells"]))
+    if not found:
+        raise NotebookError("A notebook of the gallery must draw a picture for its thumbnail.")
+    return found[-1]
 
 
-def _coarser(picture: str, quality: int, scale: float) -> dict[str, str]:
-    """A drawing with few colours and at its full size, anything else as a JPEG: its text by its type."""
+def _alt_of_thumbnail(copy: Path) -> str:
+    """The alt text of a copy's thumbnail, fit for a cell of a Markdown table."""
+    output, kind = _shown_first(read_json(copy))
+    return re.sub(r"[\[\]|]", "", output.get("metadata", {}).get(kind, {}).get("alt", ""))
+
+
+def _put_installing_cell(notebook: dict) -> None:
+    """Put the installing cell in the second place, or take it away where no repository is set."""
+    cells = [cell for cell in notebook["cells"] if "install" not in cell["metadata"].get("tags", [])]
+    if REPOSITORY:
+        source = INSTALL.format(repository=REPOSITORY).splitlines(keepends=True)
+        install = {"cell_type": "code", "id": "install", "metadata": {"tags": ["install"]}, "execution_count": None}
+        cells.insert(1, {**install, "outputs": [], "source": source})
+    notebook["cells"] = cells
+
+
+def _coarser(picture: str, quality: int, scale: float) -> tuple[str, str]:
+    """A drawing with few colours and at its full size, anything else as a JPEG: its type and its text."""
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         image = image.convert("RGB")
     drawing = _few_colours(image)
     if np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean) <= ERROR:
-        return {"image/png": base64.b64encode(_saved(drawing, "PNG", optimize=True)).decode()}
+        return "image/png", base64.b64encode(_saved(drawing, "PNG", optimize=True)).decode()
     image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS) if scale < 1 else image
     photograph = _saved(image, "JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
-    return {"image/jpeg": base64.b64encode(photograph).decode()}
+    return "image/jpeg", base64.b64encode(photograph).decode()
 
 
 def _few_colours(image: Image.Image) -> Image.Image:

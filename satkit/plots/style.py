@@ -19,6 +19,7 @@ from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
+from satkit.plots.alt import register_alt_text
 
 
 class Look(NamedTuple):
@@ -64,7 +65,11 @@ _DASHES = ("-", "--")
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults for this kit: 100 dots per inch, readable text, light grid behind curves."""
+    """Set matplotlib's defaults for this kit: 100 dots per inch, readable text, light grid behind curves.
+
+    In a notebook, figures get an alt text as well, see `satkit.plots.alt`.
+    """
+    register_alt_text()
     mpl.rcParams.update(
         {
             "figure.dpi": 100,

@@ -123,9 +123,9 @@ class Explorer(ipywidgets.VBox):
     def _on_key(self, key: str, shift: bool) -> None:
         self.attempt(self.pressed, key, shift)
 
-    def _repr_mimebundle_(self, **options) -> dict:
-        """The widget where there is a front end, elsewhere the picture, and its meaning in words."""
+    def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
+        """The widget where there is a front end, elsewhere the picture, and its meaning in words, as alt text too."""
         bundle = super()._repr_mimebundle_(**options)
         bundle["image/png"] = base64.b64encode(self.picture.png).decode()
         bundle["text/plain"] = self.alt
-        return bundle
+        return bundle, {"image/png": {"alt": self.alt}}

@@ -1,4 +1,4 @@
-"""The table of differences: the README shows it as it is, and every test that it names exists."""
+"""The table of differences: its page shows it as it is, and every test that it names exists."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ from places import TESTS
 from satkit.evaluation import paper_vs_code
 from satkit.strategies import STRATEGIES
 
-README = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (TESTS.parent / "assets" / "paper_vs_code.md").read_text(encoding="utf-8")
 DEFINED = {
     node.name
     for path in TESTS.rglob("test_*.py")
@@ -18,8 +18,8 @@ DEFINED = {
 }
 
 
-def test_readme_shows_the_table_as_it_is():
-    assert paper_vs_code.markdown() in README
+def test_the_page_shows_the_table_as_it_is():
+    assert paper_vs_code.markdown() in PAGE
 
 
 @pytest.mark.parametrize("point", paper_vs_code.points(), ids=lambda point: point.point)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_a_copy_has_the_code_of_its_source_and_comes_with_solutions_and_pages(tm
     for path in [*list_notebooks(), *list_solutions()]:
         copy = tmp_path / "mine" / path.relative_to(notebook_folder())
         assert [source(cell) for cell in cells(copy)] == [source(cell) for cell in cells(path)]
-    assert {path.name for path in written} >= {"glossary.md", "notation.md", "paper_to_code.md"}
+    assert {path.name for path in written} >= {"glossary.md", "notation.md", "paper_to_code.md", "course.md"}
     assert len(written) == len(set(written))
 
 
@@ -46,9 +47,12 @@ def test_a_blank_copy_keeps_prose_parameters_and_imports_and_no_other_code(tmp_p
 
 def test_pages_outside_the_project_have_no_links_into_it(tmp_path):
     export(tmp_path)
-    text = (tmp_path / "paper_to_code.md").read_text(encoding="utf-8")
-    assert "`region_pool`" in text
-    assert "](../" not in text
+    pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
+    assert "`region_pool`" in pages["paper_to_code.md"]
+    for text in pages.values():
+        assert "](../" not in text
+        links = re.findall(r"\]\(([^)#\s]+)\)", text)
+        assert all((tmp_path / link).exists() for link in links)
 
 
 def test_nothing_is_overwritten_and_nothing_written_beside_it(tmp_path):

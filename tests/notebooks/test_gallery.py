@@ -1,4 +1,4 @@
-"""The gallery shows the lessons as they are: their code, small files, no private words, links made of one constant."""
+"""The gallery shows the lessons as they are: their code, small files, alt texts, no private words, no dead links."""
 
 import base64
 import io
@@ -13,10 +13,11 @@ from PIL import Image
 from places import ROOT
 
 from satkit.notebooks import gallery
+from satkit.notebooks.alt_text import picture_outputs
 from satkit.notebooks.finding import NotebookError, list_notebooks, promise
 from satkit.notebooks.parameters import parameters
 from satkit.utils.assets import asset
-from satkit.utils.files import read_json
+from satkit.utils.files import read_json, write_json
 
 NAMES = [path.stem for path in list_notebooks()]
 STORED = asset("") / "gallery"
@@ -61,12 +62,25 @@ def test_a_copy_names_neither_the_machine_nor_who_executed_it():
     assert "papermill" not in json.dumps(copy)
 
 
-def test_a_copy_begins_with_the_installing_cell_and_has_no_injected_parameters():
+def test_a_copy_has_no_injected_parameters():
     injected = {**shows(), "metadata": {"tags": ["injected-parameters"]}}
     copy = gallery.copy_of(executed(injected, shows()))
-    assert [cell["metadata"].get("tags") for cell in copy["cells"]] == [None, ["install"], None]
-    assert "".join(copy["cells"][1]["source"]) == gallery.INSTALL
-    assert gallery.REPOSITORY in gallery.INSTALL
+    assert [cell["metadata"].get("tags") for cell in copy["cells"]] == [None, None]
+
+
+def test_a_copy_begins_with_the_installing_cell_once_the_repository_is_set(monkeypatch):
+    monkeypatch.setattr(gallery, "REPOSITORY", "somebody/fork")
+    first, install, rest = gallery.copy_of(executed(shows()))["cells"]
+    assert install["metadata"]["tags"] == ["install"]
+    assert "%pip install -q git+https://github.com/somebody/fork" in "".join(install["source"])
+    assert "install" not in json.dumps([first, rest])
+
+
+def test_a_picture_keeps_its_alt_text_when_it_is_made_smaller():
+    below = {"cell_type": "markdown", "metadata": {}, "source": ["Old objects turn grey."]}
+    copy = gallery.copy_of(executed(shows(picture()), below))
+    for notebook, kind in ((copy, "image/png"), (gallery.shrunk(copy, 200_000), "image/jpeg")):
+        assert notebook["cells"][1]["outputs"][0]["metadata"] == {kind: {"alt": "Old objects turn grey."}}
 
 
 def test_links_of_a_copy_lead_to_what_the_source_links():
@@ -93,7 +107,7 @@ def test_drawings_stay_as_they_are_and_photographs_become_jpeg_of_nearly_the_sam
     photograph = rough.resize((600, 400), Image.BICUBIC)
     photograph.paste((230, 20, 20), (101, 0, 102, 400))  # a thin red line, as lettering has
     notebook = gallery.copy_of(executed(shows(encoded(flat)), shows(encoded(photograph))))
-    made = [cell["outputs"][0]["data"] for cell in gallery.shrunk(notebook)["cells"][2:]]
+    made = [cell["outputs"][0]["data"] for cell in gallery.shrunk(notebook)["cells"][1:]]
     assert [list(data) for data in made] == [["image/png"], ["image/jpeg"]]
     seen = [np.asarray(decoded(*data.values()).convert("RGB"), dtype=float) for data in made]
     assert np.array_equal(seen[0], np.asarray(flat))
@@ -139,21 +153,35 @@ def test_lessons_look_at_the_models_of_the_kit_before_any_are_trained(tmp_path, 
     assert read_json(tmp_path / gallery.TIMES)["quick"]["seconds"]["06_train_base_step"] == 1.2
 
 
-def test_every_link_to_the_outside_is_made_of_the_constant(monkeypatch):
+def test_without_a_repository_there_is_no_link_to_the_outside(monkeypatch):
+    monkeypatch.setattr(gallery, "REPOSITORY", "")
+    assert "http" not in gallery.markdown()
+
+
+def test_every_link_to_the_outside_is_made_of_the_repository(monkeypatch):
     monkeypatch.setattr(gallery, "REPOSITORY", "somebody/fork")
     links = re.findall(r"https://[^)\s]+", gallery.markdown())
     assert len(links) == 2 * len(NAMES)
     assert all("/somebody/fork/" in link for link in links)
 
 
-def test_the_links_of_stored_copies_can_be_written_again(tmp_path, monkeypatch):
-    copy = gallery.copy_of(executed(shows()))
-    (tmp_path / "02.ipynb").write_text(json.dumps(copy), encoding="utf-8")
-    monkeypatch.setattr(gallery, "INSTALL", "# of a fork")
-    assert gallery.write_links(tmp_path) == [tmp_path / "02.ipynb"]
-    written = read_json(tmp_path / "02.ipynb")["cells"]
-    assert written[1]["source"] == ["# of a fork"]
-    assert written[2:] == copy["cells"][2:]
+def test_links_and_installing_cells_come_and_go_with_the_repository(tmp_path, monkeypatch):
+    for name in NAMES:
+        copy = gallery.copy_of(executed(shows(picture((9, 9)))))
+        write_json(tmp_path / f"{name}.ipynb", copy)
+    (tmp_path / gallery.PAGE).write_text("before\n<!-- gallery -->\nold\n<!-- /gallery -->\nafter\n")
+    paths = [tmp_path / f"{name}.ipynb" for name in NAMES]
+    before = [read_json(path) for path in paths]
+    for repository, cells in (("somebody/fork", 3), ("another/fork", 3), ("", 2)):
+        monkeypatch.setattr(gallery, "REPOSITORY", repository)
+        assert gallery.write_links(tmp_path) == [*paths, tmp_path / gallery.PAGE]
+        assert len(read_json(paths[0])["cells"]) == cells
+        page = (tmp_path / gallery.PAGE).read_text(encoding="utf-8")
+        assert page.startswith("before\n")
+        assert page.endswith("\nafter\n")
+        assert page.count("Colab") == (len(NAMES) if repository else 0)
+        assert repository in page
+    assert [read_json(path) for path in paths] == before
 
 
 class TestStored:
@@ -161,13 +189,12 @@ class TestStored:
 
     def test_every_lesson_is_there_and_nothing_else(self):
         names = {f"{name}.{kind}" for name in NAMES for kind in ("ipynb", "png")}
-        assert {path.name for path in STORED.iterdir()} == names | {gallery.TIMES}
+        assert {path.name for path in STORED.iterdir()} == names | {gallery.TIMES, gallery.PAGE}
 
     @pytest.mark.parametrize("name", NAMES)
     def test_a_copy_has_the_code_and_prose_of_its_source_and_results(self, name):
         copy, source = read_json(STORED / f"{name}.ipynb"), read_json(ROOT / "notebooks" / f"{name}.ipynb")
-        assert "".join(copy["cells"][1]["source"]) == gallery.INSTALL
-        del copy["cells"][1]
+        copy["cells"] = [cell for cell in copy["cells"] if "install" not in cell["metadata"].get("tags", [])]
         for ours, theirs in zip(copy["cells"], source["cells"], strict=True):
             assert ours["cell_type"] == theirs["cell_type"]
             expected = theirs["source"] if theirs["cell_type"] == "code" else gallery._relinked(theirs["source"])
@@ -186,11 +213,25 @@ class TestStored:
             )
             assert not re.search(r"(?<![\w.~])/(home|root|tmp|work|Users|mnt)/|[A-Z]:\\\\", said)
 
-    def test_readme_shows_it(self):
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        between = re.search(r"<!-- gallery -->\n(.*)\n<!-- /gallery -->", readme, re.DOTALL)
-        assert between[1].strip() == gallery.markdown().strip()
-        assert all(promise(path) in between[1] for path in list_notebooks())
+    @pytest.mark.parametrize("name", NAMES)
+    def test_every_picture_has_an_alt_text(self, name):
+        outputs = list(picture_outputs(read_json(STORED / f"{name}.ipynb")["cells"]))
+        assert outputs
+        assert all(len(output["metadata"][kind]["alt"].split()) >= 5 for output, kind in outputs)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_an_installing_cell_is_there_only_if_the_repository_is_set(self, name):
+        tags = [
+            tag for cell in read_json(STORED / f"{name}.ipynb")["cells"] for tag in cell["metadata"].get("tags", [])
+        ]
+        assert tags.count("install") == (1 if gallery.REPOSITORY else 0)
+
+    def test_its_page_shows_it(self):
+        page = (STORED / gallery.PAGE).read_text(encoding="utf-8")
+        begin, end = gallery.MARKS
+        between = page.split(begin)[1].split(end)[0]
+        assert between == gallery.markdown()
+        assert all(promise(path) in between for path in list_notebooks())
 
     def test_lessons_state_the_seconds_that_were_measured(self):
         measured = read_json(STORED / gallery.TIMES)["quick"]

@@ -10,7 +10,7 @@ from places import ROOT
 from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
 
 FOLDER = notebook_folder()
-PAGES = ("glossary.md", "notation.md", "paper_to_code.md")
+PAGES = ("course.md", "glossary.md", "notation.md", "paper_to_code.md")
 NOTEBOOKS = [*list_notebooks(), *list_solutions()]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 # The words of design.md, section 1: whoever renames one renames it here, in the glossary and in the code.
@@ -34,8 +34,8 @@ def test_the_pages_are_there_and_no_others():
     assert sorted(path.name for path in FOLDER.glob("*.md")) == sorted(PAGES)
 
 
-@pytest.mark.parametrize("path", [*(FOLDER / page for page in PAGES), *NOTEBOOKS], ids=lambda path: path.stem)
-def test_every_link_resolves(path):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: "/".join(path.parts[-2:]))
+def test_every_link_of_a_notebook_resolves(path):
     for link in LINK.findall(text_of(path)):
         if not re.match(r"https?://|#|mailto:", link):
             target = (path.parent / link.partition("#")[0]).resolve()
@@ -59,13 +59,16 @@ def test_the_glossary_has_the_words_of_the_design_once():
 
 
 def test_every_function_of_paper_to_code_exists_where_its_link_leads():
-    found = re.findall(r"\[`([\w.]+)`\]\(\.\./satkit/([\w/]+)\.py\)", text_of(FOLDER / "paper_to_code.md"))
+    text = text_of(FOLDER / "paper_to_code.md")
+    found = re.findall(r"\[`([\w.]+)`\]\(\.\./satkit/([\w/]+)\.py\)", text)
     assert len(found) == len(rows("paper_to_code.md")) - 1  # all lines but the head
     for name, file in found:
         thing = importlib.import_module("satkit." + file.replace("/", "."))
         for part in name.split("."):
             thing = getattr(thing, part)
         assert callable(thing), name
+    for name, file in re.findall(r"\[`(test_\w+\.py)`\]\(([^)]+)\)", text):
+        assert file.endswith(f"/{name}")
 
 
 def test_every_source_of_paper_to_code_is_in_its_list():
@@ -73,6 +76,11 @@ def test_every_source_of_paper_to_code_is_in_its_list():
     for row in rows("paper_to_code.md")[1:]:
         for name in re.findall(r"([A-Z]\w+) (?:et al\.|and \w+) \d{4}", row[-1]):
             assert re.search(rf"^- {name}\b", sources, re.MULTILINE), name
+
+
+def test_the_course_names_lessons_that_exist_and_leaves_none_out():
+    named = set(re.findall(r"`(\d\d_\w+)`", text_of(FOLDER / "course.md")))
+    assert named == {path.stem for path in list_notebooks()}
 
 
 def test_names_in_code_of_the_notation_exist():

@@ -193,9 +193,10 @@ def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):
 
 
 def test_it_says_what_the_picture_shows_and_carries_it_as_png(explorer):
-    bundle = explorer._repr_mimebundle_()
+    bundle, metadata = explorer._repr_mimebundle_()
     assert base64.b64decode(bundle["image/png"]) == explorer.picture.png
     assert bundle["text/plain"] == explorer.alt
+    assert metadata["image/png"]["alt"] == explorer.alt
     assert "application/vnd.jupyter.widget-view+json" in bundle
     for word in ("ground truth", "teacher", "student", "% of the attention has moved"):
         assert word in explorer.alt

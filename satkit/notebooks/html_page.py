@@ -1,0 +1,45 @@
+"""An executed notebook as a web page with alt texts, which the page of nbconvert's default template leaves out.
+
+In a terminal: `jupyter nbconvert --to satkit NOTEBOOK`. In JupyterLab: File, "Save and Export Notebook As".
+"""
+
+import html
+
+from nbconvert.exporters import HTMLExporter
+from traitlets.config import Config
+
+WIDGET = "application/vnd.jupyter.widget-view+json"  # needs a kernel; the picture beside it does not
+# JupyterLab's template, in which every picture gets the alt text of its output's metadata.
+TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{% block data_png scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/png')) }}{% endblock %}
+{% block data_jpg scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/jpeg')) }}{% endblock %}
+"""
+
+
+class HTMLPage(HTMLExporter):
+    """nbconvert's exporter to HTML, with the alt texts of the outputs and with pictures of the interactive figures."""
+
+    export_from_notebook = "HTML with alt text"
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.raw_template = TEMPLATE
+
+    @property
+    def default_config(self) -> Config:
+        """That of the HTML exporter; of an interactive figure it shows the picture."""
+        config = super().default_config
+        kinds = config.NbConvertBase.display_data_priority
+        config.NbConvertBase.display_data_priority = [kind for kind in kinds if kind != WIDGET]
+        return config
+
+    def default_filters(self):
+        """The filters of nbconvert, and `with_alt`."""
+        yield from super().default_filters()
+        yield "with_alt", with_alt
+
+
+def with_alt(markup: str, alt: str | None) -> str:
+    """The HTML of an <img> element with an alt text; as it is where there is none."""
+    return markup.replace("<img ", f'<img alt="{html.escape(alt)}" ', 1) if alt else markup
