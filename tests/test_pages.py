@@ -4,13 +4,13 @@ import re
 
 import pytest
 from places import ROOT, TESTS
-from satkit.notebooks.lessons import find_notebook
 
 from satkit import widgets
 from satkit.data.catalogue import ON_DISK
 from satkit.evaluation import conventions
 from satkit.evaluation.seeds import read_rows
 from satkit.experiments.presets import PRESETS
+from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.parameters import parse_assignments
 from satkit.scenario import SETTINGS, task_sizes
 from satkit.strategies import PARTS, STRATEGIES

@@ -140,19 +140,23 @@ def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
 
 def refuse_contradictions(study: StudyFolder, given: Mapping[str, object]) -> None:
     """Raise if a study has other settings than those asked for."""
-    own, plan = study.settings, Plan(study.settings)
-    resolved = {"backbone": plan.backbone}
+    plan = Plan(study.settings)
     for name, asked in given.items():
-        there = getattr(own, name)
-        if name == "root" or asked in (there, resolved.get(name)):
+        there = getattr(study.settings, name)
+        if name == "root" or asked == there or asked == resolved(plan, name):
             continue
-        if name == "task" and asked == plan.task or name == "order" and list(asked) == list(plan.scenario.order):
-            continue
-        shown = there or resolved.get(name) or (plan.task if name == "task" else "the preset's")
+        shown = there if there not in ("", ()) else resolved(plan, name) or "the preset's"
         raise UsageError(
             f"The study {study.folder.name} has its own settings: {name}: {shown} in the study, {asked} asked for. "
             f"Leave {name} out, or name another study."
         )
+
+
+def resolved(plan: Plan, name: str) -> object:
+    """What a setting that was left to preset and data comes to; None for those that are what they are."""
+    if name == "order":
+        return plan.scenario.order
+    return {"task": plan.task, "backbone": plan.backbone}.get(name)
 
 
 def stored_settings(folder: Path) -> Settings | None:

@@ -1,6 +1,7 @@
 """The command says in one sentence what was wrong, before anything heavy starts, and its exit code says it too."""
 
 import os
+import shlex
 import shutil
 import signal
 
@@ -11,6 +12,8 @@ from PIL import Image
 import satkit
 from satkit.cli import parser
 from satkit.experiments.run_folder import RunBusy
+from satkit.experiments.settings import Settings
+from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import NotebookFailed
 from satkit.strategies import PARTS, STRATEGIES, strategy
 from satkit.studies.attention_study import ReferenceFailed
@@ -80,14 +83,14 @@ def test_an_unknown_name_is_answered_with_the_choices_and_the_nearest(satkit_say
 
 
 WRONG = [
-    ("study --seed x", "--seed takes a whole number, got 'x'."),
-    ("study --order 1,b", "--order takes a whole number, got 'b'."),
+    ("study --seed x", "--seed must be a whole number, got 'x'."),
+    ("study --order 1,b", "--order must hold labels, which are whole numbers, got 'b'."),
     ("study --order z", "Unknown class order 'z'."),
     ("study --data camvid --order b", "camvid has no published class orders, got 'b'."),
     ("study --protocol mibb", "Unknown protocol 'mibb'. Did you mean 'mib'?"),
     ("study --setting domain", "The setting 'domain' learns place by place and needs images of two or more places"),
     ("data check scens", "Unknown data set 'scens'. Did you mean 'scenes'?"),
-    ("data show scenes --step one", "--step takes a whole number, got 'one'."),
+    ("data show scenes --step one", "--step must be a whole number, got 'one'."),
     ("data show scenes --task 15-5 --step 2", "Task 15-5 has the steps 0..1, got step 2."),
     ("data get scenes", "A download needs a folder to go to."),
     ("data get scenes --root here", "The scenes are drawn by satkit and have no files"),
@@ -95,7 +98,7 @@ WRONG = [
     ("study --preset smoke --task 15-4", "Task '15-4' must divide the 20 classes"),
     ("study --preset smoke --backbone resnet18", "ResNet has no self-attention that satkit can tap."),
     ("study --strategies ,", "A study needs at least one strategy, for example: fine-tuning, sats."),
-    ("study --strategies sats,sats", "Each strategy once, please: 'sats' is named twice."),
+    ("study --strategies sats,sats", "Every strategy is named once, but 'sats' is named twice."),
     ("study --preset smoke --out a$b", "must begin with a letter or digit and hold only letters, digits and"),
     (
         "study --strategies sats+pseudo",
@@ -108,12 +111,28 @@ WRONG = [
         "must fit into the data: 5000 images are asked for, but the",
     ),
     ("study --strategies nowhere.py:MINE", "nowhere.py. Give the path of a Python file that declares a strategy."),
-    ("study --shift 2", "The shift must be between 0 (none) and 1, got 2.0."),
-    ("study --shift much", "--shift takes a number, got 'much'."),
+    ("study --shift 2", "shift must be between 0 and 1, got 2.0."),
+    ("study --shift much", "--shift must be a number, got 'much'."),
     ("strategies sat", "Unknown strategy 'sat'. Did you mean 'sats'?"),
     ("run 07 -p seed", "A parameter is given as name=value, got 'seed'."),
     ("run 07 -p seed=x", "Parameter 'seed' must be of type int, got 'x'"),
-    ("run 07 --timeout soon", "--timeout takes a whole number, got 'soon'."),
+    ("run 07 --timeout soon", "--timeout must be a whole number, got 'soon'."),
+    (
+        "study --preset published",
+        "The preset 'published' belongs to voc, ade20k, cityscapes, camvid, folder, not to scenes.",
+    ),
+    ("study --data camvid --preset reference", "The preset 'reference' belongs to scenes, not to camvid."),
+    ("run 07 -p strategy=satz", "Unknown strategy 'satz'. Did you mean 'sats'?"),
+    ("run 05 -p rival=mibb", "Unknown strategy 'mibb'. Did you mean 'mib'?"),
+    ('run 09 -p strategies=["sats","stas"]', "Unknown strategy 'stas'. Did you mean 'sats'?"),
+    ("run 07 -p preset=fast", "Unknown preset 'fast'."),
+    (
+        'run 07 -p weights={"attention":"five"}',
+        "A weight must be a finite number, 0 or more, got 'five' for 'attention'.",
+    ),
+    ("run 07 -p shift=2.0", "shift must be between 0 and 1, got 2.0."),
+    ("run 07 -p setting=disjont", "Unknown setting 'disjont'. Did you mean 'disjoint'?"),
+    ("run 07 -p order=z", "Unknown class order 'z'."),
     ("report nothing", "nothing holds no finished study: result.json is missing."),
 ]
 
@@ -177,7 +196,8 @@ def test_notebooks_and_their_parameters_are_listed(satkit_says):
         code, out, error = satkit_says("run", *words)
         assert (code, error) == (0, "")
         assert out.startswith("06_train_base_step: ")
-        assert "  preset: str = 'quick'  # smoke, quick, full or published\n" in out
+        assert "  preset: str = 'quick'  # how large, how long and how fast: smoke, quick" in out
+        assert "  shift: float = 0.0  # 0 to 1: " in out  # one that the cell does not show
         assert "  seed: int = 0  # " in out
 
 
@@ -333,7 +353,7 @@ class Failure(Exception):
     ids=["busy", "reference", "usage", "ctrl-c", "sigterm"],
 )
 def test_every_kind_of_end_has_its_exit_code(satkit_says, monkeypatch, error, code, said):
-    monkeypatch.setattr("satkit.studies.study.study", raising(error))
+    monkeypatch.setattr("satkit.studies.study.run_study", raising(error))
     assert satkit_says("study") == (code, "", f"satkit: {said}\n")
 
 
@@ -346,7 +366,7 @@ def test_a_failed_notebook_ends_with_1_and_names_its_cell(satkit_says, monkeypat
 
 
 def test_an_error_that_nobody_foresaw_is_not_hidden(monkeypatch):
-    monkeypatch.setattr("satkit.studies.study.study", raising(KeyError("a slip")))
+    monkeypatch.setattr("satkit.studies.study.run_study", raising(KeyError("a slip")))
     with pytest.raises(KeyError, match="a slip"):
         parser.main(["study"])
 
@@ -354,21 +374,47 @@ def test_an_error_that_nobody_foresaw_is_not_hidden(monkeypatch):
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent as POSIX does")
 def test_a_termination_signal_ends_with_143_and_the_handler_is_put_back(satkit_says, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("satkit.studies.study.study", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *_: signal.raise_signal(signal.SIGTERM))
     code, _, error = satkit_says("study")
     assert code == 143
     assert error.startswith("satkit: Terminated.")
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_the_words_of_a_study_arrive_as_settings(satkit_says, monkeypatch):
+def test_the_words_of_a_study_arrive_as_settings(satkit_says, monkeypatch, runs):
     asked = []
-    monkeypatch.setattr("satkit.studies.study.study", lambda *arguments: asked.append(arguments))
-    assert satkit_says("study", "--task", "10-10", "--seed", "-1", "--order", "3, 1,2", "--out", "x")[0] == 0
-    (settings, strategies, out) = asked[0]
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
+    assert satkit_says("study", "--task", "10-10", "--seed", "-1", "--order", "3, 1,2", "--study", "x")[0] == 0
+    study, strategies = asked[0]
+    settings = study.settings
     assert (settings.task, settings.seed, settings.order) == ("10-10", -1, (3, 1, 2))
     assert (settings.data, settings.preset, settings.setting) == ("scenes", "quick", "overlapped")
-    assert (strategies, out) == (("fine-tuning", "sats"), "x")
+    assert (strategies, study.folder) == (("fine-tuning", "sats"), runs / "x")
+
+
+def test_the_command_that_makes_a_study_again_arrives_as_the_same_settings(satkit_says, monkeypatch):
+    settings = Settings(task="10-5", shift=0.5, protocol="mib,evaluation=full", order=tuple(range(20, 0, -1)), seed=3)
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
+    program, *words = shlex.split(settings.command(["sats", "mib+attention"]))
+    assert program == "satkit"
+    assert satkit_says(*words)[0] == 0
+    assert (asked[0][0].settings, asked[0][1]) == (settings, ("sats", "mib+attention"))
+
+
+def test_a_study_that_exists_gives_its_settings_and_refuses_others(satkit_says, monkeypatch, runs):
+    StudyFolder(runs / "mine", Settings(preset="smoke", seed=2)).remember_settings()
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
+    assert satkit_says("study", "--study", "mine", "--seed", "2")[0] == 0
+    assert asked[0][0].settings == Settings(preset="smoke", seed=2)
+    for words in (
+        ["study", "--study", "mine", "--preset", "quick"],
+        ["run", "08", "-p", "study=mine", "-p", "preset=quick"],
+    ):
+        code, out, error = satkit_says(*words)
+        assert (code, out) == (2, "")
+        assert "preset: smoke in the study, quick asked for." in one_sentence(error)
 
 
 def test_the_words_of_a_run_arrive_as_typed_parameters(satkit_says, monkeypatch, runs):

@@ -1,0 +1,87 @@
+"""A setting is defined once: its option, its check, its part of a study's name and of the command follow from it."""
+
+import shlex
+from dataclasses import fields
+
+import pytest
+
+from satkit.data.catalogue import DATA_SETS
+from satkit.experiments import settings as module
+from satkit.experiments.presets import PRESETS
+from satkit.experiments.settings import FIELDS, Settings, chosen, described, read
+from satkit.utils.errors import UsageError
+
+ORDER = tuple(range(20, 0, -1))
+CHANGES = ({"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": ORDER})
+CHANGES += ({"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"}, {"shift": 0.5})
+
+
+def test_every_setting_has_a_help():
+    assert all(each.metadata["help"] for each in fields(Settings))
+
+
+def test_the_listed_values_are_those_of_the_code_that_uses_them():
+    assert module.DATA_SETS == DATA_SETS
+    assert set(module.PRESETS) == {name for presets in PRESETS.values() for name in presets}
+
+
+def test_the_help_lists_the_allowed_values():
+    assert described("preset").endswith(": smoke, quick, full, published or reference")
+    assert described("seed") == "a whole number that decides everything random"
+
+
+def test_studies_of_different_settings_have_different_names():
+    names = {Settings(**change).name(change.get("task", "15-5")) for change in ({}, *CHANGES)}
+    assert len(names) == len(CHANGES) + 1
+    assert Settings().name("15-5") == "scenes-15-5-quick-seed0"
+    assert Settings(shift=0.65, seed=3).name("15-1") == "scenes-15-1-quick-seed3-shift0.65"
+
+
+def test_the_command_names_what_was_chosen_and_no_folder():
+    command = Settings("voc", "/where/ever", "15-1", shift=0.5).command(["sats", "mib"])
+    assert command == (
+        "satkit study --data voc --task 15-1 --preset quick --seed 0 --root FOLDER --shift 0.5 --strategies sats,mib"
+    )
+    assert "--order 20,19" in shlex.join(shlex.split(Settings(order=ORDER).command(["sats"])))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"shift": 2}, "shift must be between 0 and 1, got 2"),
+        ({"shift": "much"}, "shift must be a number, got 'much'"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"seed": True}, "seed must be a whole number, got True"),
+        ({"task": 15}, "task must be text, got 15"),
+        ({"order": ("a",)}, "order must hold labels, which are whole numbers, got .'a'."),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_setting(values, said):
+    with pytest.raises(UsageError, match=said):
+        Settings(**values)
+
+
+def test_texts_are_read_by_the_type_of_the_setting():
+    assert (read("seed", "-3"), read("shift", "1e-1"), read("task", "15-1")) == (-3, 0.1, "15-1")
+    assert read("order", "b", "voc")[:3] == (12, 9, 20)
+    for name, text in (("seed", "1.0"), ("shift", "x"), ("order", "1,b")):
+        with pytest.raises(UsageError, match=f"--{name} must"):
+            read(name, text, label=f"--{name}")
+
+
+def test_the_settings_among_parameters_are_those_that_are_not_at_their_default():
+    parameters = {"seed": 0, "preset": "smoke", "strategy": "sats", "order": [3, 1, 2], "setting": "overlapped"}
+    assert chosen(parameters) == {"preset": "smoke", "order": (3, 1, 2)}
+    assert chosen(parameters, explicit=True) == {
+        "seed": 0,
+        "preset": "smoke",
+        "order": (3, 1, 2),
+        "setting": "overlapped",
+    }
+    assert chosen({"data": "voc", "order": "b"})["order"][:3] == (12, 9, 20)
+
+
+def test_the_plain_settings_are_what_settings_are_made_of():
+    settings = Settings(order=ORDER, shift=0.5)
+    assert Settings(**settings.plain()) == settings
+    assert list(settings.plain()) == list(FIELDS)

@@ -1,0 +1,32 @@
+"""Values of parameters are checked before a kernel starts, each by what its name means."""
+
+import pytest
+
+from satkit.notebooks.finding import find_notebook
+from satkit.notebooks.values import check_values
+from satkit.utils.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("notebook", "values", "said"),
+    [
+        ("07", {"strategy": "satz"}, "Unknown strategy 'satz'"),
+        ("05", {"rival": "satz"}, "Unknown strategy 'satz'"),
+        ("06", {"base_of": "satz"}, "Unknown strategy 'satz'"),
+        ("09", {"strategies": ["sats", "satz"]}, "Unknown strategy 'satz'"),
+        ("07", {"preset": "fast"}, "Unknown preset 'fast'"),
+        ("07", {"weights": {"attention": "much"}}, "A weight must be a finite number"),
+        ("07", {"strategy": "mib", "weights": {"attention": 5}}, "'attention' is none of MiB"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused(notebook, values, said):
+    with pytest.raises(UsageError, match=said):
+        check_values(find_notebook(notebook), values)
+
+
+def test_values_that_can_are_accepted(tmp_path, monkeypatch):
+    monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))
+    check_values(find_notebook("07"), {"strategy": "sats", "weights": {"attention": 5}, "step": 1, "seed": 2})
+    check_values(find_notebook("06"), {"base_of": ""})
+    check_values(find_notebook("10"), {"studies": []})
+    assert not list(tmp_path.iterdir())
