@@ -159,11 +159,6 @@ def test_a_memory_larger_than_the_data_is_refused_before_training():
         Experiment(SETTINGS, "sats+memory=1000").check()
 
 
-def test_a_shift_outside_its_range_is_refused():
-    with pytest.raises(UsageError, match="The shift must be between 0 .none. and 1, got 2"):
-        Settings(shift=2)
-
-
 def test_the_background_of_ssul_learns_slowly_and_its_old_classes_not_at_all(study):
     _, run = ready(study, SETTINGS, "ssul", 2)
     one, other = (run.load_model(step).state_dict() for step in (0, 1))
