@@ -11,6 +11,17 @@ DRAWS = re.compile(
     r"^\s*(figure|ax|axes|figure, all_axes|\w+_axes) = (?!\[)|plots\.iou_heatmap\(|^\w+ = explore_\w+\(", re.MULTILINE
 )
 PYTHON3 = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+# A parameters cell with every type that there is.
+PARAMETERS = """
+# What a run needs.
+seed: int = 0  # decides every random number
+rate: float = 1e-3  # learning rate
+name: str = "sats"  # the strategy
+resume: bool = True  # go on where it stopped
+steps: list = [1, 2]  # which steps
+
+more: dict = {"a": 1}  # anything else
+"""
 
 
 def write(path: Path, *sources: str, parameters: str | None = None, metadata: dict | None = None) -> Path:

@@ -1,59 +1,20 @@
 """The command says in one sentence what was wrong, before anything heavy starts, and its exit code says it too."""
 
 import os
-import shlex
-import shutil
 import signal
 
-import numpy as np
 import pytest
-from PIL import Image
+from command_line import one_sentence
 
 import satkit
 from satkit.cli import parser
 from satkit.experiments.run_folder import RunBusy
-from satkit.experiments.settings import Settings
-from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import NotebookFailed
-from satkit.strategies import PARTS, STRATEGIES, strategy
 from satkit.studies.attention_study import ReferenceFailed
 from satkit.utils.errors import UsageError
 from satkit.utils.interrupts import Terminated
 
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path, monkeypatch):
-    """An empty folder of runs, and no kernel ever starts."""
-    monkeypatch.setenv("SATKIT_RUNS", str(tmp_path / "runs"))
-
-    def no_kernel(*arguments, **options):
-        pytest.fail("This must be refused before a kernel starts.")
-
-    monkeypatch.setattr("satkit.studies.study.run_notebook", no_kernel)
-    monkeypatch.setattr("satkit.notebooks.runner.run_notebook", no_kernel)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def satkit_says(capsys):
-    """Runs a command line in this process; returns its exit code, what it printed, and its error message."""
-
-    def run(*words):
-        try:
-            code = parser.main(list(words))
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def one_sentence(error):
-    """The message of a wrong usage: a single line that begins with the command's name."""
-    assert error.startswith("satkit: ")
-    assert error.count("\n") == 1
-    return error
+pytestmark = pytest.mark.usefixtures("runs")
 
 
 UNKNOWN = [
@@ -185,149 +146,6 @@ def test_the_version_is_the_package_one(satkit_says):
     assert satkit_says("--version") == (0, f"satkit {satkit.__version__}\n", "")
 
 
-def test_notebooks_and_their_parameters_are_listed(satkit_says):
-    code, out, error = satkit_says("run", "--list")
-    assert (code, error) == (0, "")
-    names = [line.split()[0] for line in out.splitlines()]
-    assert names == sorted(names)
-    assert {"00_start_here", "09_visualising_forgetting"} <= set(names)
-    assert all(line.endswith((".", "?")) for line in out.splitlines())  # what each promises
-    for words in (["--help", "06"], ["06", "-h"], ["06", "--help", "-p", "seed=3"]):
-        code, out, error = satkit_says("run", *words)
-        assert (code, error) == (0, "")
-        assert out.startswith("06_train_base_step: ")
-        assert "  preset: str = 'quick'  # how large, how long and how fast: smoke, quick" in out
-        assert "  shift: float = 0.0  # 0 to 1: " in out  # one that the cell does not show
-        assert "  seed: int = 0  # " in out
-
-
-def test_help_for_running_notebooks_without_a_name_is_that_of_the_command(satkit_says):
-    code, out, error = satkit_says("run", "--help")
-    assert (code, error) == (0, "")
-    assert out.startswith("usage: satkit run ")
-    assert "--timeout" in out
-
-
-def test_notebooks_are_exported_once(satkit_says, tmp_path):
-    code, out, error = satkit_says("export", str(tmp_path / "mine"), "--blank")
-    assert (code, error) == (0, "")
-    assert "00_start_here.ipynb" in out
-    code, out, error = satkit_says("export", str(tmp_path / "mine"))
-    assert (code, out) == (2, "")
-    assert "Nothing is overwritten" in one_sentence(error)
-
-
-def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
-    code, out, _ = satkit_says("strategies")
-    assert code == 0
-    assert {line.split()[0] for line in out.splitlines()[: len(STRATEGIES)]} == set(STRATEGIES)
-    assert all(part in out.splitlines()[-1] for part in PARTS)
-    code, out, _ = satkit_says("strategies", "mib+attention=5")
-    assert (code, out.strip()) == (0, str(strategy("mib+attention=5")))
-
-
-def test_data_is_checked_and_shown(satkit_says, tmp_path, whole):
-    code, out, error = satkit_says("data", "check", "camvid", "--root", str(whole), "--task", "6-5")
-    assert (code, error) == (0, "")
-    assert "image to learn from that is also tested on" in out  # a warning
-    assert "6-5 overlapped" in out
-    sheet = tmp_path / "sheet.png"
-    code, out, error = satkit_says("data", "show", "camvid", "--root", str(whole), "--out", str(sheet))
-    assert (code, out, error) == (0, f"{sheet}\n", "")
-    assert sheet.stat().st_size > 0
-
-
-def test_broken_data_is_listed_with_exit_code_2(satkit_says, tmp_path, whole):
-    root = tmp_path / "broken"
-    shutil.copytree(whole, root)
-    file, what, detail = odd_value(root)
-    code, out, error = satkit_says("data", "check", "camvid", "--root", str(root))
-    assert (code, error) == (2, "")
-    assert f"{file}: {what} ({detail})" in out
-
-
-def test_an_empty_folder_of_runs_says_how_to_start(satkit_says, tmp_path, runs):
-    code, out, error = satkit_says("runs")
-    assert (code, out, error) == (0, f"No runs in {runs}. Start with: satkit study --preset smoke\n", "")
-    assert satkit_says("runs", str(tmp_path))[1].startswith(f"No runs in {tmp_path}.")
-
-
-def test_camvid_needs_its_folder(satkit_says, runs):
-    code, _, error = satkit_says("study", "--data", "camvid")
-    assert code == 2
-    assert "CamVid needs its folder, got none. Get the data from https://" in error
-    assert "pass its folder with --root ROOT:" in error
-    code, _, error = satkit_says("study", "--data", "camvid", "--root", "/nowhere/at all")
-    assert code == 2
-    assert "got '/nowhere/at all', which is no folder" in error
-    assert not runs.exists()
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A small data set in CamVid's layout without a fault."""
-    folder = tmp_path_factory.mktemp("camvid")
-    for split in ("train", "val", "test"):
-        for name in ("a1", "b2"):
-            for kind, values in (("", np.zeros((32, 32, 3))), ("annot", np.arange(1024).reshape(32, 32) % 12)):
-                (folder / (split + kind)).mkdir(exist_ok=True)
-                Image.fromarray(values.astype(np.uint8)).save(folder / (split + kind) / f"{name}.png")
-    return folder
-
-
-def no_mask(root):
-    (root / "trainannot" / "b2.png").unlink()
-    return root / "train" / "b2.png", "image without mask", "no b2.png in"
-
-
-def no_image(root):
-    (root / "test" / "a1.png").unlink()
-    return root / "testannot" / "a1.png", "mask without image", "no a1.jpg"
-
-
-def odd_value(root):
-    path = root / "trainannot" / "a1.png"
-    mask = np.array(Image.open(path))
-    mask[3, 5] = 77
-    Image.fromarray(mask).save(path)
-    return path, "mask values that are no label", "77 at 1 pixel, first at (row 3, column 5)"
-
-
-def other_size(root):
-    path = root / "testannot" / "b2.png"
-    Image.fromarray(np.zeros((16, 24), dtype=np.uint8)).save(path)
-    return path, "mask and image differ in size", "the mask is 24 x 16 pixels, the image b2.png 32 x 32"
-
-
-def garbled(root):
-    path = root / "train" / "a1.png"
-    path.write_bytes(path.read_bytes()[:60])
-    return path, "unreadable image", "a1.png"
-
-
-@pytest.mark.parametrize("damage", [no_mask, no_image, odd_value, other_size, garbled])
-def test_damaged_data_are_named_by_file_before_anything_starts(satkit_says, runs, tmp_path, whole, damage):
-    root = tmp_path / "copy"
-    shutil.copytree(whole, root)
-    path, *said = damage(root)
-    code, out, error = satkit_says("study", "--data", "camvid", "--root", str(root), "--preset", "smoke")
-    assert (code, out) == (2, "")
-    assert "The data set has 1 problem; mend or remove what is named:" in error
-    for words in (str(path), *said):
-        assert words in error
-    assert not runs.exists()
-
-
-def test_all_problems_are_reported_at_once(satkit_says, tmp_path, whole):
-    root = tmp_path / "copy"
-    shutil.copytree(whole, root)
-    paths = [damage(root)[0] for damage in (no_mask, odd_value, other_size)]
-    code, _, error = satkit_says("study", "--data", "camvid", "--root", str(root), "--preset", "smoke")
-    assert code == 2
-    assert "The data set has 3 problems" in error
-    assert all(str(path) in error for path in paths)
-
-
 def raising(error):
     def action(*arguments, **options):
         raise error
@@ -379,56 +197,3 @@ def test_a_termination_signal_ends_with_143_and_the_handler_is_put_back(satkit_s
     assert code == 143
     assert error.startswith("satkit: Terminated.")
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_the_words_of_a_study_arrive_as_settings(satkit_says, monkeypatch, runs):
-    asked = []
-    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
-    assert satkit_says("study", "--task", "10-10", "--seed", "-1", "--order", "3, 1,2", "--study", "x")[0] == 0
-    study, strategies = asked[0]
-    settings = study.settings
-    assert (settings.task, settings.seed, settings.order) == ("10-10", -1, (3, 1, 2))
-    assert (settings.data, settings.preset, settings.setting) == ("scenes", "quick", "overlapped")
-    assert (strategies, study.folder) == (("fine-tuning", "sats"), runs / "x")
-
-
-def test_the_command_that_makes_a_study_again_arrives_as_the_same_settings(satkit_says, monkeypatch):
-    settings = Settings(task="10-5", shift=0.5, protocol="mib,evaluation=full", order=tuple(range(20, 0, -1)), seed=3)
-    asked = []
-    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
-    program, *words = shlex.split(settings.command(["sats", "mib+attention"]))
-    assert program == "satkit"
-    assert satkit_says(*words)[0] == 0
-    assert (asked[0][0].settings, asked[0][1]) == (settings, ("sats", "mib+attention"))
-
-
-def test_a_study_that_exists_gives_its_settings_and_refuses_others(satkit_says, monkeypatch, runs):
-    StudyFolder(runs / "mine", Settings(preset="smoke", seed=2)).remember_settings()
-    asked = []
-    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
-    assert satkit_says("study", "--study", "mine", "--seed", "2")[0] == 0
-    assert asked[0][0].settings == Settings(preset="smoke", seed=2)
-    for words in (
-        ["study", "--study", "mine", "--preset", "quick"],
-        ["run", "08", "-p", "study=mine", "-p", "preset=quick"],
-    ):
-        code, out, error = satkit_says(*words)
-        assert (code, out) == (2, "")
-        assert "preset: smoke in the study, quick asked for." in one_sentence(error)
-
-
-def test_the_words_of_a_run_arrive_as_typed_parameters(satkit_says, monkeypatch, runs):
-    asked = []
-
-    class Result:
-        output, seconds = "there.ipynb", 61.0
-
-    def run(path, output, values, timeout=None):
-        asked.append((path.stem, output, values, timeout))
-        return Result
-
-    monkeypatch.setattr("satkit.notebooks.runner.run_notebook", run)
-    said = satkit_says("run", "07", "-p", "seed=3", "-p", "strategy=fine-tuning", "--timeout", "9")
-    assert said == (0, "there.ipynb (took 1 min 1 s)\n", "")
-    values = {"seed": 3, "strategy": "fine-tuning"}
-    assert asked == [("07_train_next_step", runs / "notebooks" / "07_train_next_step.ipynb", values, 9)]

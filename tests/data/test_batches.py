@@ -1,3 +1,5 @@
+"""A batch depends on seed, step and its number alone, with or without exemplars; evaluation shows every image once."""
+
 import hashlib
 from collections import Counter
 from dataclasses import replace
@@ -5,194 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hand_made import NAMES, everything, numbers, pixels_of, split_of
 
-from satkit.data import BACKGROUND, IGNORE, SegmentationData, Split, batches, step_images
+from satkit.data import IGNORE, Split, batches, step_images
 from satkit.data.batches import MEAN, STD, BatchStream, evaluation_batches, sample_generator, to_input
-from satkit.data.exemplars import Exemplars, exemplar_presence, exemplars
+from satkit.data.exemplars import Exemplars
 from satkit.data.labels import presence
 from satkit.data.shift import Shift
-from satkit.data.step_images import StepImages, epoch_order, held_out, training_images
+from satkit.data.step_images import StepImages, epoch_order, training_images
 from satkit.data.transforms import CentreCrop, SimpleAugment
 from satkit.scenario import scenario
 from satkit.utils.errors import UsageError
-
-NAMES = ("background", "a", "b", "c", "d")
-# What each image shows; pixel values of image i are 10 * i.
-SHOWN = ([0, 1], [1, 2], [0, 3], [1, 3, 4], [0, 2, IGNORE], [4, 0], [0])
-
-
-def split_of(shown, size=4):
-    labels = [np.resize(np.array(values, dtype=np.uint8), (size, size)) for values in shown]
-    images = np.stack([np.full((size, size, 3), 10 * number, dtype=np.uint8) for number in range(len(shown))])
-    return Split(images, np.stack(labels), presence(labels, len(NAMES) - 1), tuple(map(str, range(len(shown)))))
-
-
-@pytest.fixture
-def data():
-    return SegmentationData("hand-made", NAMES, split_of(SHOWN), split_of(SHOWN), "none")
-
-
-def everything(count, size=4):
-    split = split_of([[0, 1]] * count, size)
-    return StepImages(np.arange(count), np.arange(256, dtype=np.uint8), split)
-
-
-def numbers(images):
-    """Which image each of a batch is, read from its pixels."""
-    red = images[:, 0, 0, 0].double() * STD[0] + MEAN[0]
-    return (red * 25.5).round().int().tolist()
-
-
-@pytest.mark.parametrize(
-    ("setting", "expected"),
-    [
-        ("overlapped", [[0, 1, 3, 4], [2, 3], [3, 5]]),
-        ("disjoint", [[0, 1, 4], [2], [3, 5]]),
-        ("sequential", [[0, 1, 4], [2], [3, 5]]),
-    ],
-)
-def test_training_images_are_those_that_the_setting_allows(data, setting, expected):
-    built = scenario(NAMES, "2-1", setting)
-    found = [training_images(data, built, step).indices.tolist() for step in built.steps]
-    assert found == expected
-
-
-def test_training_labels_are_what_the_annotator_shows(data):
-    built = scenario(NAMES, "2-1", order=[4, 1, 3, 2])
-    base = training_images(data, built, built.steps[0])
-    later = training_images(data, built, built.steps[1])
-    assert base.indices.tolist() == [0, 1, 3, 5]
-    assert later.indices.tolist() == [2, 3]
-    # Image 3 repeats the labels 1, 3, 4: index 2, 3 and 1 in this order of learning.
-    assert base.labels(2)[0].tolist() == [2, BACKGROUND, 1, 2]
-    assert later.labels(1)[0].tolist() == [BACKGROUND, 3, BACKGROUND, BACKGROUND]
-    assert (later.image(1) == 30).all()
-    assert len(later) == 2
-
-
-def test_sequential_labels_show_old_classes_too(data):
-    built = scenario(NAMES, "2-1", "sequential")
-    last = training_images(data, built, built.steps[2])
-    assert last.labels(0)[0].tolist() == [1, 3, 4, 1]
-
-
-def test_ignored_pixels_stay_ignored_in_every_step(data):
-    built = scenario(NAMES, "2-1")
-    assert training_images(data, built, built.steps[0]).labels(3)[0].tolist() == [0, 2, IGNORE, 0]
-
-
-def test_ignored_pixels_are_background_where_the_protocol_says_so(data):
-    built = scenario(NAMES, "2-1")
-    images = training_images(data, built, built.steps[0], void="background")
-    assert images.labels(3)[0].tolist() == [0, 2, 0, 0]
-    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, void="background")
-    assert kept.sources[0].labels(0)[0].tolist() == [0, 2, 0, 0]
-    with pytest.raises(UsageError, match="Unknown treatment of unlabelled pixels 'drop'"):
-        training_images(data, built, built.steps[0], void="drop")
-
-
-def test_partitioned_images_belong_to_one_step_each_and_a_seed_decides_which():
-    split = replace(split_of([[0, 1, 2, 3, 4]]), present=np.ones((200, 5), dtype=bool), names=("",) * 200)
-    many = SegmentationData("hand-made", NAMES, split, split, "none")
-    built = scenario(NAMES, "2-1", "partitioned")
-    found = {seed: [training_images(many, built, step, seed=seed).indices for step in built.steps] for seed in (0, 1)}
-    for parts in found.values():
-        assert sorted(np.concatenate(parts).tolist()) == list(range(200))
-        assert [len(part) for part in parts] == pytest.approx([100, 50, 50], abs=25)
-    assert found[0][0].tolist() != found[1][0].tolist()
-
-
-def test_a_partitioned_image_without_a_class_belongs_nowhere(data):
-    built = scenario(NAMES, "2-2", "partitioned")
-    found = np.concatenate([training_images(data, built, step).indices for step in built.steps])
-    assert sorted(found.tolist()) == [0, 1, 2, 3, 4, 5]  # image 6 shows background alone
-
-
-def test_a_fifth_of_the_images_is_held_out_and_never_trained_on():
-    images = everything(20)
-    train, validation = held_out(images, seed=0, step=1)
-    assert (len(train), len(validation)) == (16, 4)
-    assert sorted([*train.indices, *validation.indices]) == list(range(20))
-    assert train.indices.tolist() == sorted(train.indices.tolist())
-    assert held_out(images, 0, 1)[1].indices.tolist() == validation.indices.tolist()
-    assert held_out(images, 1, 1)[1].indices.tolist() != validation.indices.tolist()
-    with pytest.raises(UsageError, match="Step 1 has a single image"):
-        held_out(everything(1), 0, 1)
-
-
-@pytest.fixture
-def places():
-    """Twelve images in three places, the labels 1 .. 4 in all of them."""
-    split = replace(split_of([[0, 1, 2, 3, 4]] * 8), domains=("b",) * 5 + ("a",) * 3)
-    test = replace(split_of([[1, 2, 3, 4]] * 4), domains=("c",) * 4)
-    return SegmentationData("places", NAMES, split, test, "none", ("a", "b", "c"))
-
-
-def test_the_pool_holds_the_images_to_learn_from_first(places):
-    pool = places.pool
-    assert (len(pool), pool.domains) == (12, ("b",) * 5 + ("a",) * 3 + ("c",) * 4)
-    assert (pool.images[2] == places.train.images[2]).all()
-    assert (pool.images[9] == places.test.images[1]).all()
-    assert pool.present.shape == (12, 5)
-
-
-def test_where_places_arrive_the_images_of_a_step_are_those_of_its_places(places):
-    built = scenario(NAMES, "1-1", "domain", domains=places.domains)
-    found = [training_images(places, built, step) for step in built.steps]
-    assert [{places.pool.domains[index] for index in images.indices} for images in found] == [{"a"}, {"b"}, {"c"}]
-    assert [len(images) for images in found] == [2, 4, 3]
-    assert set(found[2].labels(0).ravel().tolist()) == {1, 2, 3, 4}
-    tested = [step_images.test_images(places, built, step) for step in built.steps]
-    assert [len(images) for images in tested] == [1, 2, 3]
-    kept = exemplars(places, built, np.array([[9, 2]]), "step", built.steps[2], 0.5)
-    assert (kept.sources[2].image(0) == places.pool.images[9]).all()
-
-
-def test_a_step_without_images_is_named_with_its_classes(data):
-    empty = SegmentationData("hand-made", NAMES, split_of([[0, 1], [0, 4]]), data.test, "none")
-    built = scenario(NAMES, "2-2")
-    training_images(empty, built, built.steps[1])
-    built = scenario(NAMES, "2-1")
-    with pytest.raises(UsageError, match=r"Step 1 of task 2-1 \(overlapped\) must have images to learn c from, .* 2 "):
-        training_images(empty, built, built.steps[1])
-
-
-def test_test_images_show_a_seen_class_and_all_seen_classes_are_labelled(data):
-    built = scenario(NAMES, "2-1")
-    found = [step_images.test_images(data, built, step) for step in built.steps]
-    assert [images.indices.tolist() for images in found] == [
-        [0, 1, 3, 4],
-        [0, 1, 2, 3, 4],
-        [0, 1, 2, 3, 4, 5],
-    ]
-    assert [images.labels(images.indices.tolist().index(3))[0].tolist() for images in found] == [
-        [1, BACKGROUND, BACKGROUND, 1],
-        [1, 3, BACKGROUND, 1],
-        [1, 3, 4, 1],
-    ]
-
-
-def test_future_classes_can_be_ignored_where_scores_are_computed(data):
-    built = scenario(NAMES, "2-1")
-    base = step_images.test_images(data, built, built.steps[0], future="ignored")
-    assert base.labels(2)[0].tolist() == [1, IGNORE, IGNORE, 1]
-    assert base.labels(0)[0].tolist() == [BACKGROUND, 1, BACKGROUND, 1]
-    with pytest.raises(UsageError, match="Unknown treatment of future classes 'ignore'. Did you mean 'ignored'"):
-        step_images.test_images(data, built, built.steps[0], future="ignore")
-
-
-def test_all_test_images_can_be_taken(data):
-    built = scenario(NAMES, "2-1")
-    assert step_images.test_images(data, built, built.steps[0], which="all").indices.tolist() == list(range(7))
-    with pytest.raises(UsageError, match="Unknown choice of test images 'al'. Did you mean 'all'"):
-        step_images.test_images(data, built, built.steps[0], which="al")
-
-
-def test_a_test_split_without_a_seen_class_is_an_error(data):
-    empty = SegmentationData("hand-made", NAMES, data.train, split_of([[0, 4]]), "none")
-    built = scenario(NAMES, "2-1")
-    with pytest.raises(UsageError, match="must have test images with one of a, b, but none of the 1 test images"):
-        step_images.test_images(empty, built, built.steps[0])
 
 
 def test_input_is_normalised_and_channels_come_first():
@@ -211,19 +36,6 @@ def test_input_is_normalised_and_channels_come_first():
 def test_input_of_another_type_or_shape_is_refused(wrong):
     with pytest.raises(ValueError, match="Images must be uint8 of shape .* got torch"):
         to_input(wrong)
-
-
-def test_an_order_is_a_permutation_that_depends_on_seed_step_and_epoch():
-    orders = {tuple(epoch_order(seed, step, epoch, 50)) for seed in range(2) for step in range(2) for epoch in range(2)}
-    assert len(orders) == 8
-    assert all(sorted(order) == list(range(50)) for order in orders)
-    np.testing.assert_array_equal(epoch_order(1, 2, 3, 50), epoch_order(1, 2, 3, 50))
-
-
-def test_orders_are_shuffled_evenly():
-    first = Counter(int(epoch_order(0, 0, epoch, 5)[0]) for epoch in range(1000))
-    assert set(first) == set(range(5))
-    assert max(first.values()) - min(first.values()) < 100
 
 
 def test_every_sample_has_a_generator_of_its_own():
@@ -326,18 +138,6 @@ def test_large_images_are_evaluated_a_few_at_a_time(monkeypatch):
     assert [len(chosen) for *_, chosen in evaluation_batches(everything(5, 8), 8, CentreCrop(4))] == [2, 2, 1]
 
 
-@pytest.mark.parametrize("setting", ["overlapped", "disjoint", "sequential"])
-def test_the_filter_of_images_agrees_with_the_rule_for_one_image(setting):
-    random = np.random.default_rng(0)
-    present = random.random((300, 5)) < 0.4
-    split = replace(split_of([[0]]), present=present, names=("",) * 300)
-    many = SegmentationData("hand-made", NAMES, split, split, "none")
-    built = scenario(NAMES, "1-1", setting, order=[3, 1, 4, 2])
-    for step in built.steps:
-        rule = [built.contains_image(step, np.flatnonzero(row).tolist()) for row in present]
-        assert training_images(many, built, step).indices.tolist() == np.flatnonzero(rule).tolist()
-
-
 def test_evaluation_on_centre_crops_batches_images_of_any_size():
     split = split_of([[0, 1]] * 3)
     images = [*split.images, np.full((6, 10, 3), 30, dtype=np.uint8)]
@@ -359,32 +159,6 @@ def test_evaluation_gives_labels_as_class_indices(data):
     assert len(shown) == len(images)
     for label_map, position in zip(labels, positions, strict=True):
         np.testing.assert_array_equal(label_map, images.labels(position))
-
-
-SEEN = np.array([[1, 0], [1, 1], [3, 0], [3, 1]])  # images 1 and 3, each kept in step 0 and in step 1
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        ("step", {(1, 0): {1, 2}, (1, 1): {0}, (3, 0): {0, 1}, (3, 1): {0, 3}}),
-        ("complete", {(1, 0): {1, 2}, (1, 1): {1, 2}, (3, 0): {1, 3, 4}, (3, 1): {1, 3, 4}}),
-    ],
-)
-def test_labels_of_exemplars_are_those_of_their_own_step_or_complete(data, labels, expected):
-    built = scenario(NAMES, "2-1")
-    kept = exemplars(data, built, SEEN, labels, built.steps[2], share=0.5)
-    for (index, step), shown in expected.items():
-        source = kept.sources[step]
-        assert set(np.unique(source.table[source.split.labels[index]]).tolist()) == shown
-
-
-def test_presence_of_exemplars_follows_the_labels_they_are_read_with(data):
-    built = scenario(NAMES, "2-1")
-    own = exemplar_presence(data.train, built, SEEN, "step", built.steps[1])
-    complete = exemplar_presence(data.train, built, SEEN, "complete", built.steps[1])
-    assert [np.flatnonzero(row).tolist() for row in own] == [[1, 2], [], [1], [3]]
-    assert [np.flatnonzero(row).tolist() for row in complete] == [[1, 2], [1, 2], [1, 3], [1, 3]]
 
 
 def many(count, share, batch_size=8, memory=range(100, 120), seed=0, shift=None):
@@ -429,12 +203,6 @@ def test_exemplars_look_as_they_did_in_their_own_step():
     plain, shifted = many(40, 0.5).batch(2)[0], many(40, 0.5, shift=Shift(1.0, 1)).batch(2)[0]
     changed = (plain != shifted).flatten(1).any(dim=1)
     assert changed.tolist() == [number >= 100 for number in ids(plain)]
-
-
-def pixels_of(images):
-    """What was normalised for the network, as it was: uint8 (batch, height, width, 3)."""
-    shares = images.permute(0, 2, 3, 1).double() * torch.tensor(STD) + torch.tensor(MEAN)
-    return (255 * shares).round().byte().numpy()
 
 
 def test_batches_without_a_memory_are_those_of_the_time_before_there_was_one():
@@ -486,17 +254,6 @@ def test_an_exemplar_is_augmented_anew_every_time():
     assert len({crop.tobytes() for crop in crops}) > 10, "of 20"
 
 
-def test_sequential_labels_of_exemplars_and_their_presence_agree(data):
-    built = scenario(NAMES, "2-1", "sequential", order=[4, 1, 3, 2])
-    last, entries = built.steps[1], np.array([[3, 0], [3, 1], [0, 0], [2, 1], [6, 0], [4, 0]])
-    for labels in ("step", "complete"):
-        found = exemplar_presence(data.train, built, entries, labels, last)
-        sources = exemplars(data, built, entries, labels, last, 0.5).sources
-        for (image, step), row in zip(entries.tolist(), found, strict=True):
-            shown = sources[step].table[data.train.labels[image]]
-            assert [index in shown for index in range(1, last.num_outputs)] == row[1:].tolist()
-
-
 def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
     values = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     split = Split(values, split_of([[0, 1]] * 6, 8).labels, None, tuple("abcdef"))
@@ -513,20 +270,6 @@ def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
     ((evaluated, _, positions),) = evaluation_batches(images, 9)
     for image, position in zip(pixels_of(evaluated), positions, strict=True):
         np.testing.assert_array_equal(image, images.image(position))
-
-
-def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(data):
-    built = scenario(NAMES, "2-1")
-    shifts = [training_images(data, built, step, 0.5, seed=7).shift for step in built.steps]
-    assert shifts == [None, Shift(0.5, 1, 7), Shift(0.5, 2, 7)]
-    assert training_images(data, built, built.steps[1]).shift is None
-    assert all(step_images.test_images(data, built, step).shift is None for step in built.steps)
-
-
-def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
-    built = scenario(NAMES, "2-1")
-    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, shift=0.5, seed=7)
-    assert {step: source.shift for step, source in kept.sources.items()} == {0: None, 1: Shift(0.5, 1, 7)}
 
 
 def test_a_batch_of_one_has_no_place_for_exemplars():

@@ -1,37 +1,29 @@
-"""A strategy is a sentence; what it may not say, and what it reports."""
+"""A strategy is a list of parts: which it needs, what they add up to, and what it computes."""
 
-import inspect
-import json
-import linecache
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import ClassVar
 
 import pytest
 import torch
+from own_parts import LogitSize, simple
 
 from satkit.scenario import scenario
 from satkit.strategies import (
     DFT,
     EWC,
     FINE_TUNING,
-    JOINT,
     MIB,
     SATS,
     SSUL,
     AttentionTransfer,
-    BackgroundInit,
-    BinaryCrossEntropy,
     CrossEntropy,
     DefaultInit,
     EntropyPseudoLabels,
     ExemplarMemory,
-    FeatureDistillation,
     Freezing,
     Head,
     Labels,
     LossInputs,
-    PathIntegral,
     Strategy,
     UnbiasedDistillation,
     WeightFusion,
@@ -40,24 +32,6 @@ from satkit.strategies.strategy import digest
 from satkit.utils.errors import UsageError
 
 BASE_STEP, NEXT_STEP = scenario(["background", *"abcd"], "2-2").steps
-
-
-@dataclass(frozen=True)
-class LogitSize:
-    """A term as a reader might write it in a notebook."""
-
-    weight: float = 1.0
-
-    name: ClassVar[str] = "logit size"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
-
-    def __call__(self, inputs: LossInputs) -> torch.Tensor:
-        return self.weight * inputs.student.logits.square().mean()
-
-
-def simple(*terms, **settings) -> Strategy:
-    return Strategy("mine", terms=terms or (CrossEntropy(),), **{"base_terms": (CrossEntropy(),), **settings})
 
 
 def inputs_at(step, teacher: bool) -> LossInputs:
@@ -116,41 +90,6 @@ def test_a_strategy_asks_for_what_its_parts_need(strategy, teacher, attention):
     assert strategy.needs_attention is attention
 
 
-def test_describe_is_plain_and_complete():
-    strategy = Strategy(
-        "mine",
-        terms=(CrossEntropy(over="valid"), AttentionTransfer(7, "image", "as_released")),
-        base_terms=(LogitSize(2),),
-        targets=EntropyPseudoLabels(0.5, "none"),
-        classifier=BackgroundInit(),
-    )
-    described = json.loads(json.dumps(strategy.describe()))
-    assert described == strategy.describe()
-    assert set(described) == {each.name for each in fields(Strategy)}
-    assert [term["kind"] for term in described["terms"]] == ["CrossEntropy", "AttentionTransfer"]
-    assert described["terms"][0] == {"kind": "CrossEntropy", "weight": 1.0, "over": "valid", "adaptive": False}
-    attention = described["terms"][1]
-    assert (attention["weight"], attention["pooling"], attention["layout"]) == (7, "image", "as_released")
-    assert set(attention) == {"kind", *(each.name for each in fields(AttentionTransfer))}
-    assert described["targets"]["threshold"] == "none"
-    assert described["classifier"] == {"kind": "BackgroundInit"}
-    assert (described["memory"], described["joint"]) == (None, False)
-
-
-def test_a_part_that_is_not_satkit_s_own_brings_its_source_along():
-    described = simple(CrossEntropy(), LogitSize(2)).describe()["terms"]
-    assert "source" not in described[0]
-    assert described[1]["weight"] == 2
-    assert "inputs.student.logits.square().mean()" in described[1]["source"]
-
-
-def test_strategies_of_other_settings_are_described_differently():
-    weaker = replace(SATS, terms=(*SATS.terms[:-1], AttentionTransfer(5)))
-    assert weaker.describe() != SATS.describe()
-    assert weaker != SATS
-    assert replace(SATS) == SATS
-
-
 def test_by_default_labels_are_the_targets_and_new_channels_are_left_alone():
     strategy = simple()
     assert strategy.targets == Labels()
@@ -184,39 +123,6 @@ def test_adding_a_term_of_the_same_name_replaces_it():
     assert SATS.terms[-1] == AttentionTransfer(20)
 
 
-@pytest.mark.parametrize(
-    ("combine", "message"),
-    [
-        (
-            lambda: SATS + EntropyPseudoLabels(),
-            "'SATS' already has EntropyPseudoLabels, and EntropyPseudoLabels would be",
-        ),
-        (lambda: SATS + ExemplarMemory() + ExemplarMemory(5), "already has ExemplarMemory"),
-        (lambda: SSUL + EntropyPseudoLabels(), "'SSUL' already has UnknownAndPseudoLabels"),
-        (lambda: FINE_TUNING + EWC() + PathIntegral(), "already has EWC, and PathIntegral would be a second policy"),
-        (lambda: SATS + "attention", "Only a loss term, pseudo-labels, an exemplar memory"),
-        (lambda: SSUL + AttentionTransfer(), "'attention' acts on the backbone, which is frozen"),
-        (lambda: DFT + FeatureDistillation(), "'features' acts on the backbone, which is frozen"),
-        (lambda: JOINT + ExemplarMemory(), "joint training has one step only, so there is nothing for memory to do"),
-        (lambda: JOINT + UnbiasedDistillation(), "nothing for a teacher to do"),
-        (
-            lambda: SATS + BinaryCrossEntropy(),
-            "learns the same targets twice after the base step, by 'cross-entropy' and",
-        ),
-        (lambda: replace(SSUL, classifier=BackgroundInit()), "copies rows of background, which deep heads do not have"),
-        (
-            lambda: replace(SSUL, head=Head()),
-            "UnknownInit needs a head that reserves 'unknown', this one reserves 'nothing'",
-        ),
-        (lambda: replace(FINE_TUNING, head=Head(readout="unknown")), "needs a head that reserves 'unknown'"),
-        (lambda: replace(SSUL, terms=(CrossEntropy(),)), "marks unknown objects, but 'cross-entropy' cannot learn it"),
-    ],
-)
-def test_parts_that_contradict_each_other_are_refused_in_one_sentence(combine, message):
-    with pytest.raises(UsageError, match=message):
-        combine()
-
-
 def test_a_base_step_is_shared_by_those_that_learn_and_read_it_alike():
     assert SATS.base() == FINE_TUNING.base() == (MIB + AttentionTransfer()).base()
     assert SSUL.base() != SATS.base()
@@ -228,23 +134,3 @@ def test_a_base_step_is_shared_by_those_that_learn_and_read_it_alike():
 def test_the_digest_of_a_strategy_is_that_of_its_parts_not_of_its_name():
     assert digest(replace(SATS, name="mine")) == digest(SATS)
     assert digest(SATS + AttentionTransfer(5)) != digest(SATS)
-
-
-def test_a_strategy_reads_as_a_sentence():
-    assert str(SATS) == (
-        "SATS = CrossEntropy() + UnbiasedDistillation() + AttentionTransfer(); EntropyPseudoLabels(); BackgroundInit()"
-    )
-    assert str(JOINT) == "joint = CrossEntropy(); all classes at once"
-    assert str(MIB + ExemplarMemory(50)).endswith("BackgroundInit(); ExemplarMemory(size=50)")
-
-
-def test_a_term_typed_into_a_notebook_brings_its_cell_along():
-    source = inspect.getsource(LogitSize)
-    linecache.cache["<cell 7>"] = (len(source), None, source.splitlines(keepends=True), "<cell 7>")
-    names = {
-        "__name__": "__main__",
-        **{key: globals()[key] for key in ("dataclass", "ClassVar", "torch", "LossInputs")},
-    }
-    exec(compile(source, "<cell 7>", "exec"), names)
-    described = simple(CrossEntropy(), names["LogitSize"](2)).describe()["terms"][1]
-    assert described["source"] == source

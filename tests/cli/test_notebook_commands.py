@@ -1,0 +1,55 @@
+"""satkit run, export and play: notebooks are listed, checked, run and copied."""
+
+import pytest
+from command_line import one_sentence
+
+pytestmark = pytest.mark.usefixtures("runs")
+
+
+def test_notebooks_and_their_parameters_are_listed(satkit_says):
+    code, out, error = satkit_says("run", "--list")
+    assert (code, error) == (0, "")
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == sorted(names)
+    assert {"00_start_here", "09_visualising_forgetting"} <= set(names)
+    assert all(line.endswith((".", "?")) for line in out.splitlines())  # what each promises
+    for words in (["--help", "06"], ["06", "-h"], ["06", "--help", "-p", "seed=3"]):
+        code, out, error = satkit_says("run", *words)
+        assert (code, error) == (0, "")
+        assert out.startswith("06_train_base_step: ")
+        assert "  preset: str = 'quick'  # how large, how long and how fast: smoke, quick" in out
+        assert "  shift: float = 0.0  # 0 to 1: " in out  # one that the cell does not show
+        assert "  seed: int = 0  # " in out
+
+
+def test_help_for_running_notebooks_without_a_name_is_that_of_the_command(satkit_says):
+    code, out, error = satkit_says("run", "--help")
+    assert (code, error) == (0, "")
+    assert out.startswith("usage: satkit run ")
+    assert "--timeout" in out
+
+
+def test_notebooks_are_exported_once(satkit_says, tmp_path):
+    code, out, error = satkit_says("export", str(tmp_path / "mine"), "--blank")
+    assert (code, error) == (0, "")
+    assert "00_start_here.ipynb" in out
+    code, out, error = satkit_says("export", str(tmp_path / "mine"))
+    assert (code, out) == (2, "")
+    assert "Nothing is overwritten" in one_sentence(error)
+
+
+def test_the_words_of_a_run_arrive_as_typed_parameters(satkit_says, monkeypatch, runs):
+    asked = []
+
+    class Result:
+        output, seconds = "there.ipynb", 61.0
+
+    def run(path, output, values, timeout=None):
+        asked.append((path.stem, output, values, timeout))
+        return Result
+
+    monkeypatch.setattr("satkit.notebooks.runner.run_notebook", run)
+    said = satkit_says("run", "07", "-p", "seed=3", "-p", "strategy=fine-tuning", "--timeout", "9")
+    assert said == (0, "there.ipynb (took 1 min 1 s)\n", "")
+    values = {"seed": 3, "strategy": "fine-tuning"}
+    assert asked == [("07_train_next_step", runs / "notebooks" / "07_train_next_step.ipynb", values, 9)]

@@ -1,0 +1,53 @@
+"""satkit study, report and runs: their words arrive as settings, and a study that exists gives its own."""
+
+import shlex
+
+import pytest
+from command_line import one_sentence
+
+from satkit.experiments.settings import Settings
+from satkit.experiments.study_folder import StudyFolder
+
+pytestmark = pytest.mark.usefixtures("runs")
+
+
+def test_an_empty_folder_of_runs_says_how_to_start(satkit_says, tmp_path, runs):
+    code, out, error = satkit_says("runs")
+    assert (code, out, error) == (0, f"No runs in {runs}. Start with: satkit study --preset smoke\n", "")
+    assert satkit_says("runs", str(tmp_path))[1].startswith(f"No runs in {tmp_path}.")
+
+
+def test_the_words_of_a_study_arrive_as_settings(satkit_says, monkeypatch, runs):
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
+    assert satkit_says("study", "--task", "10-10", "--seed", "-1", "--order", "3, 1,2", "--study", "x")[0] == 0
+    study, strategies = asked[0]
+    settings = study.settings
+    assert (settings.task, settings.seed, settings.order) == ("10-10", -1, (3, 1, 2))
+    assert (settings.data, settings.preset, settings.setting) == ("scenes", "quick", "overlapped")
+    assert (strategies, study.folder) == (("fine-tuning", "sats"), runs / "x")
+
+
+def test_the_command_that_makes_a_study_again_arrives_as_the_same_settings(satkit_says, monkeypatch):
+    settings = Settings(task="10-5", shift=0.5, protocol="mib,evaluation=full", order=tuple(range(20, 0, -1)), seed=3)
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
+    program, *words = shlex.split(settings.command(["sats", "mib+attention"]))
+    assert program == "satkit"
+    assert satkit_says(*words)[0] == 0
+    assert (asked[0][0].settings, asked[0][1]) == (settings, ("sats", "mib+attention"))
+
+
+def test_a_study_that_exists_gives_its_settings_and_refuses_others(satkit_says, monkeypatch, runs):
+    StudyFolder(runs / "mine", Settings(preset="smoke", seed=2)).remember_settings()
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments))
+    assert satkit_says("study", "--study", "mine", "--seed", "2")[0] == 0
+    assert asked[0][0].settings == Settings(preset="smoke", seed=2)
+    for words in (
+        ["study", "--study", "mine", "--preset", "quick"],
+        ["run", "08", "-p", "study=mine", "-p", "preset=quick"],
+    ):
+        code, out, error = satkit_says(*words)
+        assert (code, out) == (2, "")
+        assert "preset: smoke in the study, quick asked for." in one_sentence(error)

@@ -1,0 +1,58 @@
+"""Parts that do not go together are refused in one sentence."""
+
+from dataclasses import replace
+
+import pytest
+
+from satkit.strategies import (
+    DFT,
+    EWC,
+    FINE_TUNING,
+    JOINT,
+    SATS,
+    SSUL,
+    AttentionTransfer,
+    BackgroundInit,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    EntropyPseudoLabels,
+    ExemplarMemory,
+    FeatureDistillation,
+    Head,
+    PathIntegral,
+    UnbiasedDistillation,
+)
+from satkit.utils.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("combine", "message"),
+    [
+        (
+            lambda: SATS + EntropyPseudoLabels(),
+            "'SATS' already has EntropyPseudoLabels, and EntropyPseudoLabels would be",
+        ),
+        (lambda: SATS + ExemplarMemory() + ExemplarMemory(5), "already has ExemplarMemory"),
+        (lambda: SSUL + EntropyPseudoLabels(), "'SSUL' already has UnknownAndPseudoLabels"),
+        (lambda: FINE_TUNING + EWC() + PathIntegral(), "already has EWC, and PathIntegral would be a second policy"),
+        (lambda: SATS + "attention", "Only a loss term, pseudo-labels, an exemplar memory"),
+        (lambda: SSUL + AttentionTransfer(), "'attention' acts on the backbone, which is frozen"),
+        (lambda: DFT + FeatureDistillation(), "'features' acts on the backbone, which is frozen"),
+        (lambda: JOINT + ExemplarMemory(), "joint training has one step only, so there is nothing for memory to do"),
+        (lambda: JOINT + UnbiasedDistillation(), "nothing for a teacher to do"),
+        (
+            lambda: SATS + BinaryCrossEntropy(),
+            "learns the same targets twice after the base step, by 'cross-entropy' and",
+        ),
+        (lambda: replace(SSUL, classifier=BackgroundInit()), "copies rows of background, which deep heads do not have"),
+        (
+            lambda: replace(SSUL, head=Head()),
+            "UnknownInit needs a head that reserves 'unknown', this one reserves 'nothing'",
+        ),
+        (lambda: replace(FINE_TUNING, head=Head(readout="unknown")), "needs a head that reserves 'unknown'"),
+        (lambda: replace(SSUL, terms=(CrossEntropy(),)), "marks unknown objects, but 'cross-entropy' cannot learn it"),
+    ],
+)
+def test_incompatible_parts_are_refused_in_one_sentence(combine, message):
+    with pytest.raises(UsageError, match=message):
+        combine()
