@@ -21,7 +21,7 @@ from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.scenario import DOMAIN_SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
-from satkit.strategies.validation import contradicts_domains
+from satkit.strategies.validation import incompatible_with_domains
 from satkit.utils.errors import UsageError
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device, derive, seed_everything
@@ -106,7 +106,7 @@ class Plan:
         """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
         _ = self.config
         self.try_backbone(attention=self.strategy.needs_attention)
-        if self.scenario.by_domain and (reason := contradicts_domains(self.strategy)):
+        if self.scenario.by_domain and (reason := incompatible_with_domains(self.strategy)):
             raise UsageError(f"{self.strategy.name} cannot learn place by place: {reason}")
         if self.strategy.fusion and self.protocol.checkpoint == "best":
             raise UsageError(

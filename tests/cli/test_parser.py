@@ -12,7 +12,7 @@ import satkit
 from satkit.cli import parser
 from satkit.experiments.run_folder import RunBusy
 from satkit.notebooks.runner import NotebookFailed
-from satkit.strategies import PARTS, STRATEGIES, strategy
+from satkit.strategies import PARTS, STRATEGIES, find_strategy
 from satkit.studies.attention_study import ReferenceFailed
 from satkit.utils.errors import UsageError
 from satkit.utils.interrupts import Terminated
@@ -203,7 +203,7 @@ def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
     assert {line.split()[0] for line in out.splitlines()[: len(STRATEGIES)]} == set(STRATEGIES)
     assert all(part in out.splitlines()[-1] for part in PARTS)
     code, out, _ = satkit_says("strategies", "mib+attention=5")
-    assert (code, out.strip()) == (0, str(strategy("mib+attention=5")))
+    assert (code, out.strip()) == (0, str(find_strategy("mib+attention=5")))
 
 
 def test_data_is_checked_and_shown(satkit_says, tmp_path, whole):

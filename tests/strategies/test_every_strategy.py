@@ -12,7 +12,7 @@ from satkit.experiments.presets import PRESETS, Preset
 from satkit.experiments.settings import Settings
 from satkit.experiments.shared_base import base_folder, open_base, open_study, ready
 from satkit.models import BackboneError
-from satkit.strategies import STRATEGIES, strategy
+from satkit.strategies import STRATEGIES, find_strategy
 from satkit.training import Schedule
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
@@ -101,7 +101,7 @@ def test_measuring_importances_does_not_change_what_a_base_step_learns(study):
 
 
 def test_the_base_step_of_importances_measures_every_one_and_a_run_keeps_its_own(study):
-    _, base = open_base(study, SETTINGS, strategy("ewc"))
+    _, base = open_base(study, SETTINGS, find_strategy("ewc"))
     ready(study, SETTINGS, "ewc", 2)
     ready(study, SETTINGS, "sats", 1)
     measured = {key.split(".")[0] for key in base.load_fitted(0)}
@@ -110,7 +110,7 @@ def test_the_base_step_of_importances_measures_every_one_and_a_run_keeps_its_own
     assert open_study(study, SETTINGS, "sats")[1].load_fitted(0) == {}
 
 
-def test_a_memory_grows_out_of_every_step_that_has_ended(study):
+def test_the_memory_is_chosen_from_all_steps_that_have_ended(study):
     experiment, run = ready(study, SETTINGS, "sats+memory=10", 3)
     memories = [run.load_fitted(step)["memory"].numpy() for step in (1, 2)]
     assert [len(memory) for memory in memories] == [10, 10]
@@ -126,7 +126,7 @@ def test_the_configuration_says_whose_labels_a_memory_has():
     assert memory == {"kind": "ExemplarMemory", "size": 10, "sampling": "balanced", "labels": "step", "share": 0.5}
 
 
-def test_the_two_worlds_share_a_base_step_and_differ_afterwards(study, tmp_path):
+def test_the_shift_changes_later_steps_and_not_the_base_step(study, tmp_path):
     _, plain = ready(tmp_path / "study", replace(SETTINGS, shift=0.0), "sats", 2)
     _, shifted = ready(study, SETTINGS, "sats", 2)
     one, other = (run.load_model(0).state_dict() for run in (plain, shifted))
@@ -134,10 +134,10 @@ def test_the_two_worlds_share_a_base_step_and_differ_afterwards(study, tmp_path)
     one, other = (run.load_model(1).state_dict() for run in (plain, shifted))
     assert not all(torch.equal(value, other[key]) for key, value in one.items())
     assert (plain.config["shift"], shifted.config["shift"]) == (0.0, 0.5)
-    assert open_base(study, SETTINGS, strategy("sats"))[1].config["shift"] == 0.0
+    assert open_base(study, SETTINGS, find_strategy("sats"))[1].config["shift"] == 0.0
 
 
-def test_a_model_is_read_as_its_strategy_s_head_says_also_after_loading(study):
+def test_a_loaded_model_has_the_readout_and_depth_of_its_strategy_s_head(study):
     for name in ("sats", "ssul", "dkd"):
         experiment, run = ready(study, SETTINGS, name, 2)
         assert run.load_model(1).build.readout == experiment.strategy.head.readout
@@ -175,7 +175,7 @@ def test_the_background_of_ssul_learns_slowly_and_its_old_classes_not_at_all(stu
     assert change["classifier.steps.0.3.weight"] < 1e-3 * change["classifier.reserved.3.weight"]
 
 
-def test_features_stand_in_for_attention_where_a_backbone_has_none(tmp_path):
+def test_region_features_train_a_backbone_without_attention(tmp_path):
     settings = replace(SETTINGS, backbone="resnet10t")
     with pytest.raises(BackboneError, match="no self-attention .* the strategy sats-features needs no attention"):
         Experiment(settings, "sats").check()

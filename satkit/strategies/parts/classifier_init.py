@@ -8,10 +8,11 @@ import torch
 
 from satkit.models import IncrementalClassifier
 from satkit.models.classifier import last
+from satkit.strategies.contracts import ClassifierInit
 
 
 @dataclass(frozen=True)
-class BackgroundInit:
+class BackgroundInit(ClassifierInit):
     """New classes start as equal shares of background.
 
     Each new class takes a copy of background's weights, and background and new classes the bias b - log(n + 1), with
@@ -32,7 +33,7 @@ class BackgroundInit:
 
 
 @dataclass(frozen=True)
-class AuxiliaryInit:
+class AuxiliaryInit(ClassifierInit):
     """New classes start as copies of channel 0, which has learnt to say no to everything.
 
     Source: DKD (Baek et al., NeurIPS 2022), whose auxiliary classifier is channel 0 here, see `AuxiliaryBackground`.
@@ -48,7 +49,7 @@ class AuxiliaryInit:
 
 
 @dataclass(frozen=True)
-class UnknownInit:
+class UnknownInit(ClassifierInit):
     """New classes start as copies of the unknown class, in all layers of its head.
 
     They were unknown objects until now. Source: SSUL (Cha et al., NeurIPS 2021).
@@ -64,7 +65,7 @@ class UnknownInit:
 
 
 @dataclass(frozen=True)
-class ReservedInit:
+class ReservedInit(ClassifierInit):
     """New classes take over the channels that were reserved for them from the base step on.
 
     Source: DFT* (arXiv 2508.04267), whose softmax holds every class that will ever come.

@@ -6,11 +6,11 @@ from typing import ClassVar
 from torch import nn
 
 from satkit.models import Segmenter
-from satkit.strategies.strategy import positive
+from satkit.strategies.contracts import Part, positive
 
 
 @dataclass(frozen=True)
-class Freezing:
+class Freezing(Part):
     """Parts that stay as the step before left them; their batch norms keep their statistics too.
 
     SSUL (Cha et al., NeurIPS 2021) freezes everything but the newest head, the one of the unknown class and, nearly,
@@ -29,7 +29,7 @@ class Freezing:
     old_classifiers: bool = False
     background_lr: float = 0.0
 
-    place: ClassVar[str] = "freezing"
+    role: ClassVar[str] = "freezing"
 
     def __post_init__(self):
         positive(self, "background_lr", self.background_lr)

@@ -8,11 +8,12 @@ import torch
 
 from satkit.models import Segmenter
 from satkit.scenario import Step
+from satkit.strategies.contracts import Part
 from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)
-class WeightFusion:
+class WeightFusion(Part):
     """Every weight that both models have becomes (1 - a) teacher + a student, at the end of a step.
 
     a is sqrt(new / (new + old)), with the numbers of new and old classes: the more is new, the more counts the
@@ -24,7 +25,7 @@ class WeightFusion:
 
     share: float | None = None
 
-    place: ClassVar[str] = "fusion"
+    role: ClassVar[str] = "fusion"
 
     def __post_init__(self):
         if self.share is not None and not 0 <= self.share <= 1:

@@ -14,12 +14,12 @@ saved with the run: "ewc.fisher.decoder.fuse.weight", for example.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from satkit.strategies.strategy import positive
+from satkit.strategies.contracts import Part, positive
 from satkit.utils.errors import UsageError, unknown
 
 State = dict[str, Tensor]
@@ -28,45 +28,52 @@ GRADIENTS = ("previous", "current")
 TINY = 1e-8
 
 
-class Importance(Protocol):
-    """The contract of an importance."""
+class Importance(Part):
+    """The contract of an importance; all have the same name in the log, that of their penalty."""
 
-    name: ClassVar[str]
-    place: ClassVar[str]
+    role: ClassVar[str] = "importance"
+    name: ClassVar[str] = "importance"
     weight: float
 
     def start(self, student: nn.Module, before: State) -> State:
         """What is measured at the beginning of a step, from what `finish` returned for the step before (or {})."""
+        raise NotImplementedError
 
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
         """Measure one iteration, in place: after the backward of the data's loss, before the optimiser's update."""
+        raise NotImplementedError
 
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
         """The penalty, weight included."""
+        raise NotImplementedError
 
     def finish(self, state: State, student: nn.Module) -> State:
         """What the next step needs."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the importances share: the penalty, by what `start` has put under `holds`."""
+class QuadraticPenalty(Importance):
+    """The penalty that EWC, PI and RW share.
+
+    Attributes:
+        weight: Factor of the penalty.
+        prefix: Where in the state `start` puts the importance of each parameter.
+    """
 
     weight: float = 100.0
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
-    holds: ClassVar[str]
+    prefix: ClassVar[str]
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
 
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
-        return self.weight * drift(state, self.holds, student, teacher)
+        return self.weight * weighted_distance(state, self.prefix, student, teacher)
 
 
 @dataclass(frozen=True)
-class EWC(Held):
+class EWC(QuadraticPenalty):
     """Elastic weight consolidation: the squared gradient, the diagonal of the Fisher information.
 
     Source: Kirkpatrick et al., PNAS 2017. As in MiB's code the Fisher information starts as ones and is a running
@@ -80,7 +87,7 @@ class EWC(Held):
 
     momentum: float = 0.9
 
-    holds: ClassVar[str] = "ewc.held."
+    prefix: ClassVar[str] = "ewc.importance."
 
     def __post_init__(self):
         super().__post_init__()
@@ -88,14 +95,14 @@ class EWC(Held):
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             state[f"ewc.fisher.{name}"] = _carried(before, f"ewc.fisher.{name}", torch.ones_like(parameter))
-            state[f"ewc.held.{name}"] = scaled(state[f"ewc.fisher.{name}"])
+            state[f"ewc.importance.{name}"] = scaled(state[f"ewc.fisher.{name}"])
         return state
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             _update_fisher(state[f"ewc.fisher.{name}"], parameter, self.momentum)
 
     def finish(self, state: State, student: nn.Module) -> State:
@@ -103,7 +110,7 @@ class EWC(Held):
 
 
 @dataclass(frozen=True)
-class PathIntegral(Held):
+class PathIntegral(QuadraticPenalty):
     """Path integral: how much each parameter's way has lowered the loss, per squared distance.
 
     path <- path - gradient * displacement in every iteration, and at the end of a step
@@ -123,7 +130,7 @@ class PathIntegral(Held):
     gradient: str = "previous"
     epsilon: float = 1e-20
 
-    holds: ClassVar[str] = "pi.held."
+    prefix: ClassVar[str] = "pi.importance."
 
     def __post_init__(self):
         super().__post_init__()
@@ -134,9 +141,9 @@ class PathIntegral(Held):
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             state[f"pi.score.{name}"] = _carried(before, f"pi.score.{name}", torch.zeros_like(parameter))
-            state[f"pi.held.{name}"] = scaled(state[f"pi.score.{name}"])
+            state[f"pi.importance.{name}"] = scaled(state[f"pi.score.{name}"])
             state[f"pi.path.{name}"] = torch.zeros_like(parameter)
             state[f"pi.gradient.{name}"] = torch.zeros_like(parameter)
             state[f"pi.begin.{name}"] = parameter.detach().clone()
@@ -145,7 +152,7 @@ class PathIntegral(Held):
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             earlier, before = state[f"pi.gradient.{name}"], state[f"pi.before.{name}"]
             gradient = earlier if self.gradient == "previous" else _gradient(parameter)
             state[f"pi.path.{name}"].addcmul_(gradient, before - parameter)
@@ -155,7 +162,7 @@ class PathIntegral(Held):
     @torch.no_grad()
     def finish(self, state: State, student: nn.Module) -> State:
         left = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             path = state[f"pi.path.{name}"].clone()
             if self.gradient == "previous":  # the last update has not been seen yet
                 path += state[f"pi.gradient.{name}"] * (state[f"pi.before.{name}"] - parameter)
@@ -166,7 +173,7 @@ class PathIntegral(Held):
 
 
 @dataclass(frozen=True)
-class RiemannianWalk(Held):
+class RiemannianWalk(QuadraticPenalty):
     """Riemannian walk: Fisher information, and the loss lowered per distance in its metric.
 
     Every few iterations score <- score + gradient * (before - now) / (F / 2 * (now - before) ** 2 + 1e-8), with F as
@@ -183,7 +190,7 @@ class RiemannianWalk(Held):
     momentum: float = 0.9
     every: int = 10
 
-    holds: ClassVar[str] = "rw.held."
+    prefix: ClassVar[str] = "rw.importance."
 
     def __post_init__(self):
         super().__post_init__()
@@ -193,19 +200,19 @@ class RiemannianWalk(Held):
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             state[f"rw.fisher.{name}"] = _carried(before, f"rw.fisher.{name}", torch.ones_like(parameter))
-            state[f"rw.held.{name}"] = scaled(state[f"rw.fisher.{name}"])
+            state[f"rw.importance.{name}"] = scaled(state[f"rw.fisher.{name}"])
             if f"rw.score.{name}" in before:
                 state[f"rw.earlier.{name}"] = _carried(before, f"rw.score.{name}", parameter)
-                state[f"rw.held.{name}"] += scaled(state[f"rw.earlier.{name}"])
+                state[f"rw.importance.{name}"] += scaled(state[f"rw.earlier.{name}"])
             state[f"rw.walk.{name}"] = torch.zeros_like(parameter)
             state[f"rw.before.{name}"] = parameter.detach().clone()
         return state
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             fisher, before = state[f"rw.fisher.{name}"], state[f"rw.before.{name}"]
             if iteration and iteration % self.every == 0:
                 moved = parameter - before
@@ -216,50 +223,48 @@ class RiemannianWalk(Held):
 
     def finish(self, state: State, student: nn.Module) -> State:
         left = _part(state, "rw.fisher.")
-        for name, _ in learning(student):
+        for name, _ in trainable(student):
             score, earlier = state[f"rw.walk.{name}"].clamp(min=0), state.get(f"rw.earlier.{name}")
             left[f"rw.score.{name}"] = score if earlier is None else 0.5 * (score + earlier)
         return left
 
 
 @dataclass(frozen=True)
-class EveryImportance:
-    """All three in their default settings, measured side by side: for a base step that several strategies share."""
+class EveryImportance(Importance):
+    """All three with their default settings: for a base step that several strategies share."""
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
     weight: ClassVar[float] = 0.0
 
     @property
-    def each(self) -> tuple[Importance, ...]:
+    def measured(self) -> tuple[Importance, ...]:
         """The importances that are measured."""
         return EWC(), PathIntegral(), RiemannianWalk()
 
     def start(self, student: nn.Module, before: State) -> State:
-        return {key: value for one in self.each for key, value in one.start(student, before).items()}
+        return {key: value for one in self.measured for key, value in one.start(student, before).items()}
 
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for one in self.each:
+        for one in self.measured:
             one.observe(state, student, iteration)
 
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
         raise RuntimeError("EveryImportance measures a base step, which has no penalty. Choose EWC, PI or RW.")
 
     def finish(self, state: State, student: nn.Module) -> State:
-        return {key: value for one in self.each for key, value in one.finish(state, student).items()}
+        return {key: value for one in self.measured for key, value in one.finish(state, student).items()}
 
 
-def learning(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters that learn, by name."""
+def trainable(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that are trained, by name."""
     return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)
 
 
-def drift(state: State, prefix: str, student: nn.Module, teacher: nn.Module) -> Tensor:
+def weighted_distance(state: State, prefix: str, student: nn.Module, teacher: nn.Module) -> Tensor:
     """Sum of importance * (parameter - teacher's) ** 2 over the parameters that the teacher has too; 0 for none."""
     old = dict(teacher.named_parameters())
     moved = [
         (state[prefix + name] * (parameter - old[name].detach()).square()).sum()
-        for name, parameter in learning(student)
+        for name, parameter in trainable(student)
         if name in old and prefix + name in state
     ]
     return torch.stack(moved).sum() if moved else torch.zeros((), requires_grad=True)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from satkit.strategies.contracts import Part
 from satkit.utils.errors import UsageError, unknown
 
 SAMPLINGS = ("balanced", "random")
@@ -17,7 +18,7 @@ LABELS = ("step", "complete")
 
 
 @dataclass(frozen=True)
-class ExemplarMemory:
+class ExemplarMemory(Part):
     """Images that are kept, how they are chosen, and how their labels are read.
 
     Attributes:
@@ -34,7 +35,7 @@ class ExemplarMemory:
     share: float = 0.5
 
     name: ClassVar[str] = "memory"
-    place: ClassVar[str] = "memory"
+    role: ClassVar[str] = "memory"
 
     def __post_init__(self):
         if not isinstance(self.size, int) or self.size < 1:

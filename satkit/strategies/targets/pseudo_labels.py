@@ -16,7 +16,7 @@ from torch import Tensor
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.models import SegmenterOutput
 from satkit.scenario import Step
-from satkit.strategies.strategy import positive
+from satkit.strategies.contracts import Targets, positive
 from satkit.utils.errors import unknown
 
 THRESHOLDS = ("median", "as_released", "none")
@@ -27,7 +27,7 @@ RELEASED_BINS = 100
 
 
 @dataclass(frozen=True)
-class EntropyPseudoLabels:
+class EntropyPseudoLabels(Targets):
     """Targets from the teacher wherever it is certain.
 
     Attributes:

@@ -9,12 +9,13 @@ from torch import Tensor
 from satkit.data.labels import BACKGROUND, UNKNOWN
 from satkit.models import SegmenterOutput
 from satkit.scenario import Step
+from satkit.strategies.contracts import Targets
 from satkit.strategies.targets.saliency import ContrastSaliency
 from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)
-class UnknownAndPseudoLabels:
+class UnknownAndPseudoLabels(Targets):
     """Background that is salient becomes UNKNOWN; where the teacher is sure of an old class, that class.
 
     The teacher is sure where the highest of all its sigmoids, those of background and unknown included, is an old
@@ -35,9 +36,6 @@ class UnknownAndPseudoLabels:
     def __post_init__(self):
         if not 0 <= self.threshold <= 1:
             raise UsageError(f"The threshold of a sigmoid must be between 0 and 1, got {self.threshold}.")
-
-    def fit(self, seen, step) -> dict[str, Tensor]:
-        return {}
 
     def __call__(
         self, labels: Tensor, teacher: SegmenterOutput | None, step: Step, fitted: dict[str, Tensor], images: Tensor

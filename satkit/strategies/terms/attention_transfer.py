@@ -15,7 +15,7 @@ Where the paper and its released code differ: the code reads memory laid out (ba
 paper's definition and the default; `layout="as_released"` is what the code computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,8 +24,17 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND
 from satkit.models.attention_taps import AttentionTap
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError, unknown
+
+DISTANCES = {
+    "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
+    "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
+    "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
+    "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
+        dim=-1
+    ),
+}
 
 
 def resize_labels(labels: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -51,6 +60,34 @@ def region_pool(tap: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> 
     inside = regions_at(tap.query_grid, labels, classes)  # (batch, region, query)
     size = inside.sum(dim=-1, keepdim=True)
     return tap.pool(inside / size.clamp(min=1)), size.squeeze(-1) > 0
+
+
+def relation_distance(
+    student: AttentionTap,
+    teacher: AttentionTap,
+    labels: Tensor,
+    classes: tuple[int, ...],
+    distance: str = "l2",
+    pool: Callable = region_pool,
+) -> tuple[Tensor, Tensor]:
+    """Distance between the student's and the teacher's relation of every class region, per head.
+
+    `AttentionTransfer` is a weighted mean of these distances; figures and measurements call the same function.
+
+    Args:
+        student: Attention of one block of the student.
+        teacher: The same of the teacher.
+        labels: As in `region_pool`.
+        classes: As in `region_pool`.
+        distance: A key of `DISTANCES`.
+        pool: Computes relations and presence from a tap, labels and classes.
+
+    Returns:
+        Distances (batch, region, head), without a meaning where a region is absent, and present (batch, region).
+    """
+    ours, present = pool(student, labels, classes)
+    theirs, _ = pool(teacher, labels, classes)
+    return DISTANCES[distance](ours, theirs), present
 
 
 def regions_at(grid: tuple[int, int], labels: Tensor, classes: tuple[int, ...]) -> Tensor:
@@ -79,14 +116,6 @@ def to_key_regions(relations: Tensor, inside: Tensor) -> Tensor:
     return torch.cat([mass, rest], dim=-1)  # (batch, row, head, region + 1)
 
 
-DISTANCES = {
-    "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
-    "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
-    "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
-    "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
-        dim=-1
-    ),
-}
 CHOICES = {
     "pooling": ("class", "image", "none"),
     "layout": ("paper", "as_released"),
@@ -97,7 +126,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class AttentionTransfer:
+class AttentionTransfer(Term):
     """Distance between the student's and the teacher's relations.
 
     Attributes:
@@ -148,9 +177,7 @@ class AttentionTransfer:
 
     def stage(self, student: AttentionTap, teacher: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> Tensor:
         """The loss of one stage, without the weight."""
-        relations, present = self.pool(student, labels, classes)
-        taught, _ = self.pool(teacher, labels, classes)
-        distance = DISTANCES[self.distance](relations, taught)  # (batch, region, head)
+        distance, present = relation_distance(student, teacher, labels, classes, self.distance, self.pool)
         heads = numbered(range(distance.shape[-1]), self.heads, "head")
         distance = distance[..., heads].mean(dim=-1)  # (batch, region)
         return ((distance * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)).mean()

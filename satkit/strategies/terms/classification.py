@@ -9,7 +9,7 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.models import SegmenterOutput
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import unknown
 
 OVER = ("all", "valid")
@@ -19,7 +19,7 @@ VOID = ("ignored", "negative")
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(Term):
     """Cross-entropy of the student's softmax against the targets.
 
     Attributes:
@@ -41,8 +41,6 @@ class CrossEntropy:
     adaptive: bool = False
 
     name: ClassVar[str] = "cross-entropy"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
     classifies: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -66,7 +64,7 @@ class CrossEntropy:
 
 
 @dataclass(frozen=True)
-class UnbiasedCrossEntropy:
+class UnbiasedCrossEntropy(Term):
     """MiB's cross-entropy: background in the labels means background *or* an old class.
 
     With p the student's softmax over all channels: p(background) becomes p(background) + sum of p(c) over old classes
@@ -87,8 +85,6 @@ class UnbiasedCrossEntropy:
     old_labels: str = "kept"
 
     name: ClassVar[str] = "cross-entropy"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
     classifies: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -111,7 +107,7 @@ class UnbiasedCrossEntropy:
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Term):
     """One sigmoid per channel against one-hot targets, summed over channels.
 
     Reserved channels, see `Head`, take part; a pixel that is UNKNOWN is a positive of the last of them.
@@ -135,8 +131,6 @@ class BinaryCrossEntropy:
     positive_weight: float = 1.0
 
     name: ClassVar[str] = "binary cross-entropy"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
     classifies: ClassVar[bool] = True
     reads_unknown: ClassVar[bool] = True
 
@@ -157,7 +151,7 @@ class BinaryCrossEntropy:
         return self.only == "new"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
-        if getattr(inputs.student, "reserved", None) is None:
+        if inputs.student.reserved is None:
             refuse_unknown(self, inputs.targets)
         logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
         index = torch.where(targets == UNKNOWN, logits.shape[1] - 1, targets)
@@ -193,8 +187,7 @@ def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int, old_la
 
 def all_channels(output: SegmenterOutput) -> Tensor:
     """Logits of the classes and of the reserved channels, if there are any, (batch, channel, height, width)."""
-    reserved = getattr(output, "reserved", None)
-    return output.logits if reserved is None else torch.cat([output.logits, reserved], dim=1)
+    return output.logits if output.reserved is None else torch.cat([output.logits, output.reserved], dim=1)
 
 
 def refuse_unknown(term: object, targets: Tensor) -> None:

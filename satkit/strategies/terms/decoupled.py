@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.models import SegmenterOutput
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError
 
 
@@ -32,7 +32,7 @@ def decomposed(output: SegmenterOutput) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class DecoupledDistillation:
+class DecoupledDistillation(Term):
     """Binary cross-entropy of the student's reasons for and against each old class with the teacher's.
 
     Summed over the old classes, without channel 0, and over the two kinds; mean over all pixels, void ones included.
@@ -43,7 +43,6 @@ class DecoupledDistillation:
 
     name: ClassVar[str] = "decoupled distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -58,7 +57,7 @@ class DecoupledDistillation:
 
 
 @dataclass(frozen=True)
-class AuxiliaryBackground:
+class AuxiliaryBackground(Term):
     """Channel 0 learns to say no everywhere, without a gradient to the features.
 
     Mean over all pixels, void ones included. Source: Baek et al., NeurIPS 2022.
@@ -67,8 +66,6 @@ class AuxiliaryBackground:
     weight: float = 1.0
 
     name: ClassVar[str] = "auxiliary"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)

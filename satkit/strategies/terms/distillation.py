@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError, unknown
 
 OVER_CLASSES = ("mean", "sum")
@@ -15,7 +15,7 @@ CHANNELS = ("all", "foreground")
 
 
 @dataclass(frozen=True)
-class Distillation:
+class Distillation(Term):
     """Cross-entropy of the student's old channels against the teacher's softmax.
 
     The student's logits are cut to the teacher's channels before the softmax, so that new classes have no part in it.
@@ -34,7 +34,6 @@ class Distillation:
 
     name: ClassVar[str] = "distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -50,7 +49,7 @@ class Distillation:
 
 
 @dataclass(frozen=True)
-class UnbiasedDistillation:
+class UnbiasedDistillation(Term):
     """MiB's distillation: the teacher's background is compared with the student's background *or* new classes.
 
     The teacher calls everything background that is not an old class, the new classes too. So with C_old the teacher's
@@ -73,7 +72,6 @@ class UnbiasedDistillation:
 
     name: ClassVar[str] = "distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -87,7 +85,7 @@ class UnbiasedDistillation:
 
 
 @dataclass(frozen=True)
-class SigmoidDistillation:
+class SigmoidDistillation(Term):
     """Binary cross-entropy of the student's old channels against the teacher's sigmoids.
 
     Summed over channels, mean over all pixels, void ones included. Source: iCaRL's loss as MiB's code has it for
@@ -103,7 +101,6 @@ class SigmoidDistillation:
 
     name: ClassVar[str] = "distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.models import SegmenterOutput
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.strategies.terms.attention_transfer import CHOICES, region_map, regions_at
 from satkit.utils.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
-class FeatureDistillation:
+class FeatureDistillation(Term):
     """Mean squared difference of the backbone's last feature maps, over all their elements.
 
     Source: ILT (Michieli and Zanuttigh, ICCV workshops 2019); the weight 100 is that of MiB's code.
@@ -29,7 +29,6 @@ class FeatureDistillation:
 
     name: ClassVar[str] = "features"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
     trains_backbone: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -41,7 +40,7 @@ class FeatureDistillation:
 
 
 @dataclass(frozen=True)
-class LocalPOD:
+class LocalPOD(Term):
     """PLOP's local pooled outputs distillation: squared feature maps, averaged over strips of cells of several sizes.
 
     At scale s a map is cut into s x s cells; of each cell the means over its columns and the means over its rows are
@@ -62,7 +61,6 @@ class LocalPOD:
 
     name: ClassVar[str] = "pod"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -78,7 +76,7 @@ class LocalPOD:
 
 
 @dataclass(frozen=True)
-class PooledCube:
+class PooledCube(Term):
     """RCIL's pooled cube distillation: squared feature maps, averaged over windows in space and over channels.
 
     The loss of a layer is the mean over window sizes of the Frobenius norm of the difference, plus, for features, the
@@ -101,7 +99,6 @@ class PooledCube:
 
     name: ClassVar[str] = "pooled cube"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -120,7 +117,7 @@ class PooledCube:
 
 
 @dataclass(frozen=True)
-class RegionFeatureTransfer:
+class RegionFeatureTransfer(Term):
     """Class-specific region pooling of feature maps: what is left of SATS for a backbone without attention.
 
     The mean feature vector of every class region, at every stage, and the L2 norm of its difference; mean over the
@@ -137,7 +134,6 @@ class RegionFeatureTransfer:
 
     name: ClassVar[str] = "region features"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
     trains_backbone: ClassVar[bool] = True
 
     def __post_init__(self):

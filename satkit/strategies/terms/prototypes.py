@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.strategies.terms.attention_transfer import region_map, regions_at
 from satkit.strategies.terms.feature_distillation import region_means
 
@@ -48,11 +48,10 @@ def prototypes(embedding: Tensor, labels: Tensor, classes: tuple[int, ...]) -> P
 
 
 @dataclass(frozen=True)
-class _PrototypeTerm:
+class _PrototypeTerm(Term):
     weight: float
 
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
