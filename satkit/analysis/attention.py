@@ -13,7 +13,7 @@ from torch import Tensor
 from satkit.analysis.images import run_on_image
 from satkit.data.labels import BACKGROUND
 from satkit.models import AttentionTap, Segmenter
-from satkit.strategies import region_pool, resize_labels
+from satkit.strategies import region_pool, relation_distance, resize_labels
 from satkit.utils.errors import UsageError
 
 
@@ -111,10 +111,8 @@ def head_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> lis
     """
     drift = []
     for taught, learnt in zip(teacher.taps, student.taps, strict=True):
-        ours, present = region_pool(learnt, _one(labels, learnt), tuple(classes))
-        theirs, _ = region_pool(taught, _one(labels, taught), tuple(classes))
-        distance = torch.linalg.vector_norm(ours - theirs, dim=-1)[0][present[0]]  # (region, head)
-        drift.append(distance.mean(dim=0).cpu().numpy())
+        distance, present = relation_distance(learnt, taught, _one(labels, learnt), tuple(classes))
+        drift.append(distance[0][present[0]].mean(dim=0).cpu().numpy())
     return drift
 
 

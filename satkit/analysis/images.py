@@ -53,7 +53,7 @@ def targets_of(strategy: Strategy, begun, index: int) -> np.ndarray:
     image, labels = image_and_labels(begun.images, index)
     policy = strategy.targets
     taught = begun.teacher is not None and policy.needs_teacher
-    if not taught and not getattr(policy, "in_base_step", False):
+    if not taught and not policy.in_base_step:
         return labels
     device = next(begun.student.parameters()).device
     shown = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device)
@@ -73,7 +73,7 @@ def image_and_labels(images: StepImages, index: int) -> tuple[np.ndarray, np.nda
     return images.image(index), images.labels(index)
 
 
-def telling_images(images: StepImages, classes, count: int = 1, among: int = 200) -> list[int]:
+def informative_images(images: StepImages, classes, count: int = 1, among: int = 200) -> list[int]:
     """Images that show most of the given classes: numbers of images, one for each class before any comes again.
 
     Args:

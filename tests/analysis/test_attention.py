@@ -1,4 +1,4 @@
-"""What the pictures show is what a slow look at the attention finds, and what the loss is made of."""
+"""Attention and relations of figures equal slow computations and the loss."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -23,19 +23,20 @@ from satkit.analysis.attention import (
 from satkit.analysis.images import (
     confusions_by_image,
     image_and_labels,
+    informative_images,
     largest_class,
     middle_of,
     prediction,
     targets_of,
-    telling_images,
 )
+from satkit.analysis.probes import region_drift
 from satkit.data import IGNORE
 from satkit.data.batches import evaluation_batches
 from satkit.evaluation.predict import evaluate
 from satkit.experiments.experiment import Begun
 from satkit.models import AttentionTap, BackboneError, build_segmenter
 from satkit.scenario import Step
-from satkit.strategies import FINE_TUNING, SATS, AttentionTransfer, LossInputs
+from satkit.strategies import FINE_TUNING, SATS, AttentionTransfer, LossInputs, relation_distance
 from satkit.strategies.terms.attention_transfer import resize_labels
 from satkit.training import begin_step
 from satkit.utils.errors import UsageError
@@ -49,7 +50,7 @@ def views():
     return look(segmenter(0), picture()), look(segmenter(1), picture())
 
 
-def test_a_look_holds_the_taps_of_one_image_and_the_likeliest_class_of_every_pixel():
+def test_a_look_holds_the_taps_of_one_image_and_the_prediction():
     model = segmenter()
     model.train()
     seen = look(model, picture(size=(32, 64)))
@@ -77,19 +78,19 @@ def share(count, label):
     return labels.reshape(32, 32)
 
 
-def test_images_that_tell_most_come_first_and_each_class_before_any_comes_again():
+def test_images_with_most_pixels_of_a_class_come_first_and_every_class_gets_one_before_a_second():
     images = step_images(share(50, 1), share(600, 1), share(500, 1), share(300, 2), share(700, 9), share(200, 3))
-    assert telling_images(images, (1, 2, 3)) == [1]
-    assert telling_images(images, (1, 2, 3), count=3) == [1, 3, 5]
-    assert sorted(telling_images(images, (1, 2, 3), count=99)) == list(range(6))
+    assert informative_images(images, (1, 2, 3)) == [1]
+    assert informative_images(images, (1, 2, 3), count=3) == [1, 3, 5]
+    assert sorted(informative_images(images, (1, 2, 3), count=99)) == list(range(6))
 
 
-def test_only_the_first_images_are_looked_through_and_their_labels_are_those_of_the_step():
+def test_informative_images_are_searched_among_the_first_with_the_labels_of_the_step():
     images = step_images(share(10, 1), share(600, 1))
-    assert telling_images(images, (1,), among=1) == [0]
+    assert informative_images(images, (1,), among=1) == [0]
     table = np.zeros(256, dtype=np.uint8)
     table[9] = 1  # the data set's label 9 is class 1
-    assert telling_images(step_images(share(600, 1), share(10, 9), table=table), (1,)) == [1]
+    assert informative_images(step_images(share(600, 1), share(10, 9), table=table), (1,)) == [1]
 
 
 def test_the_query_of_a_pixel_is_the_patch_that_holds_it():
@@ -103,8 +104,8 @@ def test_the_query_of_a_pixel_is_the_patch_that_holds_it():
 @pytest.mark.parametrize("pixel", [(-1, 0), (0, -1), (32, 0), (0, 60)])
 def test_a_pixel_outside_the_image_is_refused(pixel):
     tap = SimpleNamespace(query_grid=(4, 6))
-    said = rf"inside the image of 32 x 60, got row {pixel[0]}, column {pixel[1]}"
-    with pytest.raises(UsageError, match=said):
+    message = rf"inside the image of 32 x 60, got row {pixel[0]}, column {pixel[1]}"
+    with pytest.raises(UsageError, match=message):
         query_at(tap, pixel, (32, 60))
 
 
@@ -264,6 +265,25 @@ def test_the_drift_is_what_attention_transfer_adds_to_the_loss(views):
     assert drift.shape == (4,)
     assert drift[0] > 0
     assert drift.mean() == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_figures_and_probes_show_the_relation_distance_of_the_loss():
+    teacher, student = segmenter(0), segmenter(1)
+    views, images = [look(model, picture()) for model in (teacher, student)], step_images(LABELS)
+    per_head = head_drift(*views, images.labels(0), (1,))
+    per_class = region_drift(teacher, student, images, (1,))
+    labels = torch.from_numpy(images.labels(0))[None]
+    for taught, learnt, heads in zip(views[0].taps, views[1].taps, per_head, strict=True):
+        distance, present = relation_distance(learnt, taught, labels, (1,))
+        loss = AttentionTransfer(1.0).stage(learnt, taught, labels, (1,))
+        if not present.any():
+            assert np.isnan(heads).all()
+            assert loss == 0
+            continue
+        np.testing.assert_array_equal(heads, distance[0, 0])
+        np.testing.assert_allclose(per_class[learnt.name][0], distance[0, 0], rtol=1e-6)
+        assert float(loss) == pytest.approx(float(distance.mean()), rel=1e-6)
+    assert sum(np.isfinite(heads).all() for heads in per_head) >= 2
 
 
 def test_an_image_without_regions_has_no_drift(views):
