@@ -11,7 +11,7 @@ import torch
 
 from satkit.data import SegmentationData, label_table, load_data
 from satkit.data.batches import BatchStream
-from satkit.data.exemplars import Exemplars, exemplars
+from satkit.data.exemplars import Conditions, Exemplars, exemplars
 from satkit.data.step_images import StepImages, held_out, test_images, training_images
 from satkit.data.transforms import CentreCrop, ResizedCrop, SimpleAugment
 from satkit.evaluation.conventions import protocol
@@ -161,8 +161,8 @@ class Plan:
             return None
         memory, chosen = self.strategy.memory, self.settings
         entries = fitted["memory"].numpy()
-        look = (chosen.shift, chosen.seed, self.protocol.void)
-        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, *look)
+        conditions = Conditions(chosen.shift, chosen.seed, self.protocol.void)
+        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, conditions)
 
     def batches(self, step: Step, fitted: dict | None = None) -> BatchStream:
         """The training batches of a step, by number; with the exemplars that `begin` has fitted, if there are any."""

@@ -8,7 +8,7 @@ import torch
 
 from satkit.data import BACKGROUND, IGNORE, SegmentationData, Split, batches, step_images
 from satkit.data.batches import MEAN, STD, BatchStream, evaluation_batches, sample_generator, to_input
-from satkit.data.exemplars import Exemplars, exemplar_presence, exemplars
+from satkit.data.exemplars import Conditions, Exemplars, exemplar_presence, exemplars
 from satkit.data.labels import presence
 from satkit.data.shift import Shift
 from satkit.data.step_images import StepImages, epoch_order, held_out, training_images
@@ -85,7 +85,7 @@ def test_ignored_pixels_are_background_where_the_protocol_says_so(data):
     built = scenario(NAMES, "2-1")
     images = training_images(data, built, built.steps[0], void="background")
     assert images.labels(3)[0].tolist() == [0, 2, 0, 0]
-    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, void="background")
+    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, Conditions(void="background"))
     assert kept.sources[0].labels(0)[0].tolist() == [0, 2, 0, 0]
     with pytest.raises(UsageError, match="Unknown treatment of unlabelled pixels 'drop'"):
         training_images(data, built, built.steps[0], void="drop")
@@ -525,7 +525,7 @@ def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(d
 
 def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
     built = scenario(NAMES, "2-1")
-    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, shift=0.5, seed=7)
+    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, Conditions(shift=0.5, seed=7))
     assert {step: source.shift for step, source in kept.sources.items()} == {0: None, 1: Shift(0.5, 1, 7)}
 
 
