@@ -56,7 +56,7 @@ class Strategy:
         base_terms: Loss terms of the base step, where there is no teacher.
         targets: Turns labels into targets, after the base step.
         classifier: Initialises the new channels of the classifier, after the base step.
-        head: How the classifier is built and read, from the base step on.
+        head: How the classifier is built and its scores are read, from the base step on.
         freezing: Parts of the network that are not trained after the base step.
         importance: Penalises changes of important parameters (EWC, PI, RW), beside the terms.
         memory: Keeps images of earlier steps to train on.

@@ -1,14 +1,14 @@
-"""Importance of every parameter for what was learnt, and the penalty for moving the important ones.
+"""Importance of every parameter for the old classes, and the penalty for changing important ones.
 
 EWC, path integral (PI, also called synaptic intelligence) and Riemannian walk (RW) differ in how they measure
 importance while a step is trained. In the next step each adds
 
     weight * sum over parameters of importance * (parameter - parameter of the teacher) ** 2
 
-with importances scaled to [0, 1] within each tensor, as MiB's, PLOP's and SATS's code does; RW's is the sum of two
-such. New channels of the classifier are free.
+with importances scaled to [0, 1] within each tensor, as in the code of MiB, PLOP and SATS; RW adds two such
+importances. New channels of the classifier have no penalty.
 
-An importance is settings only. What it measures is a flat dict of tensors that the training loop owns and that is
+An importance holds settings only. What it measures is a flat dict of tensors that belongs to the training loop and is
 saved with the run: "ewc.fisher.decoder.fuse.weight", for example.
 """
 
@@ -29,14 +29,14 @@ TINY = 1e-8
 
 
 class Importance(Part):
-    """The contract of an importance; all have the same name in the log, that of their penalty."""
+    """The contract of an importance; in the log, the penalty of each is called "importance"."""
 
     role: ClassVar[str] = "importance"
     name: ClassVar[str] = "importance"
     weight: float
 
     def start(self, student: nn.Module, before: State) -> State:
-        """What is measured at the beginning of a step, from what `finish` returned for the step before (or {})."""
+        """The state at the beginning of a step, from what `finish` returned for the step before ({} for none)."""
         raise NotImplementedError
 
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
@@ -77,7 +77,7 @@ class EWC(QuadraticPenalty):
     """Elastic weight consolidation: the squared gradient, the diagonal of the Fisher information.
 
     Source: Kirkpatrick et al., PNAS 2017. As in MiB's code the Fisher information starts as ones and is a running
-    mean, F <- momentum * gradient ** 2 + (1 - momentum) * F, so that with 0.9 it remembers little more than the last
+    mean, F <- momentum * gradient ** 2 + (1 - momentum) * F, so that with 0.9 it depends on little more than the last
     batch. A parameter without a gradient keeps its F.
 
     Attributes:
@@ -111,7 +111,7 @@ class EWC(QuadraticPenalty):
 
 @dataclass(frozen=True)
 class PathIntegral(QuadraticPenalty):
-    """Path integral: how much each parameter's way has lowered the loss, per squared distance.
+    """Path integral: how much the changes of a parameter have lowered the loss, per squared distance.
 
     path <- path - gradient * displacement in every iteration, and at the end of a step
 

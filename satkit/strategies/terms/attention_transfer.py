@@ -1,17 +1,17 @@
 """Self-attention transfer, the loss of SATS (Qiu et al., Pattern Recognition 138, 2023, arXiv 2203.07667).
 
-A *region* is the set of pixels of one class in one image. Its *relation* is its mean attention row: what the region as
-a whole looks at. Class-specific region pooling computes the relation of every region in the teacher and in the student,
-and the loss is the distance between the two:
+A *region* is the set of pixels of one class in one image. Its *relation* is its mean attention row: what the region
+attends to on average. Class-specific region pooling computes the relation of every region in the teacher and in the
+student, and the loss is the distance between the two:
 
     relation[c, h] = mean over queries q of class c of attention[h, q]
     loss = mean over stages, images, regions c and heads h of || student[c, h] - teacher[c, h] ||_2
 
-Background and IGNORE are no regions; an image without any region counts zero. The distance is taken in float32: at the
-size of real drifts it would otherwise drown in the rounding error of bfloat16.
+Background and IGNORE are not regions; an image without any region counts zero. The distance is computed in float32,
+because real drifts are smaller than the rounding error of bfloat16.
 
 Where the paper and its released code differ: the code reads memory laid out (batch, head, query, key) as if it were
-(batch, query, head, key), which mixes heads and places in every stage of more than one head. `layout="paper"` is the
+(batch, query, head, key), which mixes heads and queries in every stage with more than one head. `layout="paper"` is the
 paper's definition and the default; `layout="as_released"` is what the code computes.
 """
 
@@ -100,8 +100,8 @@ def region_map(inputs: LossInputs, regions: str) -> Tensor:
     """The label maps whose classes are the regions: uint8 (batch, height, width).
 
     Args:
-        regions: "targets": what the loss sees. "teacher": the teacher's most likely class wherever the annotator shows
-            background, so that old classes are regions also for strategies without pseudo-labels.
+        regions: "targets": the targets of the loss. "teacher": the teacher's prediction wherever the annotator shows
+            background, so that old classes are regions in strategies without pseudo-labels too.
     """
     if regions == "targets":
         return inputs.targets
@@ -136,9 +136,9 @@ class AttentionTransfer(Term):
         layout: "paper" or "as_released".
         distance: "l2" (the method), "l1", "squared" (l2 without the root) or "kl", from teacher to student.
         keys: "each" compares every key (the method); "regions" first sums the attention on the keys of each class
-            region, so that a relation says how much one region looks at another.
+            region, so that a relation is how much one region attends to another.
         regions: "targets" or "teacher", see `region_map`.
-        background: Whether background is a region too.
+        background: Whether background is also a region.
         stages: Numbers of the stages to compare, from 1 as in the names of the taps; empty for all.
         heads: Numbers of the heads to compare, from 1; empty for all.
     """
@@ -197,24 +197,24 @@ class AttentionTransfer(Term):
         return relations, present
 
 
-def numbered(things: Sequence, numbers: tuple[int, ...], kind: str) -> list:
-    """The things with these numbers, counted from 1; all of them for no numbers.
+def numbered(items: Sequence, numbers: tuple[int, ...], kind: str) -> list:
+    """The items with these numbers, counted from 1; all of them if no numbers are given.
 
     Raises:
-        UsageError: For a number that there is not.
+        UsageError: For a number that does not exist.
     """
-    wrong = [number for number in numbers if not 1 <= number <= len(things)]
+    wrong = [number for number in numbers if not 1 <= number <= len(items)]
     if wrong:
         raise UsageError(
-            f"Attention transfer was asked for {kind} {wrong[0]}, but there are the {kind}s 1..{len(things)} here. "
+            f"Attention transfer was asked for {kind} {wrong[0]}, but there are the {kind}s 1..{len(items)} here. "
             "A head must exist in every stage that is compared."
         )
-    return [things[number - 1] for number in numbers] if numbers else list(things)
+    return [items[number - 1] for number in numbers] if numbers else list(items)
 
 
 @dataclass(frozen=True)
 class AsReleased:
-    """A tap read as the released code reads it: heads and queries interchanged in memory."""
+    """A tap as the released code reads it: heads and queries are interchanged in memory."""
 
     tap: AttentionTap
 

@@ -1,4 +1,4 @@
-"""Losses that learn the targets, with the reductions that the field uses spelt out."""
+"""Terms that learn the targets: cross-entropies, with the reductions of the published code."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,10 +27,10 @@ class CrossEntropy(Term):
         over: "all" divides the sum over valid pixels by the number of all pixels, ignored ones included, as the
             MiB, PLOP and SATS code does; "valid" divides by the number of pixels that are not IGNORE.
         adaptive: PLOP's adaptive factor: each image counts by the share of its unlabelled pixels whose pseudo-label
-            was accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0, so
-            that one whose every pixel is labelled teaches nothing.
+            was accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0: a
+            fully labelled image is not learnt from.
 
-    Reserved channels, see `Head`, take part in the softmax.
+    Reserved channels, see `Head`, are part of the softmax.
 
     Raises:
         ValueError: When called with UNKNOWN in the targets.
@@ -50,7 +50,7 @@ class CrossEntropy(Term):
 
     @property
     def needs_new_classes(self) -> bool:
-        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        """Whether pixels of old classes add nothing to the loss, so that a step without new classes learns nothing."""
         return self.adaptive
 
     def __call__(self, inputs: LossInputs) -> Tensor:
@@ -68,12 +68,12 @@ class UnbiasedCrossEntropy(Term):
     """MiB's cross-entropy: background in the labels means background *or* an old class.
 
     With p the student's softmax over all channels: p(background) becomes p(background) + sum of p(c) over old classes
-    c. At the base step it is the plain cross-entropy. Source: Cermelli et al., CVPR 2020.
+    c. In the base step it is the plain cross-entropy. Source: Cermelli et al., CVPR 2020.
 
     Attributes:
         weight: Factor of the term.
         over: As in `CrossEntropy`.
-        old_labels: What becomes of pixels whose label is an old class, which exemplars and pseudo-labels have: "kept"
+        old_labels: How pixels labelled with an old class, from exemplars or pseudo-labels, are used: "kept"
             learns them as that class; "pooled" makes them background first, as the released code does.
 
     Raises:
@@ -96,7 +96,7 @@ class UnbiasedCrossEntropy(Term):
 
     @property
     def needs_new_classes(self) -> bool:
-        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        """Whether pixels of old classes add nothing to the loss, so that a step without new classes learns nothing."""
         return self.old_labels == "pooled"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
@@ -110,14 +110,14 @@ class UnbiasedCrossEntropy(Term):
 class BinaryCrossEntropy(Term):
     """One sigmoid per channel against one-hot targets, summed over channels.
 
-    Reserved channels, see `Head`, take part; a pixel that is UNKNOWN is a positive of the last of them.
+    Reserved channels, see `Head`, are included; an UNKNOWN pixel is a positive of the last of them.
 
     Attributes:
         weight: Factor of the term.
         over: As in `CrossEntropy`; SSUL divides by the valid pixels.
         only: "all" channels, or those of the step's "new" classes alone (DKD).
-        void: "ignored" pixels that are IGNORE count nothing; as "negative" they are no class at all (DKD), and every
-            pixel is counted, whatever `over` says.
+        void: "ignored": IGNORE pixels add nothing. "negative": they are negatives of every class (DKD), and the mean is
+            over all pixels, whatever `over` is.
         positive_weight: Factor of the positives.
 
     Raises:
@@ -147,7 +147,7 @@ class BinaryCrossEntropy(Term):
 
     @property
     def needs_new_classes(self) -> bool:
-        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        """Whether pixels of old classes add nothing to the loss, so that a step without new classes learns nothing."""
         return self.only == "new"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
@@ -191,7 +191,7 @@ def all_channels(output: SegmenterOutput) -> Tensor:
 
 
 def refuse_unknown(term: object, targets: Tensor) -> None:
-    """Raise if a target is UNKNOWN, which is no channel of the term's.
+    """Raise if a target is UNKNOWN, for which the term has no channel.
 
     Raises:
         ValueError: With the number of such pixels.

@@ -1,4 +1,4 @@
-"""Distillation of the teacher's class scores."""
+"""Terms that distil the teacher's class scores."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,8 +18,8 @@ CHANNELS = ("all", "foreground")
 class Distillation(Term):
     """Cross-entropy of the student's old channels against the teacher's softmax.
 
-    The student's logits are cut to the teacher's channels before the softmax, so that new classes have no part in it.
-    Source: LwF (Li and Hoiem, ECCV 2016), which takes the temperature 2 and the sum over classes; temperature 1, the
+    The student's logits are cut to the teacher's channels before the softmax, so new classes do not change it.
+    Source: LwF (Li and Hoiem, ECCV 2016), which uses the temperature 2 and the sum over classes; temperature 1, the
     mean over classes and the weight 100 are those of MiB's code. No factor of the squared temperature is applied.
 
     Attributes:
@@ -52,7 +52,7 @@ class Distillation(Term):
 class UnbiasedDistillation(Term):
     """MiB's distillation: the teacher's background is compared with the student's background *or* new classes.
 
-    The teacher calls everything background that is not an old class, the new classes too. So with C_old the teacher's
+    The teacher predicts background for all that is not an old class, the new classes too. So with C_old the teacher's
     channels, p the teacher's softmax and q the student's,
 
         q'(background) = q(background) + sum of q(c) over new classes c,   q'(c) = q(c) for old classes c,
@@ -62,7 +62,7 @@ class UnbiasedDistillation(Term):
 
     Attributes:
         weight: Factor of the term.
-        over_classes: "mean" divides by |C_old| as released, and the published weights belong to it; "sum" does not.
+        over_classes: "mean" divides by |C_old|, as released and as the published weights assume; "sum" does not.
         sharpness: Factor of the teacher's logits.
     """
 

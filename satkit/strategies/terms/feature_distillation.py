@@ -1,4 +1,4 @@
-"""Distillation of feature maps: as they are (ILT), pooled in strips (PLOP), in cubes (RCIL), over class regions."""
+"""Terms that distil feature maps: unpooled (ILT), pooled in strips (PLOP), in cubes (RCIL), over class regions."""
 
 import math
 from collections.abc import Callable
@@ -81,9 +81,10 @@ class PooledCube(Term):
 
     The loss of a layer is the mean over window sizes of the Frobenius norm of the difference, plus, for features, the
     norm after averaging over neighbouring channels; mean over images. Layers and factors are as in `LocalPOD`. Before
-    averaging, a map is padded with zeros by half a window on every side, as released; so every window fits every map.
-    Source: Zhang et al., CVPR 2022. Their code divides the part over channels by the number of feature maps, without
-    the logits, and gives the embedding the factor of the logits in it; here both parts have the same factors.
+    averaging, a map is padded with zeros by half a window on every side, as released; so every window fits into every
+    map. Source: Zhang et al., CVPR 2022. Their code divides the part over channels by the number of feature maps,
+    without the logits, and uses the factor of the logits for the embedding in it; here both parts have the same
+    factors.
 
     Attributes:
         weight: Factor of feature maps and embedding; 0.01 for VOC, 5e-6 for ADE20K.
@@ -118,11 +119,11 @@ class PooledCube(Term):
 
 @dataclass(frozen=True)
 class RegionFeatureTransfer(Term):
-    """Class-specific region pooling of feature maps: what is left of SATS for a backbone without attention.
+    """Class-specific region pooling of feature maps: SATS for a backbone without attention.
 
     The mean feature vector of every class region, at every stage, and the L2 norm of its difference; mean over the
     regions of an image, images (one without a region counts 0) and stages. Source: the convolutional variant in the
-    released SATS code, which divides by four where it has five maps; here the mean is a mean.
+    released SATS code, which divides the sum over five maps by four; here it is divided by their number.
 
     Attributes:
         weight: Factor of the term; 1 as released.
@@ -172,7 +173,7 @@ Distance = Callable[[Tensor, Tensor], Tensor]  # of two maps (batch, channel, he
 def over_layers(
     inputs: LossInputs, of_features: Distance, of_logits: Distance, weight: float, logits_weight: float
 ) -> Tensor:
-    """PLOP's sum over layers, weighted, with its factor for how much is old."""
+    """PLOP's weighted sum over layers, with its factor for the share of old classes."""
     step, student, teacher = inputs.step, inputs.student, inputs.teacher
     layers = list(zip(maps_of(student), maps_of(teacher), strict=True))
     losses = [weight * of_features(new.float(), old.detach().float()).mean() for new, old in layers]
@@ -224,5 +225,5 @@ def pooled_in_space(student: Tensor, teacher: Tensor, kernels: tuple[int, ...]) 
 
 def pooled_over_channels(student: Tensor, teacher: Tensor, kernel: int) -> Tensor:
     """Norm of the difference of squared maps averaged over neighbouring channels, (batch)."""
-    difference = (student.square() - teacher.square()).flatten(2).transpose(1, 2)  # (batch, place, channel)
+    difference = (student.square() - teacher.square()).flatten(2).transpose(1, 2)  # (batch, cell, channel)
     return F.avg_pool1d(difference, kernel, stride=1, padding=kernel // 2).flatten(1).norm(dim=1)

@@ -1,8 +1,8 @@
 """The terms of SDR: features near the prototype of their class, prototypes apart from each other, features sparse.
 
-A prototype is the mean embedding of a class. SDR keeps running means over its whole training; here a prototype is the
-mean over the batch, so that a term needs no memory of its own: old classes are matched with the teacher's, features
-are attracted to the student's. Regions of old classes are where the teacher sees one on background; those of new
+A prototype is the mean embedding of a class. SDR keeps running means over its whole training. Here a prototype is the
+mean over the batch, so that a term keeps no state: prototypes of old classes are matched with the teacher's, features
+are attracted to the student's. Regions of old classes are where the teacher predicts one on background; those of new
 classes are the labels. Source: Michieli and Zanuttigh, CVPR 2021.
 """
 
