@@ -1,4 +1,4 @@
-"""What figures show, as arrays: attention, relations, images, probes."""
+"""Arrays for figures: attention, relations, images, probes."""
 
 from satkit.analysis.attention import (
     Look,

@@ -1,7 +1,7 @@
 """Attention and relations of one image as arrays, for figures.
 
-Everything here runs a model without gradients and returns NumPy arrays. The relations come from the function that the
-loss calls, `region_pool`: the picture is the loss.
+Models run without gradients, and results are NumPy arrays. Relations and their distances come from the functions of the
+loss, `region_pool` and `relation_distance`, so the figures show what the loss uses.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from satkit.utils.errors import UsageError
 
 @dataclass(frozen=True)
 class Look:
-    """A model's view of one image.
+    """Attention and prediction of a model for one image.
 
     Attributes:
         taps: Attention of each stage, one image.
@@ -55,7 +55,7 @@ def query_at(tap: AttentionTap, pixel: tuple[int, int], size: tuple[int, int]) -
 
 
 def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = None) -> np.ndarray:
-    """What one query attends to, (key height, key width); mean over heads unless one is named.
+    """What one query attends to, (key height, key width); mean over heads unless one is given.
 
     Raises:
         UsageError: If there is no such head.
@@ -107,7 +107,7 @@ def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes) -> np.ndarra
 def head_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> list[np.ndarray]:
     """Distance between the relations of teacher and student by stage, (head,), mean over regions; NaN without a region.
 
-    This is what `AttentionTransfer` is a mean of, here also for students that were trained without it.
+    `AttentionTransfer` is a mean of these distances; they can be computed for students trained without it too.
     """
     drift = []
     for taught, learnt in zip(teacher.taps, student.taps, strict=True):

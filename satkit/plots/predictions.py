@@ -19,7 +19,7 @@ from satkit.plots import style
 
 SMALLEST_NUMBERED = 0.004  # of the image's area
 MOST_NUMBERS = 8  # of one class in one image
-PANEL = 1.75  # inches, where there is room
+PANEL = 1.75  # inches, if there is space
 SEARCH_SIZE = 64  # side in pixels of the reduced mask in which regions are found
 
 

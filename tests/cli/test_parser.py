@@ -85,7 +85,10 @@ WRONG = [
     ("study --order z", "Unknown class order 'z'."),
     ("study --data camvid --order b", "camvid has no published class orders, got 'b'."),
     ("study --protocol mibb", "Unknown protocol 'mibb'. Did you mean 'mib'?"),
-    ("study --setting domain", "The setting 'domain' learns place by place and needs images of two or more places"),
+    (
+        "study --setting domain",
+        "The setting 'domain' learns one domain after another and needs images of two or more domains",
+    ),
     ("data check scens", "Unknown data set 'scens'. Did you mean 'scenes'?"),
     ("data show scenes --step one", "--step takes a whole number, got 'one'."),
     ("data show scenes --task 15-5 --step 2", "Task 15-5 has the steps 0..1, got step 2."),
@@ -209,7 +212,7 @@ def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
 def test_data_is_checked_and_shown(satkit_says, tmp_path, whole):
     code, out, error = satkit_says("data", "check", "camvid", "--root", str(whole), "--task", "6-5")
     assert (code, error) == (0, "")
-    assert "image to learn from that is also tested on" in out  # a warning
+    assert "training image that is also a test image" in out  # a warning
     assert "6-5 overlapped" in out
     sheet = tmp_path / "sheet.png"
     code, out, error = satkit_says("data", "show", "camvid", "--root", str(whole), "--out", str(sheet))
@@ -239,7 +242,7 @@ def test_camvid_needs_its_folder(satkit_says, runs):
     assert "pass its folder with --root ROOT:" in error
     code, _, error = satkit_says("study", "--data", "camvid", "--root", "/nowhere/at all")
     assert code == 2
-    assert "got '/nowhere/at all', which is no folder" in error
+    assert "got '/nowhere/at all', which is not a folder" in error
     assert not runs.exists()
 
 
@@ -292,7 +295,7 @@ def test_damaged_data_are_named_by_file_before_anything_starts(satkit_says, runs
     path, *said = damage(root)
     code, out, error = satkit_says("study", "--data", "camvid", "--root", str(root), "--preset", "smoke")
     assert (code, out) == (2, "")
-    assert "The data set has 1 problem; mend or remove what is named:" in error
+    assert "The data set has 1 problem; repair or remove what is listed:" in error
     for words in (str(path), *said):
         assert words in error
     assert not runs.exists()

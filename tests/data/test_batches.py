@@ -116,7 +116,7 @@ def test_a_fifth_of_the_images_is_held_out_and_never_trained_on():
     assert train.indices.tolist() == sorted(train.indices.tolist())
     assert held_out(images, 0, 1)[1].indices.tolist() == validation.indices.tolist()
     assert held_out(images, 1, 1)[1].indices.tolist() != validation.indices.tolist()
-    with pytest.raises(UsageError, match="Step 1 has a single image"):
+    with pytest.raises(UsageError, match="Step 1 must have two or more images to hold one out, got 1"):
         held_out(everything(1), 0, 1)
 
 
@@ -455,14 +455,14 @@ def test_what_the_memory_does_not_replace_stays_as_it_was():
     plain.exemplars = None
     mixed.augment = plain.augment = SimpleAugment(6, scale=(0.5, 2.0))
     for iteration in range(5):
-        same = np.setdiff1d(np.arange(8), [place for place, *_ in mixed.remembered(iteration)])
+        same = np.setdiff1d(np.arange(8), [place for place, *_ in mixed.exemplars_of(iteration)])
         assert len(same) == 4
         for one, other in zip(mixed.batch(iteration), plain.batch(iteration), strict=True):
             assert torch.equal(one[same], other[same])
 
 
 def test_exemplars_take_every_place_of_a_batch_equally_often():
-    places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).remembered(iteration))
+    places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).exemplars_of(iteration))
     assert set(places) == set(range(8))
     assert max(abs(count - 100) for count in places.values()) < 30
 
@@ -471,7 +471,7 @@ def test_seed_step_and_iteration_each_change_what_is_remembered():
     def drawn(seed, step, iteration):
         stream = many(40, 0.5, seed=seed)
         stream.step_index = step
-        return [(place, int(image[0, 0, 0])) for place, image, _ in stream.remembered(iteration)]
+        return [(place, int(image[0, 0, 0])) for place, image, _ in stream.exemplars_of(iteration)]
 
     keys = [(0, 2, 0), (1, 2, 0), (0, 3, 0), (0, 2, 1)]
     assert len({tuple(drawn(*key)) for key in keys}) == 4
@@ -481,7 +481,7 @@ def test_seed_step_and_iteration_each_change_what_is_remembered():
 def test_an_exemplar_is_augmented_anew_every_time():
     stream = many(40, 0.5, memory=(100,))
     stream.augment = SimpleAugment(16, scale=(0.5, 4.0))
-    crops = [image for iteration in range(5) for _, image, _ in stream.remembered(iteration)]
+    crops = [image for iteration in range(5) for _, image, _ in stream.exemplars_of(iteration)]
     assert all(crop.shape == (16, 16, 3) for crop in crops)
     assert len({crop.tobytes() for crop in crops}) > 10, "of 20"
 
@@ -530,5 +530,5 @@ def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
 
 
 def test_a_batch_of_one_has_no_place_for_exemplars():
-    with pytest.raises(UsageError, match="A batch of 1 image has no place for exemplars"):
+    with pytest.raises(UsageError, match="A batch with exemplars needs at least 2 images, got 1"):
         many(40, 0.5, batch_size=1)

@@ -57,7 +57,7 @@ def test_six_stages_differ_in_colour_marker_and_dash():
     for looks in ([line.get_color() for line in drawn], [line.get_marker() for line in drawn]):
         assert len(set(looks)) == 6
     assert len({str(line._unscaled_dash_pattern) for line in drawn}) == 6
-    with pytest.raises(ValueError, match="At most 6 stages can be told apart in one figure, got 7"):
+    with pytest.raises(ValueError, match="At most 6 stages can be distinguished in one figure, got 7"):
         relation_drift([0, 1], np.ones((2, 7)), [*stages, "stage 6"])
 
 

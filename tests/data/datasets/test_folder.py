@@ -164,7 +164,7 @@ def test_a_share_outside_zero_and_one_is_refused(root, share):
 
 def test_a_single_image_is_too_few_to_learn_from_and_test_on(tmp_path):
     add(tmp_path, "a.png", "a.png", (2, 4))
-    with pytest.raises(DataError, match=r"images: folder with a single image \(one to learn from, one to test on\)"):
+    with pytest.raises(DataError, match=r"images: folder with a single image \(training and test need one each\)"):
         load_data("folder", tmp_path)
 
 

@@ -212,7 +212,7 @@ def test_a_truncated_cache_is_found_and_written_anew(length):
 
 def test_a_cache_that_cannot_be_written_only_warns(cache):
     cache.write_text("a file where the folder should be")
-    with pytest.warns(UserWarning, match="could not be kept .* Set SATKIT_CACHE to a folder that can be written"):
+    with pytest.warns(UserWarning, match="could not be stored .* Set SATKIT_CACHE to a folder that can be written"):
         data = scenes.load(**SMALL)
     assert len(data.train) == 3
 

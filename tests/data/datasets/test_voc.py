@@ -73,7 +73,9 @@ def test_without_augmented_masks_the_lists_of_the_devkit_are_learnt_from(root):
 
 def test_augmented_masks_that_are_asked_for_must_be_there(root):
     shutil.rmtree(root / "VOCdevkit/VOC2012/SegmentationClassAug")
-    with pytest.raises(UsageError, match=r"must lie in .*SegmentationClassAug, which is no folder. Choose masks 'orig"):
+    with pytest.raises(
+        UsageError, match=r"need the folder .*SegmentationClassAug, which is missing. Choose masks 'orig"
+    ):
         find(root, masks="augmented")
 
 

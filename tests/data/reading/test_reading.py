@@ -176,13 +176,13 @@ def test_labels_go_through_the_table_and_presence_is_theirs(root):
 def test_warnings_are_said_once_when_the_data_is_first_read(root):
     shutil.copy(root / "train/a.png", root / "test/d.png")
     write(root / "trainannot/b.png", np.full((3, 4), camvid.UNLABELLED))
-    with pytest.warns(DataWarning, match="camvid can be used, with 2 things to know:") as said:
+    with pytest.warns(DataWarning, match="camvid can be used, with 2 warnings:") as said:
         data_of(root)
     assert len(said) == 1
     lines = str(said[0].message).splitlines()[1:]
     assert lines == [
         f"  {root}/trainannot/b.png: mask without a label (all of its pixels are ignored, {IGNORE} in the labels)",
-        f"  {root}/train/a.png: image to learn from that is also tested on (the same as {root}/test/d.png)",
+        f"  {root}/train/a.png: training image that is also a test image (the same as {root}/test/d.png)",
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -191,7 +191,7 @@ def test_warnings_are_said_once_when_the_data_is_first_read(root):
 
 def test_what_was_warned_of_stays_in_the_manifest(root):
     write(root / "trainannot/b.png", np.full((3, 4), camvid.UNLABELLED))
-    with pytest.warns(DataWarning, match="with 1 thing to know"):
+    with pytest.warns(DataWarning, match="with 1 warning"):
         data_of(root)
     files = camvid.find(root)
     (warned,) = store.find(files.store, files.key)["warnings"]
@@ -256,7 +256,9 @@ def test_a_damaged_store_is_read_again(root):
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(root, tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("a file where a folder should be")
-    with pytest.raises(UsageError, match="Set SATKIT_CACHE to a folder with room that can be written.") as caught:
+    with pytest.raises(
+        UsageError, match="Set SATKIT_CACHE to a folder with enough space that can be written."
+    ) as caught:
         data_of(root)
     assert str(tmp_path / "cache" / "data") in str(caught.value)
     assert "4 bytes a pixel" in str(caught.value)
@@ -280,11 +282,11 @@ def test_looking_for_problems_keeps_nothing_and_counts_the_pairs(root, cache):
 
 
 def test_progress_is_said_now_and_then_and_not_at_the_end(root, monkeypatch):
-    monkeypatch.setattr(reading, "SAY_AFTER", 0.0)
-    monkeypatch.setattr(reading, "SAY_EVERY", 0.0)
-    said = []
-    scan_files(camvid.find(root), say=said.append)
-    assert [line.split(", about")[0] for line in said] == [
+    monkeypatch.setattr(reading, "FIRST_REPORT", 0.0)
+    monkeypatch.setattr(reading, "REPORT_EVERY", 0.0)
+    lines = []
+    scan_files(camvid.find(root), report=lines.append)
+    assert [line.split(", about")[0] for line in lines] == [
         f"Reading camvid for the first time: {count} of 3" for count in (1, 2)
     ]
 
@@ -295,7 +297,7 @@ def test_a_quick_look_says_nothing(root, capsys):
 
 
 @pytest.mark.parametrize(
-    ("given", "got"), [("", "got none."), ("no/such/folder", "got 'no/such/folder', which is no folder.")]
+    ("given", "got"), [("", "got none."), ("no/such/folder", "got 'no/such/folder', which is not a folder.")]
 )
 def test_without_its_folder_a_data_set_says_what_to_pass_and_where_to_get_it(given, got):
     with pytest.raises(UsageError) as caught:
