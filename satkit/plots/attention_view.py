@@ -157,7 +157,7 @@ class AttentionView:
 
 
 def draw_bar(picture: AxesImage, bar: Axes, label: str) -> None:
-    """A colour bar in its own axes, which follows a new scale of the picture much faster than matplotlib's colour bar."""
+    """A colour bar in its own axes; called again, it shows a new scale, faster than matplotlib's colour bar."""
     low, high = picture.get_clim()
     if not bar.images:
         colours = {"cmap": picture.get_cmap(), "alpha": picture.get_alpha()}

@@ -136,7 +136,7 @@ def test_the_pool_holds_the_images_to_learn_from_first(places):
     assert pool.present.shape == (12, 5)
 
 
-def test_where_places_arrive_the_images_of_a_step_are_those_of_its_places(places):
+def test_in_settings_by_domain_the_images_of_a_step_are_those_of_its_domains(places):
     built = scenario(NAMES, "1-1", "domain", domains=places.domains)
     found = [training_images(places, built, step) for step in built.steps]
     assert [{places.pool.domains[index] for index in images.indices} for images in found] == [{"a"}, {"b"}, {"c"}]
@@ -425,7 +425,7 @@ def test_a_memory_smaller_than_its_share_repeats_images():
     assert sum(number >= 100 for number in ids(images)) == 4
 
 
-def test_exemplars_look_as_they_did_in_their_own_step():
+def test_exemplars_are_shifted_as_in_their_own_step():
     plain, shifted = many(40, 0.5).batch(2)[0], many(40, 0.5, shift=Shift(1.0, 1)).batch(2)[0]
     changed = (plain != shifted).flatten(1).any(dim=1)
     assert changed.tolist() == [number >= 100 for number in ids(plain)]
@@ -450,7 +450,7 @@ def test_batches_without_a_memory_are_those_of_the_time_before_there_was_one():
     assert found.hexdigest()[:16] == "1fac9b39ce1747ea"  # of the six batches as commit 03b3bf7 made them
 
 
-def test_what_the_memory_does_not_replace_stays_as_it_was():
+def test_exemplars_do_not_change_the_other_images_of_a_batch():
     mixed, plain = many(40, 0.5), many(40, 0.5)
     plain.exemplars = None
     mixed.augment = plain.augment = SimpleAugment(6, scale=(0.5, 2.0))
@@ -461,13 +461,13 @@ def test_what_the_memory_does_not_replace_stays_as_it_was():
             assert torch.equal(one[same], other[same])
 
 
-def test_exemplars_take_every_place_of_a_batch_equally_often():
+def test_exemplars_have_every_position_of_a_batch_equally_often():
     places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).exemplars_of(iteration))
     assert set(places) == set(range(8))
     assert max(abs(count - 100) for count in places.values()) < 30
 
 
-def test_seed_step_and_iteration_each_change_what_is_remembered():
+def test_seed_step_and_iteration_each_change_the_exemplars_of_a_batch():
     def drawn(seed, step, iteration):
         stream = many(40, 0.5, seed=seed)
         stream.step_index = step
@@ -515,7 +515,7 @@ def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
         np.testing.assert_array_equal(image, images.image(position))
 
 
-def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(data):
+def test_training_images_of_every_later_step_have_their_own_shift(data):
     built = scenario(NAMES, "2-1")
     shifts = [training_images(data, built, step, 0.5, seed=7).shift for step in built.steps]
     assert shifts == [None, Shift(0.5, 1, 7), Shift(0.5, 2, 7)]
@@ -523,12 +523,12 @@ def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(d
     assert all(step_images.test_images(data, built, step).shift is None for step in built.steps)
 
 
-def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
+def test_exemplars_have_the_shift_of_the_step_that_stored_them(data):
     built = scenario(NAMES, "2-1")
     kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, Conditions(shift=0.5, seed=7))
     assert {step: source.shift for step, source in kept.sources.items()} == {0: None, 1: Shift(0.5, 1, 7)}
 
 
-def test_a_batch_of_one_has_no_place_for_exemplars():
+def test_exemplars_need_a_batch_of_two_or_more_images():
     with pytest.raises(UsageError, match="A batch with exemplars needs at least 2 images, got 1"):
         many(40, 0.5, batch_size=1)

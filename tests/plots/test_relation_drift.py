@@ -42,7 +42,7 @@ def test_every_stage_has_a_line_and_its_last_value_at_the_end():
     assert ax.get_ylim()[1] > 0.3
 
 
-def test_a_value_stands_at_the_height_of_its_line():
+def test_a_value_is_at_the_height_of_its_line():
     ax = relation_drift(ITERATIONS, DRIFT, STAGES)
     ax.figure.canvas.draw()
     (text,) = (text for text in ax.texts if text.get_text() == "stage 3: 0.3")

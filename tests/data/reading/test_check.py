@@ -50,7 +50,7 @@ def the_problem(folders, **options):
     return problems[0]
 
 
-def test_a_sound_data_set_has_no_problems(folders):
+def test_a_data_set_without_damage_has_no_problems(folders):
     assert problems_of(folders) == []
 
 
@@ -190,7 +190,7 @@ def test_the_hash_sees_values_shapes_and_order():
 
 
 @pytest.mark.parametrize(("which", "kinds"), [(0, "JPEG or PNG"), (1, "PNG")])
-def test_text_under_the_name_of_an_image_is_said_to_be_none(folders, which, kinds):
+def test_a_text_file_named_like_an_image_is_an_unreadable_image(folders, which, kinds):
     (folders[which] / "a.png").write_text("not a picture")
     assert the_problem(folders).detail == f"its content is not {kinds}"
 
@@ -265,7 +265,7 @@ def test_images_of_every_usual_mode_become_three_channels(folders, mode):
     assert (image == 255).all()
 
 
-def test_transparency_of_a_palette_image_is_dropped_without_a_word(folders):
+def test_transparency_of_a_palette_image_is_dropped_without_a_warning(folders):
     image = Image.fromarray(np.zeros((4, 6), dtype=np.uint8)).convert("P")
     image.save(folders[0] / "a.png", transparency=b"\x00\x80")
     with warnings.catch_warnings():

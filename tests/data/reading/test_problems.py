@@ -24,7 +24,7 @@ def test_the_error_lists_twenty_problems_and_counts_all():
     assert caught.value.problems == tuple(problems)
 
 
-def test_exactly_twenty_problems_have_no_line_that_counts_the_rest():
+def test_twenty_problems_are_listed_without_a_line_for_more():
     assert listing([Problem(str(number), "missing file") for number in range(20)]).endswith("  19: missing file")
 
 
@@ -38,7 +38,7 @@ def test_warnings_alone_raise_nothing():
     raise_if([Problem("a.jpg", "photograph that is stored rotated", warning=True)])
 
 
-def test_warnings_are_no_part_of_the_error():
+def test_warnings_are_not_part_of_the_error():
     serious = Problem("b.png", "unreadable mask")
     with pytest.raises(DataError) as caught:
         raise_if([Problem("a.jpg", "photograph that is stored rotated", warning=True), serious])
