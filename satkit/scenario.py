@@ -1,9 +1,8 @@
-"""Which classes arrive when: the class-incremental scenario, in pure Python.
+"""The scenario: which classes are learnt in which step, in pure Python.
 
-A scenario is a list of classes, the order in which they are learnt, and a task such as "15-5": 15 classes in the
-base step (step 0), then 5 in every later step. Everywhere below the loader a class is known by its *index*, its
-place in the order of learning: 0 is background, 1 .. N are the classes. `Scenario.order` leads back to the labels of
-the data set.
+A scenario is a list of classes, the order in which they are learnt, and a task such as "15-5": 15 classes in the base
+step (step 0), then 5 in every later step. Outside the data layer a class has an *index*, its position in the order of
+learning: 0 is background, 1 .. N are the classes. `Scenario.order` maps indices to the labels of the data set.
 
 A setting says which images a step may use and what is annotated in them (Cermelli et al., CVPR 2020, section 3;
 "sequential" after Douillard & Lesort's Continuum; "partitioned" after Kwak et al., arXiv 2405.09858):
@@ -16,12 +15,12 @@ disjoint        as overlapped, and no class of a later step  classes of step t
 sequential      as disjoint                                  classes of steps 0 .. t
 partitioned     those whose one class, drawn at random of    classes of step t
                 those they contain, belongs to step t
-domain          taken in a place of step t                   every class
+domain          of a domain of step t                        every class
 domain-leaking  as domain, divided as PLOP's code does it    every class
 ==============  ===========================================  ==================================
 
-Whatever is not annotated is background: that is the background shift. In the last two settings it does not exist: all
-classes are learnt in the base step, and what arrives are places (for Cityscapes: cities), `Step.domains`.
+Pixels that are not annotated are background: that is the background shift. The last two settings do not have it: all
+classes are learnt in the base step, and later steps bring new domains (for Cityscapes: cities), `Step.domains`.
 """
 
 import re
@@ -47,7 +46,7 @@ class Step:
     """One increment: the class indices learnt before, now and later. Step 0 is the base step.
 
     Attributes:
-        domains: Where the step's images were taken, if that is what changes from step to step.
+        domains: The domains of the step's images, in the settings by domain; else empty.
     """
 
     index: int
@@ -102,11 +101,11 @@ class Scenario:
 
     @property
     def learnt_at(self) -> tuple[int, ...]:
-        """Index of the step that each class index is learnt in; background counts as learnt in the base step."""
+        """Step in which each class index is learnt; background counts as learnt in the base step."""
         return (0, *(step.index for step in self.steps for _ in step.new))
 
     def joint(self) -> "Scenario":
-        """The same classes learnt all at once: the upper bound that the field calls joint training."""
+        """The same classes in a single step: joint training, the upper bound."""
         if self.by_domain:
             everywhere = tuple(name for step in self.steps for name in step.domains)
             return _by_domain(OFFLINE, (len(everywhere),), self.setting, self.order, self.names, everywhere)
@@ -114,11 +113,11 @@ class Scenario:
 
     @property
     def by_domain(self) -> bool:
-        """Whether places arrive instead of classes."""
+        """Whether later steps bring domains instead of classes."""
         return self.setting in DOMAIN_SETTINGS
 
     def training_table(self, step: Step) -> dict[int, int]:
-        """Data set label -> class index, for the labels that the annotator of this step shows."""
+        """Data set label -> class index, for the labels that are annotated in this step."""
         shown = step.seen if self.setting == "sequential" or self.by_domain else step.new
         return {self.order[index - 1]: index for index in shown}
 
@@ -127,11 +126,11 @@ class Scenario:
         return {self.order[index - 1]: index for index in step.seen}
 
     def contains_image(self, step: Step, present: Sequence[int], drawn: int | None = None) -> bool:
-        """Whether an image belongs to a step's training images, where classes decide that.
+        """Whether an image belongs to a step's training images, in the settings by class.
 
         Args:
             present: Data set labels that occur in the image's full annotation.
-            drawn: The one of them that decides in the setting "partitioned".
+            drawn: The one of them that was drawn, in the setting "partitioned".
         """
         wanted, unwanted = self.image_filter(step)
         if self.setting == "partitioned":
@@ -183,11 +182,11 @@ def scenario(
         task: "A-B": A base classes, then B a step until the classes are used up; or "offline".
         setting: One of `SETTINGS`.
         order: Data set labels in the order of learning, each of 1 .. N once; None keeps the data set's order.
-        domains: Places in the order of learning, which the task divides in the settings by domain.
+        domains: Domains in the order of learning, which the task divides in the settings by domain.
 
     Raises:
         UsageError: For an unknown task or setting, an order that is not a permutation, or a setting by domain for data
-            whose images have no place.
+            without domains.
     """
     if setting not in SETTINGS:
         raise unknown("setting", setting, SETTINGS)
@@ -203,7 +202,7 @@ def scenario(
         return _build(task, task_sizes(task, num_classes), setting, order, ordered)
     if len(domains) < 2:
         raise UsageError(
-            f"The setting {setting!r} learns place by place and needs images of two or more places, got "
+            f"The setting {setting!r} learns one domain after another and needs images of two or more domains, got "
             f"{len(domains)}. Cityscapes has them: its cities."
         )
     return _by_domain(task, task_sizes(task, len(domains), "cities"), setting, order, ordered, tuple(domains))
@@ -236,7 +235,7 @@ def _by_domain(task, sizes, setting, order, names, domains) -> Scenario:
 
 
 def usual_tasks(num_classes: int) -> list[str]:
-    """Tasks that divide so many classes, the published ones where there are any."""
+    """Tasks that divide this number of classes; the published ones if there are any."""
 
     def divides(task: str) -> bool:
         base, increment = map(int, task.split("-"))

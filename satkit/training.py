@@ -220,7 +220,7 @@ def see_batch(setup: StepSetup, batch: tuple[Tensor, Tensor]) -> LossInputs:
     if teacher is not None and strategy.needs_teacher:
         with torch.no_grad():
             taught = teacher(images, attention=strategy.needs_attention)
-    if taught is not None or getattr(strategy.targets, "in_base_step", False):
+    if taught is not None or strategy.targets.in_base_step:
         targets = strategy.targets(labels, taught, step, setup.state.targets or {}, images)
     learnt = setup.student(images, attention=strategy.needs_attention and taught is not None)
     return LossInputs(step, labels, targets, learnt, taught)

@@ -161,7 +161,7 @@ class TestPlaces:
         assert [(step.new, step.domains) for step in joint.steps] == [((1, 2, 3, 4, 5, 6), self.CITIES)]
 
     def test_places_are_needed_and_the_task_divides_them(self, setting):
-        with pytest.raises(UsageError, match=f"The setting '{setting}' .* two or more places, got 0"):
+        with pytest.raises(UsageError, match=f"The setting '{setting}' .* two or more domains, got 0"):
             scenario(SIX, "2-2", setting)
         with pytest.raises(UsageError, match="must divide the 5 cities"):
             scenario(SIX, "3-3", setting, domains=self.CITIES)

@@ -1,4 +1,4 @@
-"""What figures show, as arrays: attention, relations, images, probes."""
+"""Arrays for figures: attention, relations, images, probes."""
 
 from satkit.analysis.attention import (
     Look,
@@ -16,11 +16,11 @@ from satkit.analysis.attention import (
 from satkit.analysis.images import (
     confusions_by_image,
     image_and_labels,
+    informative_images,
     largest_class,
     middle_of,
     prediction,
     targets_of,
-    telling_images,
 )
 
 __all__ = [
@@ -41,5 +41,5 @@ __all__ = [
     "relation_matrix",
     "relations_of",
     "targets_of",
-    "telling_images",
+    "informative_images",
 ]

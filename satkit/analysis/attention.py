@@ -1,7 +1,7 @@
 """Attention and relations of one image as arrays, for figures.
 
-Everything here runs a model without gradients and returns NumPy arrays. The relations come from the function that the
-loss calls, `region_pool`: the picture is the loss.
+Models run without gradients, and results are NumPy arrays. Relations and their distances come from the functions of the
+loss, `region_pool` and `relation_distance`, so the figures show what the loss uses.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from torch import Tensor
 from satkit.analysis.images import run_on_image
 from satkit.data.labels import BACKGROUND
 from satkit.models import AttentionTap, Segmenter
-from satkit.strategies import region_pool, resize_labels
+from satkit.strategies import region_pool, relation_distance, resize_labels
 from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Look:
-    """A model's view of one image.
+    """Attention and prediction of a model for one image.
 
     Attributes:
         taps: Attention of each stage, one image.
@@ -55,7 +55,7 @@ def query_at(tap: AttentionTap, pixel: tuple[int, int], size: tuple[int, int]) -
 
 
 def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = None) -> np.ndarray:
-    """What one query attends to, (key height, key width); mean over heads unless one is named.
+    """What one query attends to, (key height, key width); mean over heads unless one is given.
 
     Raises:
         UsageError: If there is no such head.
@@ -107,14 +107,12 @@ def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes) -> np.ndarra
 def head_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -> list[np.ndarray]:
     """Distance between the relations of teacher and student by stage, (head,), mean over regions; NaN without a region.
 
-    This is what `AttentionTransfer` is a mean of, here also for students that were trained without it.
+    `AttentionTransfer` is a mean of these distances; they can be computed for students trained without it too.
     """
     drift = []
     for taught, learnt in zip(teacher.taps, student.taps, strict=True):
-        ours, present = region_pool(learnt, _one(labels, learnt), tuple(classes))
-        theirs, _ = region_pool(taught, _one(labels, taught), tuple(classes))
-        distance = torch.linalg.vector_norm(ours - theirs, dim=-1)[0][present[0]]  # (region, head)
-        drift.append(distance.mean(dim=0).cpu().numpy())
+        distance, present = relation_distance(learnt, taught, _one(labels, learnt), tuple(classes))
+        drift.append(distance[0][present[0]].mean(dim=0).cpu().numpy())
     return drift
 
 

@@ -1,4 +1,4 @@
-"""Images to look at: which ones to choose, what they show, what a model predicts on them."""
+"""Images for figures: which to choose, their labels and targets, and what a model predicts."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from satkit.models import BackboneError, Segmenter
 from satkit.training import StepSetup
 from satkit.utils.errors import UsageError
 
-ENOUGH = 64  # pixels a side at which every backbone of the MiT and PVTv2 families has a patch at each stage
+LARGE_ENOUGH = 64  # pixels a side from which every MiT and PVTv2 has a patch at each stage
 
 
 @torch.no_grad()
@@ -31,7 +31,7 @@ def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
 
 
 def confusions_by_image(model: Segmenter, images: StepImages, num_outputs: int) -> np.ndarray:
-    """Pixel counts `[image, truth, predicted]`, int64, of every image by itself."""
+    """Pixel counts `[image, truth, predicted]`, int64, for every image separately."""
     device = next(model.parameters()).device
     counts = np.zeros((len(images), num_outputs, num_outputs), dtype=np.int64)
     for shown, labels, positions in evaluation_batches(images, 16):
@@ -43,7 +43,7 @@ def confusions_by_image(model: Segmenter, images: StepImages, num_outputs: int) 
 
 @torch.no_grad()
 def targets_of(setup: StepSetup, images: StepImages, index: int) -> np.ndarray:
-    """What the loss sees of an image of a step, uint8 (height, width), without augmentation.
+    """The targets of an image in a step that has begun, uint8 (height, width), without augmentation.
 
     Args:
         setup: The step as `Experiment.begin` gives it.
@@ -53,7 +53,7 @@ def targets_of(setup: StepSetup, images: StepImages, index: int) -> np.ndarray:
     image, labels = image_and_labels(images, index)
     policy = setup.strategy.targets
     taught = setup.teacher is not None and policy.needs_teacher
-    if not taught and not getattr(policy, "in_base_step", False):
+    if not taught and not policy.in_base_step:
         return labels
     device = next(setup.student.parameters()).device
     shown = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(device)
@@ -73,13 +73,13 @@ def image_and_labels(images: StepImages, index: int) -> tuple[np.ndarray, np.nda
     return images.image(index), images.labels(index)
 
 
-def telling_images(images: StepImages, classes, count: int = 1, among: int = 200) -> list[int]:
-    """Images that show most of the given classes: numbers of images, one for each class before any comes again.
+def informative_images(images: StepImages, classes, count: int = 1, among: int = 200) -> list[int]:
+    """Numbers of images with many pixels of the given classes; every class gets one image before any gets a second.
 
     Args:
         images: Images of a step, labels in class indices.
         classes: Class indices to look for.
-        among: How many images to look through.
+        among: How many images are searched, from the first.
     """
     shares = []
     for index in range(min(among, len(images))):
@@ -97,7 +97,7 @@ def telling_images(images: StepImages, classes, count: int = 1, among: int = 200
 
 
 def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:
-    """A pixel of a class deep inside its region: one of those that are left last when the region is peeled.
+    """A pixel of a class far from the border of its region.
 
     Raises:
         UsageError: If no pixel has this label.
@@ -105,17 +105,17 @@ def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:
     core = labels == label
     if not core.any():
         raise UsageError(f"No pixel of this image has label {label}.")
-    peeled = core
-    while peeled.any():
-        core, padded = peeled, np.pad(peeled, 1)
-        peeled = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    eroded = core
+    while eroded.any():
+        core, padded = eroded, np.pad(eroded, 1)
+        eroded = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     rows, columns = np.nonzero(core)
     middle = len(rows) // 2
     return int(rows[middle]), int(columns[middle])
 
 
 def largest_class(labels: np.ndarray, classes) -> int:
-    """The one of the classes with most pixels in a label map.
+    """The class with most pixels in a label map, among the given ones.
 
     Raises:
         UsageError: If none of them occurs.
@@ -129,12 +129,12 @@ def largest_class(labels: np.ndarray, classes) -> int:
 
 
 def run_on_image(model: Segmenter, image: np.ndarray, forward: Callable[[Tensor], object]):
-    """What `forward` makes of the image as a batch of one."""
+    """The result of `forward` for the image as a batch of one."""
     images = to_input(torch.from_numpy(np.array(image, order="C"))[None]).to(next(model.parameters()).device)
     try:
         return forward(images)
     except RuntimeError as error:
-        if min(image.shape[:2]) >= ENOUGH:
+        if min(image.shape[:2]) >= LARGE_ENOUGH:
             raise
         raise BackboneError(
             f"An image must be larger than the patches of {model.spec['backbone']}, got {image.shape[0]} x "

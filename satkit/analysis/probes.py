@@ -1,9 +1,9 @@
-"""What a representation still knows, what the classifier shows of it, and how far a model has moved from its teacher.
+"""Where forgetting sits: linear probes, classifier alignment, similarity of representations, drift of relations.
 
-Forgetting may sit in two places. The representation may have lost what tells the old classes apart; then nobody can
-find it any more. Or it is still there, and only the classifier reads it wrongly; then a *linear probe*, another
-classifier trained on the frozen representation with all labels, finds it. Probes, angles and similarities are measured
-on sampled places of each feature map, the drift of relations on whole images. Nothing is trained but the probe.
+The representation may no longer separate the old classes. Or it still does, and only the classifier reads it wrongly;
+then a *linear probe*, another classifier trained on the frozen representation with all labels, recognises them. Probes,
+cosines and similarities are measured at sampled positions of each feature map, the drift of relations on whole images.
+Only the probe is trained.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from torch import Tensor
 from satkit.data.batches import evaluation_batches
 from satkit.data.labels import IGNORE
 from satkit.data.step_images import StepImages
-from satkit.models import AttentionTap, Segmenter
+from satkit.models import Segmenter
 from satkit.models.classifier import read
-from satkit.strategies import region_pool, resize_labels
+from satkit.strategies import relation_distance, resize_labels
 from satkit.utils.seeding import derive
 
 EMBEDDING = "embedding"
-LESS = 1e-2  # weight decay of a probe, on features of unit variance
+WEIGHT_DECAY = 1e-2  # of a probe, on features of unit variance
 
 
 @dataclass(frozen=True)
@@ -32,50 +32,50 @@ class Samples:
     Attributes:
         features: By feature map, "stage 1" .. and "embedding", which the classifier reads: (sample, channel).
         labels: By feature map, the class of every sample.
-        said: The class that the model's own classifier gives each sample of the embedding, before upsampling.
+        predicted: The class that the model itself predicts for each sample of the embedding, before upsampling.
     """
 
     features: dict[str, Tensor]
     labels: dict[str, Tensor]
-    said: Tensor | None = None
+    predicted: Tensor | None = None
 
 
 @torch.no_grad()
 def samples(model: Segmenter, images: StepImages, per_image: int = 64, seed: int = 0) -> Samples:
-    """Representations at random places of every image, the same places for every model with the same grids.
+    """Representations at random positions of every image, the same for every model with the same grids.
 
     Args:
-        model: Looks at the images in evaluation mode.
+        model: Is run in evaluation mode.
         images: With their labels in class indices; IGNORE is never sampled.
-        per_image: How many places of an image at most, of each feature map.
-        seed: Decides the places.
+        per_image: Largest number of positions in an image, for each feature map.
+        seed: Decides the positions.
     """
     device, training = next(model.parameters()).device, model.training
     model.eval()
     features: dict[str, list[Tensor]] = {}
     labels: dict[str, list[Tensor]] = {}
-    said: list[Tensor] = []
+    predicted: list[Tensor] = []
     for shown, truth, positions in evaluation_batches(images, 16):
         output = model(shown.to(device))
-        answers = _answers(model, output).flatten(1)
-        maps = {f"stage {place + 1}": each for place, each in enumerate(output.features)}
+        classes = _classes(model, output).flatten(1)
+        maps = {f"stage {number}": each for number, each in enumerate(output.features, start=1)}
         for name, values in {**maps, EMBEDDING: output.embedding}.items():
-            at_place = resize_labels(truth, values.shape[-2:])
-            for number, (position, cells, each) in enumerate(zip(positions, at_place, values, strict=True)):
+            at_cell = resize_labels(truth, values.shape[-2:])
+            for number, (position, cells, each) in enumerate(zip(positions, at_cell, values, strict=True)):
                 generator = torch.Generator().manual_seed(derive(seed, "places", name, int(position)))
                 known = (cells.flatten() != IGNORE).nonzero().squeeze(1)
                 chosen = known[torch.randperm(len(known), generator=generator)[:per_image]]
                 features.setdefault(name, []).append(each.flatten(1).T[chosen.to(device)].float().cpu())
                 labels.setdefault(name, []).append(cells.flatten()[chosen].long())
                 if name == EMBEDDING:
-                    said.append(answers[number, chosen.to(device)].cpu())
+                    predicted.append(classes[number, chosen.to(device)].cpu())
     model.train(training)
     joined = ({name: torch.cat(parts) for name, parts in group.items()} for group in (features, labels))
-    return Samples(*joined, torch.cat(said))
+    return Samples(*joined, torch.cat(predicted))
 
 
-def _answers(model: Segmenter, output) -> Tensor:
-    """Class index of every place of the embedding, (batch, height, width), as the strategy's head is read."""
+def _classes(model: Segmenter, output) -> Tensor:
+    """Class index at every position of the embedding, (batch, height, width), by the readout of the strategy's head."""
     reserved = model.classifier.reserved
     return read(output.coarse, None if reserved is None else reserved(output.embedding), output.readout)
 
@@ -103,7 +103,7 @@ class Probe:
         def closure():
             optimiser.zero_grad()
             loss = F.cross_entropy(known @ self.weight.T + self.bias, targets, balance)
-            loss = loss + 0.5 * LESS * self.weight.square().sum()
+            loss = loss + 0.5 * WEIGHT_DECAY * self.weight.square().sum()
             loss.backward()
             return loss
 
@@ -119,13 +119,13 @@ class Probe:
 
 
 def class_accuracy(labels: Tensor, predicted: Tensor, classes) -> float:
-    """Share of a class's samples that are called so, mean over those of the classes that occur; NaN if none does."""
+    """Share of a class's samples that are predicted right, mean over the classes that occur; NaN if none does."""
     shares = [(predicted[labels == each] == each).float().mean().item() for each in classes if (labels == each).any()]
     return float(np.mean(shares)) if shares else float("nan")
 
 
 def probed(trained: Samples, tested: Samples, classes, name: str = EMBEDDING) -> float:
-    """What a probe of one feature map finds: mean accuracy of the classes, on samples that it was not trained on."""
+    """Mean accuracy of a probe of one feature map over the classes, on samples that it was not trained on."""
     probe = Probe(trained.features[name], trained.labels[name])
     return class_accuracy(tested.labels[name], probe.predict(tested.features[name]), classes)
 
@@ -161,8 +161,8 @@ def class_means(features: Tensor, labels: Tensor, count: int) -> Tensor:
 def alignment(model: Segmenter, features: Tensor, labels: Tensor) -> np.ndarray:
     """Cosine between each class's weights in the classifier and the mean of its samples, (class,).
 
-    A classifier that has drifted away from a representation that stayed has small cosines for the old classes. Both are
-    centred over the classes, as softmax does not see what is common to all.
+    If the representation stayed and the classifier drifted, the old classes have small cosines. Weights and means are
+    centred over the classes, because softmax ignores what all classes share.
 
     Args:
         model: Its classifier must be linear.
@@ -184,7 +184,7 @@ def alignment(model: Segmenter, features: Tensor, labels: Tensor) -> np.ndarray:
 def region_drift(teacher: Segmenter, student: Segmenter, images: StepImages, classes) -> dict[str, np.ndarray]:
     """How far the relation of each class has moved, by stage: (class, head); NaN for a class without a region there.
 
-    The distance that `AttentionTransfer` is a mean of, with the true regions, mean over the images that show the class.
+    The distance is `relation_distance` with the true regions, averaged over the images that show the class.
 
     Args:
         teacher: The model before. student: The model after.
@@ -199,24 +199,18 @@ def region_drift(teacher: Segmenter, student: Segmenter, images: StepImages, cla
     counts: dict[str, Tensor] = {}
     for shown, labels, _ in evaluation_batches(images, 16):
         taps = [model.eval()(shown.to(device), attention=True).attention for model in (teacher, student)]
-        for name, distance, present in (_moved(*pair, labels.to(device), classes) for pair in zip(*taps, strict=True)):
-            sums[name] = sums.get(name, 0) + (distance * present).sum(dim=0)
-            counts[name] = counts.get(name, 0) + present.sum(dim=0)
+        for theirs, ours in zip(*taps, strict=True):
+            distance, present = relation_distance(ours, theirs, labels.to(device), classes)
+            sums[ours.name] = sums.get(ours.name, 0) + (distance * present[..., None]).sum(dim=0)
+            counts[ours.name] = counts.get(ours.name, 0) + present[..., None].sum(dim=0)
     student.train(training)
     return {name: (sums[name] / counts[name]).cpu().numpy() for name in sums}
-
-
-def _moved(teacher: AttentionTap, student: AttentionTap, labels: Tensor, classes: tuple) -> tuple[str, Tensor, Tensor]:
-    """Name of the stage, distance of the relations (batch, region, head), and present (batch, region, 1)."""
-    ours, present = region_pool(student, labels, classes)
-    theirs, _ = region_pool(teacher, labels, classes)
-    return student.name, torch.linalg.vector_norm(ours - theirs, dim=-1), present[..., None]
 
 
 def rank_correlation(ours, theirs) -> float:
     """Spearman's rank correlation of two series, in [-1, 1]; pairs without a value are left out.
 
-    1 where one grows whenever the other does, however they do it; NaN for fewer than three pairs or a constant.
+    1 if one always grows when the other does; NaN for fewer than three pairs or a constant series.
     """
     pairs = np.array([ours, theirs], dtype=float)
     pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
@@ -226,5 +220,5 @@ def rank_correlation(ours, theirs) -> float:
 
 
 def _ranks(series: np.ndarray) -> np.ndarray:
-    """Place of every value in the order, from 0; equal values share the mean of their places."""
+    """Rank of every value, from 0; equal values share their mean rank."""
     return np.array([(series < value).sum() + ((series == value).sum() - 1) / 2 for value in series])

@@ -1,4 +1,4 @@
-"""Data sets: one file each, one common contract (`SegmentationData`)."""
+"""Data sets (one file each, all `SegmentationData`), the images of each step, and batches."""
 
 from satkit.data.catalogue import DATA_SETS, load_data
 from satkit.data.dataset import SegmentationData, Split

@@ -1,7 +1,7 @@
 """Batches by their number, for training and for evaluation.
 
-A training batch is a function of (seed, step, iteration). There is no loader with a state, so training goes on after an
-interruption exactly as it would have gone without. Labels stay uint8 until the loss.
+A training batch is a function of (seed, step, iteration). No loader has a state, so a training that was interrupted
+continues exactly as without the interruption. Labels stay uint8 until the loss.
 """
 
 import math
@@ -23,13 +23,13 @@ MEAN = (0.485, 0.456, 0.406)
 
 STD = (0.229, 0.224, 0.225)
 
-MOST_PIXELS = 16 * 512 * 512  # of images that are evaluated together
+MOST_PIXELS = 16 * 512 * 512  # of an evaluation batch
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 def to_input(images: Tensor) -> Tensor:
-    """What a network takes: float32 (batch, 3, height, width), normalised by ImageNet's mean and deviation.
+    """Images as network input: float32 (batch, 3, height, width), normalised by ImageNet's mean and deviation.
 
     Args:
         images: uint8, of shape (batch, height, width, 3) or (batch, 3, height, width).
@@ -50,23 +50,23 @@ def to_input(images: Tensor) -> Tensor:
 
 
 def sample_generator(seed: int, step: int, epoch: int, index: int) -> np.random.Generator:
-    """What augments image `index` of the split in an epoch."""
+    """The random generator of the augmentation of image `index` of the split in an epoch."""
     return np.random.Generator(np.random.PCG64(derive(seed, "augment", step, epoch, index)))
 
 
 class BatchStream:
-    """The batches of a step, each found by its number.
+    """The batches of a step by number.
 
-    An epoch takes every image at most once and leaves out what does not fill a batch. Where a batch is
-    larger than the step has images, batches run on from one epoch's order into the next.
+    An epoch uses every image at most once and leaves out the images that do not fill a batch. If the step has fewer
+    images than a batch, a batch continues with the order of the next epoch.
 
     Args:
         images: The step's images.
         batch_size: Images in a batch.
-        augment: Makes crops of one size, e.g. `SimpleAugment(64)`.
+        augment: Returns crops of one size, e.g. `SimpleAugment(64)`.
         seed: The run's seed.
-        step_index: Number of the step; each step has its own order.
-        exemplars: Images that take the place of a part of every batch.
+        step_index: Number of the step; every step has its own order.
+        exemplars: Images that replace a part of every batch.
 
     Raises:
         UsageError: For a batch size below 1, or below 2 with exemplars.
@@ -84,7 +84,7 @@ class BatchStream:
         if batch_size < 1:
             raise UsageError(f"The batch size must be at least 1, got {batch_size}.")
         if exemplars is not None and batch_size < 2:
-            raise UsageError("A batch of 1 image has no place for exemplars. Take a batch size of at least 2.")
+            raise UsageError("A batch with exemplars needs at least 2 images, got 1. Choose a larger batch size.")
         self.images = images
         self.batch_size = batch_size
         self.augment = augment
@@ -95,7 +95,7 @@ class BatchStream:
 
     @property
     def batches_per_epoch(self) -> int:
-        """How many batches an epoch has, at least 1."""
+        """Number of batches in an epoch, at least 1."""
         return max(1, len(self.images) // self.batch_size)
 
     def samples(self, iteration: int) -> list[tuple[int, int]]:
@@ -106,8 +106,8 @@ class BatchStream:
             first = epoch * count + batch * self.batch_size
         else:
             first = iteration * self.batch_size
-        places = (divmod(place, count) for place in range(first, first + self.batch_size))
-        return [(epoch, int(self.images.indices[self._order(epoch)[place]])) for epoch, place in places]
+        positions = (divmod(number, count) for number in range(first, first + self.batch_size))
+        return [(epoch, int(self.images.indices[self._order(epoch)[position]])) for epoch, position in positions]
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
         """Images, float32 (batch, 3, height, width), and labels, uint8 (batch, height, width)."""
@@ -117,23 +117,23 @@ class BatchStream:
             image, annotation = self.augment(self.images.shown(index), self.images.split.labels[index], random)
             images.append(image)
             labels.append(self.images.table[annotation])
-        for place, image, annotation in self.remembered(iteration):
-            images[place], labels[place] = image, annotation
+        for position, image, annotation in self.exemplars_of(iteration):
+            images[position], labels[position] = image, annotation
         return _tensors(images, labels)
 
-    def remembered(self, iteration: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """The exemplars of a batch: place in the batch, augmented image, and labels as class indices."""
+    def exemplars_of(self, iteration: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """The exemplars of a batch: position in the batch, augmented image, and labels as class indices."""
         if self.exemplars is None:
             return
         random = np.random.Generator(np.random.PCG64(derive(self.seed, "memory", self.step_index, iteration)))
         count = min(max(1, round(self.exemplars.share * self.batch_size)), self.batch_size - 1)
         entries = self.exemplars.entries
         chosen = random.choice(len(entries), count, replace=len(entries) < count)
-        for place, entry in zip(random.choice(self.batch_size, count, replace=False), chosen, strict=True):
+        for position, entry in zip(random.choice(self.batch_size, count, replace=False), chosen, strict=True):
             index, step = entries[entry].tolist()
             source = self.exemplars.sources[step]
             image, annotation = self.augment(source.shown(index), source.split.labels[index], random)
-            yield int(place), image, source.table[annotation]
+            yield int(position), image, source.table[annotation]
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         return epoch_order(self.seed, self.step_index, epoch, len(self.images))
@@ -144,7 +144,7 @@ def evaluation_batches(
 ) -> Iterator[tuple[Tensor, Tensor, np.ndarray]]:
     """Every image once: images and labels as in a training batch, and their positions in `indices`.
 
-    Whole images of the same size share a batch, so nothing is resized or padded; large images come in smaller batches.
+    Only images of the same size share a batch, so nothing is resized or padded; batches of large images are smaller.
 
     Args:
         crop: What is taken of each image; None for all of it.

@@ -8,7 +8,7 @@ from satkit.data.datasets import ade20k, camvid, cityscapes, folder, scenes, voc
 from satkit.data.reading.reading import DataFiles, read
 from satkit.utils.errors import UsageError, choose
 
-# Data sets on disk, by the function that says what belongs to them.
+# Data sets on disk, with the function that lists their files.
 ON_DISK: dict[str, Callable[..., DataFiles]] = {
     "voc": voc.find,
     "ade20k": ade20k.find,
@@ -25,25 +25,25 @@ def load_data(name: str, root: str | Path = "", **options) -> SegmentationData:
 
     Args:
         name: One of `DATA_SETS`.
-        root: Folder of the data on disk; the embedded scenes need none.
-        **options: What that data set's own function accepts, e.g. `size` and `seed` of the scenes.
+        root: Folder of the data on disk; empty for the embedded scenes.
+        **options: What the data set's own function accepts, e.g. `size` and `seed` of the scenes.
 
     Raises:
         UsageError: For an unknown name, or a data set on disk without its folder.
-        DataError: If the folder does not hold what it should, with every file concerned.
+        DataError: If files are missing or damaged, with every file concerned.
     """
     choose("data set", name, dict.fromkeys(DATA_SETS))
     return scenes.load(root, **options) if name == "scenes" else read(ON_DISK[name](root, **options))
 
 
 def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
-    """What belongs to a data set on disk, before anything is read.
+    """The files of a data set on disk, before any of them is read.
 
     Raises:
         UsageError: For an unknown name, or one that is not on disk.
         DataError: For a folder without a list of classes whose masks cannot be read.
     """
     if name == "scenes":
-        raise UsageError("The scenes are drawn by satkit and have no files to check. Choose a data set on disk.")
+        raise UsageError("The scenes are drawn by satkit and have no files. Choose a data set on disk.")
     choose("data set", name, dict.fromkeys(DATA_SETS))
     return ON_DISK[name](root, **options)

@@ -1,7 +1,7 @@
-"""What every data set gives: images and label maps as uint8, the classes present in each, and a fingerprint.
+"""The contract of a data set: images and label maps as uint8, the classes in each image, and a fingerprint.
 
-The contract holds whole annotations in the labels of the data set. Which images a step may use, and which of their
-labels an annotator shows, is decided later, by the scenario.
+Label maps hold the complete annotation in the labels of the data set. The scenario decides which images a step uses and
+which of their labels are shown.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Split:
         labels: `labels[i]` is uint8 of shape (height, width): 0 background, 1 .. N classes, IGNORE.
         present: Bool of shape (image, N + 1): which label occurs in which image.
         names: A name for each image, for messages and figures.
-        domains: Where each image was taken, for data sets that are learnt place by place; else empty.
+        domains: The domain of each image, e.g. its city, for data sets that have domains; else empty.
     """
 
     images: Sequence[np.ndarray]
@@ -43,7 +43,7 @@ class SegmentationData:
         train: Images to learn from.
         test: Images that scores are computed on, never learnt from.
         fingerprint: A hash of what is in it, recorded with every run.
-        domains: Places where images were taken, in the order of learning; empty where that is unknown.
+        domains: All domains in the order of learning; empty for data without domains.
     """
 
     name: str
@@ -55,7 +55,7 @@ class SegmentationData:
 
     @cached_property
     def pool(self) -> Split:
-        """All images, those of `train` first: what is divided anew where places arrive step by step."""
+        """All images, those of `train` first: in the settings by domain they are divided again."""
         both = (self.train, self.test)
         images, labels = ([array for split in both for array in getattr(split, kind)] for kind in ("images", "labels"))
         present = np.concatenate([split.present for split in both])

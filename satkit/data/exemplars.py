@@ -1,4 +1,4 @@
-"""Images of earlier steps that a step trains on again, with the labels that they are allowed to have."""
+"""Exemplars: images of earlier steps that a step trains on again, and the labels that they have in it."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,24 @@ import numpy as np
 
 from satkit.data.dataset import SegmentationData, Split
 from satkit.data.labels import label_table
-from satkit.data.shift import Shift
+from satkit.data.shift import shift_of
 from satkit.data.step_images import StepImages, void_label
 from satkit.scenario import Scenario, Step
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What decides how the images and labels of a run's steps differ from those of the data set.
+
+    Attributes:
+        shift: How much images of later steps differ from those of the base step, 0 to 1; see `Shift`.
+        seed: Decides how they differ.
+        void: What unlabelled pixels count as: "ignored" or "background".
+    """
+
+    shift: float = 0.0
+    seed: int = 0
+    void: str = "ignored"
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +32,7 @@ class Exemplars:
 
     Attributes:
         entries: Number of an image in the training split, and the step that annotated it: int64 (image, 2).
-        sources: By step, how its images look and how their labels are read.
+        sources: By step, its images and how their labels are read.
         share: Part of every batch.
     """
 
@@ -33,9 +48,7 @@ def exemplars(
     labels: str,
     step: Step,
     share: float,
-    shift: float = 0.0,
-    seed: int = 0,
-    void: str = "ignored",
+    conditions: Conditions = Conditions(),
 ) -> Exemplars:
     """The exemplars that a step trains on.
 
@@ -44,22 +57,20 @@ def exemplars(
         labels: "step": as each image was annotated in its own step; "complete": every class seen up to this step.
         step: The step that trains on them.
         share: Part of every batch.
-        shift: Images look as they did in their own step, see `Shift`.
-        void: What unlabelled pixels count as: "ignored" or "background".
+        conditions: Images are shifted as in their own step.
     """
     split = data.pool if scenario.by_domain else data.train
     sources = {}
     for index in np.unique(entries[:, 1]).tolist():
-        then = scenario.steps[index]
-        shown = scenario.test_table(step) if labels == "complete" else scenario.training_table(then)
-        look = Shift(shift, index, seed) if shift and index else None
+        shown = scenario.test_table(step) if labels == "complete" else scenario.training_table(scenario.steps[index])
+        table = label_table(shown | void_label(conditions.void))
         indices = entries[entries[:, 1] == index, 0]
-        sources[index] = StepImages(indices, label_table(shown | void_label(void)), split, look)
+        sources[index] = StepImages(indices, table, split, shift_of(index, conditions.shift, conditions.seed))
     return Exemplars(entries, sources, share)
 
 
 def exemplar_presence(split: Split, scenario: Scenario, entries: np.ndarray, labels: str, last: Step) -> np.ndarray:
-    """Which class each exemplar shows under its labels: bool (image, background and classes up to step `last`)."""
+    """Which classes the labels of each exemplar show: bool (image, background and classes up to step `last`)."""
     shows = np.zeros((len(entries), last.num_outputs), dtype=bool)
     for row, (index, step) in enumerate(entries.tolist()):
         table = scenario.test_table(last) if labels == "complete" else scenario.training_table(scenario.steps[step])

@@ -1,9 +1,8 @@
-"""Label values with a meaning, and the one way in which label maps are changed: a table of 256 entries.
+"""Special label values, and the look-up table of 256 entries that changes label maps.
 
-A label map is uint8. `BACKGROUND` is everything that is not (yet) a class, `IGNORE` is no evidence at all: such
-pixels enter neither a loss nor a score. `UNKNOWN` occurs in targets only: an object, but of no class learnt so far.
-Re-indexing classes, hiding old and future classes and checking for values that should not occur are all the same
-operation, one look-up per pixel.
+A label map is uint8. `BACKGROUND` is everything that is not a class (yet). `IGNORE` pixels are used in no loss and no
+score. `UNKNOWN` occurs in targets only: an object of no class learnt so far. Re-indexing classes and hiding old and
+future classes are both one look-up per pixel.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,8 @@
-"""Class orders of the published tasks, by name, so that an order need not be typed.
+"""Class orders of the published tasks, by name.
 
 Labels of the data set in the order of learning. VOC: MiB's single-class task "19-1b", and the orders b .. w that PLOP
-and SSUL average 15-1 over. ADE20K: the orders b and c of MiB for 100-50 and 100-10, and its own for 50-50 (Cermelli et
-al., CVPR 2020; released with the code).
+and SSUL average 15-1 over. ADE20K: the orders b and c of MiB for 100-50 and 100-10, and MiB's own for 50-50 (Cermelli
+et al., CVPR 2020; released with the code).
 """
 
 from satkit.utils.errors import UsageError, choose
@@ -70,7 +70,7 @@ def published_order(data: str, name: str) -> tuple[int, ...]:
     """Labels in the order of learning.
 
     Args:
-        data: Name of the data set. The scenes have as many classes as VOC, and take its orders.
+        data: Name of the data set. The scenes have as many classes as VOC and use its orders.
         name: One of `ORDERS[data]`.
 
     Raises:

@@ -1,7 +1,6 @@
-"""Batches made ahead of time by other threads, for a device that trains faster than one thread crops.
+"""Batches prepared ahead by other threads, for a device that trains faster than one thread crops.
 
-A batch is a function of its number, so it is the same whoever makes it and whenever: with workers or without, a
-training takes the same course, bit for bit.
+A batch is a function of its number, so a training with workers gives the same result, bit for bit, as one without.
 """
 
 from collections.abc import Iterator
@@ -20,28 +19,28 @@ class Batches(Protocol):
 
 
 class Prefetched:
-    """Batches by number, those that follow the one asked for being made in the background."""
+    """Batches by number; the ones after the requested batch are prepared in the background."""
 
     def __init__(self, batches: Batches, workers: int, threads: ThreadPoolExecutor, end: int):
         self.batches, self.workers, self.threads, self.end = batches, workers, threads, end
-        self.waiting: dict[int, Future] = {}
+        self.pending: dict[int, Future] = {}
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
-        """The batch of this number; an error in making it is raised here."""
+        """The batch of this number; an error in its preparation is raised here."""
         wanted = range(iteration, min(iteration + self.workers + 1, max(self.end, iteration + 1)))
-        self.waiting = {number: future for number, future in self.waiting.items() if number in wanted}
+        self.pending = {number: future for number, future in self.pending.items() if number in wanted}
         for number in wanted:
-            if number not in self.waiting:
-                self.waiting[number] = self.threads.submit(self.batches.batch, number)
-        return self.waiting.pop(iteration).result()
+            if number not in self.pending:
+                self.pending[number] = self.threads.submit(self.batches.batch, number)
+        return self.pending.pop(iteration).result()
 
 
 @contextmanager
 def prefetched(batches: Batches, workers: int, end: int) -> Iterator[Batches]:
-    """Batches with so many threads that work ahead; 0 leaves them as they are.
+    """Batches with this number of threads that prepare them ahead; 0 changes nothing.
 
     Args:
-        end: Number of batches that will be asked for; none beyond is made ahead.
+        end: Number of batches in the training; no batch from this number on is prepared ahead.
     """
     if workers < 1:
         yield batches

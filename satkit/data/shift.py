@@ -1,8 +1,8 @@
-"""A world that drifts: every later step is photographed in another light.
+"""Simulated illumination shift: the training images of every later step have another illumination.
 
-The training images of step t > 0 lose contrast and carry a pattern of waves whose frequencies, directions and phases
-are the step's own. Test images and those of the base step are left alone, so what changes is not the classes but how
-the network has to see them: the representation drifts, which is what relations between regions hold still.
+Images of step t > 0 lose contrast and get an added pattern of waves; frequencies, directions and phases differ from
+step to step. Test images and those of the base step do not change. So the classes stay the same and the input changes,
+which lets the representation drift.
 """
 
 import math
@@ -21,12 +21,12 @@ CYCLES = (1.5, 5.0)  # of a wave along an image's longer side
 
 @dataclass(frozen=True)
 class Shift:
-    """What a step's images look like; called with an image, uint8 (height, width, 3), it returns the shifted one.
+    """The illumination of a step; called with an image, uint8 (height, width, 3), it returns the shifted one.
 
     Attributes:
-        amount: 0 leaves images alone, 1 is the strongest.
-        step: Each step has a look of its own; the base step, 0, has none.
-        seed: Of the run; another seed draws other looks.
+        amount: 0 changes nothing, 1 is the strongest.
+        step: Each step has its own pattern; the base step, 0, has none.
+        seed: Of the run; another seed draws other patterns.
     """
 
     amount: float
@@ -45,9 +45,14 @@ class Shift:
         return np.clip(np.rint(shifted), 0, 255).astype(np.uint8)
 
 
+def shift_of(step: int, amount: float, seed: int) -> Shift | None:
+    """The shift of a step; None where images stay as they are."""
+    return Shift(amount, step, seed) if amount and step else None
+
+
 @lru_cache(maxsize=64)
 def waves(seed: int, step: int, height: int, width: int) -> np.ndarray:
-    """A sine wave for each colour, float64 (height, width, 3) in [-1, 1]; a function of seed and step alone."""
+    """A sine wave for each colour, float64 (height, width, 3) in [-1, 1]; it depends on seed and step only."""
     random = np.random.Generator(np.random.PCG64(derive(seed, "shift", step)))
     side = max(height, width)
     down, along = (np.arange(count)[:, None, None] / side for count in (height, width))

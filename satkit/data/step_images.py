@@ -1,4 +1,4 @@
-"""The images of a step: which of the data set belong to it, and how their labels are read in it."""
+"""The images of a step: which images of the data set belong to it, and how their labels are read."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ import numpy as np
 from satkit.data.dataset import SegmentationData, Split
 from satkit.data.domains import learnt_from, tested_on
 from satkit.data.labels import BACKGROUND, IGNORE, label_table
-from satkit.data.shift import Shift
+from satkit.data.shift import Shift, shift_of
 from satkit.scenario import Scenario, Step
 from satkit.utils.errors import UsageError, choose
 from satkit.utils.seeding import derive
@@ -25,7 +25,7 @@ class StepImages:
         indices: Numbers of the images in the split, ascending.
         table: Class index of each of the 256 values of the data set's labels.
         split: Where images and whole annotations are.
-        shift: What the step's images look like, where they differ from what is stored.
+        shift: Changes the stored images; None where the step shows them as they are.
     """
 
     indices: np.ndarray
@@ -62,16 +62,16 @@ def training_images(
 
     Args:
         shift: How much images of later steps differ from those of the base step, 0 to 1; see `Shift`.
-        seed: Decides how they differ, and which class of an image decides in the setting "partitioned".
+        seed: Decides how they differ, and which class of an image is drawn in the setting "partitioned".
         void: What unlabelled pixels count as: "ignored" or "background".
 
     Raises:
         UsageError: For another `void`, or if no image belongs to the step.
     """
     split, table = data.train, _training_table(scenario, step, void)
-    look = Shift(shift, step.index, seed) if shift and step.index else None
+    illumination = shift_of(step.index, shift, seed)
     if scenario.by_domain:
-        return StepImages(learnt_from(data.pool.domains, scenario, step), table, data.pool, look)
+        return StepImages(learnt_from(data.pool.domains, scenario, step), table, data.pool, illumination)
     wanted, unwanted = (sorted(labels) for labels in scenario.image_filter(step))
     if scenario.setting == "partitioned":
         drawn = [_drawn(np.flatnonzero(row).tolist(), seed, index) for index, row in enumerate(split.present)]
@@ -84,15 +84,15 @@ def training_images(
             f"{_class_names(scenario, step.new)} from, but none of the {len(split)} training images of "
             f"{data.name} belongs to it. Take more images, another task, or the setting 'overlapped'."
         )
-    return StepImages(indices, table, split, look)
+    return StepImages(indices, table, split, illumination)
 
 
 def held_out(images: StepImages, seed: int, step: int) -> tuple[StepImages, StepImages]:
-    """A step's images divided in two: those to train on, and a fifth, drawn at random, to choose the weights by."""
+    """A step's images in two parts: for training, and a random fifth for choosing the best weights."""
     order = epoch_order(derive(seed, "held out"), step, 0, len(images))
     count = max(1, round(HELD_OUT * len(images)))
     if count == len(images):
-        raise UsageError(f"Step {step} has a single image, of which nothing can be held out. Take another protocol.")
+        raise UsageError(f"Step {step} must have two or more images to hold one out, got 1. Choose another protocol.")
     parts = (np.sort(images.indices[part]) for part in (order[count:], order[:count]))
     train, validation = (replace(images, indices=indices) for indices in parts)
     return train, validation

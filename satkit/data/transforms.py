@@ -1,10 +1,10 @@
-"""Augmentation of an image together with its labels.
+"""Augmentation of an image together with its labels, and the centre crop for tests.
 
-All classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop of both. In
-`SimpleAugment` and `ResizedCrop`, which are for training, everything random comes from the generator that is passed in,
-and only uniform numbers are drawn from it, so the result is a function of image, labels and generator. Images are
-resampled bilinearly with antialiasing, labels take the value at the centre of the new pixel: a label is never a
-mixture. Left out are changes of colour, which no method here uses.
+All classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop of both.
+`SimpleAugment` and `ResizedCrop`, which are for training, draw only uniform numbers from the generator that is passed
+in, so the result is a function of image, labels and generator. Images are resampled bilinearly with antialiasing,
+labels take the value at the centre of the new pixel, so labels are never mixed. Colours are not changed, since no
+method here does that.
 """
 
 import math
@@ -16,19 +16,19 @@ from PIL import Image
 from satkit.data.labels import IGNORE
 from satkit.utils.errors import UsageError
 
-PADDING = (124, 116, 104)  # around images smaller than the crop: the ImageNet mean, 0 after normalisation
+PADDING = (124, 116, 104)  # around images smaller than the crop: the ImageNet mean, which is normalised to 0
 
 
 @dataclass(frozen=True)
 class SimpleAugment:
     """Random scale, random square crop, random horizontal flip.
 
-    Where the scaled image is smaller than the crop it lies at a random place in it; the rest is IGNORE.
+    A scaled image that is smaller than the crop has a random position in it; the rest is IGNORE.
 
     Attributes:
         size: Side of the crop in pixels.
-        scale: Lowest and highest factor on height and width; all in between are equally likely.
-        flip: Whether half of all crops, at random, are mirrored, left to right.
+        scale: Lowest and highest factor of height and width, drawn uniformly.
+        flip: Whether crops are flipped horizontally with probability 1/2.
     """
 
     size: int
@@ -42,7 +42,7 @@ class SimpleAugment:
     def __call__(
         self, image: np.ndarray, labels: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The augmented crop; where nothing had to change it is a view of what was passed in."""
+        """The augmented crop; a view of the input if nothing had to change."""
         zoom, down, along, mirror = random.random(4).tolist()
         factor = self.scale[0] + (self.scale[1] - self.scale[0]) * zoom
         height, width = (max(1, round(factor * side)) for side in labels.shape)
@@ -66,18 +66,18 @@ class SimpleAugment:
 
 @dataclass(frozen=True)
 class ResizedCrop:
-    """A random box resized to a square: the augmentation of MiB, PLOP and SATS, as their code does it.
+    """A random box resized to a square: the augmentation of MiB, PLOP and SATS, as released.
 
-    A box of random area and aspect ratio is tried up to ten times and taken if it fits into the image; with
-    areas up to twice the image's many do not, so this never zooms out. If no try fits, the box is the largest
-    one in the centre whose ratio is allowed. Squeezing the box into a square changes the aspect ratio.
+    A box of random area and aspect ratio is drawn up to ten times until it fits into the image. Areas go up to twice
+    the image's, but a box that fits is never larger than the image, so this never zooms out. If no box fits, the
+    largest box in the centre with an allowed ratio is used. Resizing the box to a square changes the aspect ratio.
 
     Attributes:
         size: Side of the crop in pixels.
         area: Lowest and highest area of a box, relative to the image's.
         ratio: Lowest and highest width / height of a box, drawn on a log scale.
-        flip: Whether half of all crops, at random, are mirrored, left to right.
-        tries: How many boxes are tried.
+        flip: Whether crops are flipped horizontally with probability 1/2.
+        tries: How many boxes are drawn at most.
     """
 
     size: int
@@ -94,14 +94,14 @@ class ResizedCrop:
     def __call__(
         self, image: np.ndarray, labels: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The augmented crop; where nothing had to change it is a view of what was passed in."""
+        """The augmented crop; a view of the input if nothing had to change."""
         top, left, height, width = self.box(*labels.shape, random)
         inside = slice(top, top + height), slice(left, left + width)
         image, labels = resize(image[inside], labels[inside], self.size, self.size)
         return _flip(image, labels) if self.flip and random.random() < 0.5 else (image, labels)
 
     def box(self, height: int, width: int, random: np.random.Generator) -> tuple[int, int, int, int]:
-        """Top, left, height and width of the box to take from an image of this height and width."""
+        """Top, left, height and width of the box in an image of this height and width."""
         lowest, highest = (math.log(ratio) for ratio in self.ratio)
         for _ in range(self.tries):
             area = height * width * (self.area[0] + (self.area[1] - self.area[0]) * random.random())
@@ -150,7 +150,7 @@ def resize(image: np.ndarray, labels: np.ndarray, height: int, width: int) -> tu
 
 
 def _overlap(side: int, size: int, position: float) -> tuple[slice, slice]:
-    """What a crop takes of one side of an image, and where that lies in the crop."""
+    """Along one side: the part of the image that the crop shows, and its position in the crop."""
     offset = int((abs(side - size) + 1) * position)
     if side >= size:
         return slice(offset, offset + size), slice(0, size)

@@ -1,7 +1,7 @@
-"""The conventions that a number follows, each one a choice: nothing about the method, everything about the score.
+"""The conventions that scores follow: labels in training and test, averages, and the choice of weights.
 
-Published tables of the same benchmark differ in all of these. Chosen by the name of whose code does it so, with single
-conventions changed behind it: `protocol("plop")`, `protocol("mib,evaluation=full,checkpoint=best")`.
+Published tables of the same benchmark differ in all of them. A protocol is chosen by the name of the method whose code
+uses it, and single conventions can be changed: `protocol("plop")`, `protocol("mib,evaluation=full,checkpoint=best")`.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -19,13 +19,14 @@ class Protocol:
     Attributes:
         background_in_old: "yes" if background counts as a class of the base step in "old"; in "all" it always counts.
         void: Unlabelled pixels in training are "ignored", or count as "background".
-        future: Pixels of classes not yet learnt, at test time: "background" or "ignored". Where they are background, a
-            model is right to call them so, which raises the scores of all steps but the last.
+        future: Pixels of classes not yet learnt, at test time: "background" or "ignored". With "background", predicting
+            background for them is correct, which raises the scores of all steps but the last.
         test_images: Scores are computed on the test images with a class "seen" so far, or on "all" of them.
         evaluation: On "full" images, or on a "centre" crop after the shorter side is resized to the crop of training.
-        checkpoint: Evaluated are the weights at the "last" iteration of a step, or the "best" of those tried during it.
-        selection: What "best" is measured on: the "test" images, as published code does and nobody should, or images
-            held out for "validation": a fifth of the step's training images, which are then not trained on.
+        checkpoint: The evaluated weights: those of the "last" iteration of a step, or the "best" of those tried during
+        it. selection: What "best" is measured on: the "test" images, as in published code (scores are then too high),
+        or
+            images held out for "validation": a fifth of the step's training images, which are not trained on.
     """
 
     background_in_old: str = "yes"
@@ -82,7 +83,7 @@ CHOICES = {
     "selection": ("test", "validation"),
 }
 
-# What the released code of each does; PLOP's is followed by RCIL and REMINDER.
+# The conventions of released code; RCIL and REMINDER follow PLOP.
 PROTOCOLS = {
     DEFAULT: Protocol(),
     "plop": Protocol(evaluation="centre"),
@@ -93,10 +94,10 @@ PROTOCOLS = {
 
 
 def protocol(text: str = "") -> Protocol:
-    """A protocol by name, with single conventions changed behind it; empty for the default.
+    """A protocol by name, with single conventions changed after it; empty for the default.
 
     Args:
-        text: "NAME", "NAME,CONVENTION=CHOICE,...", or only the latter, which change the default.
+        text: "NAME", "NAME,CONVENTION=CHOICE,...", or only CONVENTION=CHOICE, which changes the default.
 
     Raises:
         UsageError: For an unknown name, convention or choice, with the nearest match.

@@ -1,8 +1,8 @@
-"""Scores, all computed from confusion matrices: IoU, old / new / all, forgetting, average over steps.
+"""Scores from confusion matrices: IoU, old / new / all, forgetting, average over steps.
 
 `confusion[truth, predicted]` counts pixels; index 0 is background. A class without a pixel in the ground truth has no
-IoU (NaN) and is left out of every mean. In the tables, *old* means the classes of the base step and *new* those of all
-later steps, as in the published tables; `background_in_old` says whether background counts as an old class, and in
+IoU (NaN) and is left out of all means. In the tables, *old* means the classes of the base step and *new* those of all
+later steps, as in the published tables; `background_in_old` decides whether background counts as an old class; in
 "all" it always counts.
 """
 
@@ -26,12 +26,12 @@ def mean_iou(confusion: np.ndarray, classes) -> float:
 
 
 def pixel_accuracy(confusion: np.ndarray) -> float:
-    """Share of pixels that are labelled rightly."""
+    """Share of pixels that are predicted correctly."""
     return float(np.diag(confusion).sum() / max(confusion.sum(), 1))
 
 
 def old_new_all(confusion: np.ndarray, scenario: Scenario, background_in_old: bool = True) -> dict[str, float]:
-    """Mean IoU of the base step's classes, of those learnt later so far, and of all seen so far."""
+    """Mean IoU of the classes of the base step, of later steps so far, and of all classes so far."""
     seen = range(1, len(confusion))
     old = [index for index in scenario.base if index in seen]
     new = [index for index in scenario.added if index in seen]
@@ -53,7 +53,7 @@ def iou_table(confusions: list[np.ndarray], num_outputs: int) -> np.ndarray:
 def forgetting(table: np.ndarray, scenario: Scenario) -> np.ndarray:
     """Per class, the best IoU it had after any earlier step minus its IoU after the last; NaN for the last step's.
 
-    Background is never learnt nor forgotten as a class and is NaN. After Chaudhry et al., ECCV 2018, equation 3, with
+    Background is NaN, since it is not a learnt class. After Chaudhry et al., ECCV 2018, equation 3, with
     IoU in place of accuracy.
     """
     drop = np.full(table.shape[1], np.nan)
@@ -67,10 +67,10 @@ def forgetting(table: np.ndarray, scenario: Scenario) -> np.ndarray:
 
 
 def old_new_all_places(places: np.ndarray, scenario: Scenario) -> dict[str, float]:
-    """Mean IoU on the test images of the base step's places, of those that came later, and of all seen so far.
+    """Mean IoU on the test images of the base step's domains, of later domains so far, and of all domains so far.
 
     Args:
-        places: Confusion matrices of shape (place, truth, predicted), in the order of learning.
+        places: Confusion matrices of shape (domain, truth, predicted), in the order of learning.
     """
     parts = np.split(places, [len(scenario.steps[0].domains)])
     old, new = (mean_iou(part.sum(axis=0), range(places.shape[1])) if len(part) else float("nan") for part in parts)
@@ -78,15 +78,15 @@ def old_new_all_places(places: np.ndarray, scenario: Scenario) -> dict[str, floa
 
 
 def summary_of_places(steps: list[np.ndarray], scenario: Scenario) -> dict:
-    """The same as `summary`, where places arrive instead of classes.
+    """The same as `summary`, for settings by domain.
 
     Args:
-        steps: For each step the confusion matrices of the places seen so far, as in `old_new_all_places`.
+        steps: For each step the confusion matrices of the domains so far, as in `old_new_all_places`.
 
     Returns:
-        forgetting: Mean drop of a place's mean IoU from its best earlier step, over the places of earlier steps.
-        kept: old after the last step, as a share of what it was after step 0. per_place: The mean IoU of every place
-        after each step, NaN before it has arrived.
+        forgetting: Mean drop of a domain's mean IoU from its best earlier step, over the domains of earlier steps.
+        kept: old after the last step, as a share of what it was after step 0. per_place: The mean IoU of every domain
+        after each step, NaN before its step.
     """
     per_step = [old_new_all_places(places, scenario) for places in steps]
     names = [name for step in scenario.steps for name in step.domains]
@@ -105,12 +105,12 @@ def summary_of_places(steps: list[np.ndarray], scenario: Scenario) -> dict:
 
 
 def summary(confusions: list[np.ndarray], scenario: Scenario, background_in_old: bool = True) -> dict:
-    """Everything a results table shows, of a run with these confusion matrices, one per step.
+    """All scores of a run, from its confusion matrices, one per step.
 
     Returns:
         old, new, all: Mean IoU after the last step. base: "old" after step 0. average: "all" averaged over steps.
         kept: Mean IoU of the base step's classes after the last step, as a share of what it was after step 0,
-        background left out; NaN where nothing was learnt. forgetting: Mean over classes. per_class: IoU and
+        without background; NaN if nothing was learnt. forgetting: Mean over classes. per_class: IoU and
         forgetting by class name. steps: old / new / all per step.
     """
     per_step = [old_new_all(confusion, scenario, background_in_old) for confusion in confusions]
@@ -122,7 +122,7 @@ def summary(confusions: list[np.ndarray], scenario: Scenario, background_in_old:
 
 
 def _summary(per_step: list[dict], base: tuple[float, float], drops: np.ndarray, last: np.ndarray, per_class) -> dict:
-    """What both summaries say, from the base step's score at first and at last, and the drop of each class or place."""
+    """What both summaries share, from the base classes' score after the first and last step, and every drop."""
     return {
         **per_step[-1],
         "base": per_step[0]["old"],

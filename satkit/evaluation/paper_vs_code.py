@@ -1,6 +1,6 @@
-"""Where papers and released code differ, what satkit does, and the test that holds it to that.
+"""Differences between papers and released code, what satkit does, and the test of it.
 
-The table is `assets/paper_vs_code.csv`; the README shows it, and notebook 10.
+The table is `assets/paper_vs_code.csv`; notebook 10 shows it.
 """
 
 import csv
@@ -17,8 +17,8 @@ class Point:
         point: What it is about, and in which method.
         paper: What the paper says; "-" where it says nothing.
         released: What the released code does.
-        satkit: What satkit does by default, and how to have the other.
-        test: Name of the test, or of the file of tests, that pins it; in code marks.
+        satkit: What satkit does by default, and how to choose the other.
+        test: Name of the test, or of the test file, that checks it; in backquotes.
     """
 
     point: str
@@ -39,7 +39,7 @@ def markdown(about: str = "", tests: bool = True) -> str:
 
     Args:
         about: Only points that name this method.
-        tests: Whether the names of the tests, which are long, have a column.
+        tests: Whether there is a column with the names of the tests, which are long.
     """
     heads = {"point": "point", "paper": "the paper", "released": "the released code", "satkit": "satkit"}
     heads |= {"test": "test"} if tests else {}

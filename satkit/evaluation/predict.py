@@ -1,4 +1,4 @@
-"""One confusion matrix per evaluation; every score is computed from it."""
+"""Predictions and the confusion matrix of a model; every score is computed from the latter."""
 
 from collections.abc import Iterable
 
@@ -42,7 +42,7 @@ def evaluate(student: Segmenter, batches: Iterable[tuple], num_outputs: int) -> 
 
     Args:
         student: Any segmenter with `num_outputs` output channels.
-        batches: Yields images, labels and whatever else, see `evaluation_batches`.
+        batches: Yields images, labels and more, see `evaluation_batches`.
         num_outputs: Background and every class seen so far.
     """
     device = next(student.parameters()).device

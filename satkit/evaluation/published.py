@@ -1,11 +1,11 @@
-"""What the field has published: scores of continual segmentation methods, each with the place it was read.
+"""Published scores of continual segmentation methods, each with its source.
 
-The table is `assets/published_results.csv`, in percent as printed. Sources disagree: two that give different figures
-for one method are two rows. What was not read in a table, a README, a file or an issue of a repository, or on a page
-that the row names, is not in it.
+The table is `assets/published_results.csv`, in percent as printed. Two sources with different scores for one method are
+two rows. Every score was read in a table of a paper, or in a README, file or issue of a repository, or on a web page
+that the row names.
 
-Two figures are comparable only if the same is counted: whether background is among the old classes, which images a
-step has (`setting`), and whether a memory helps. Compare rows of one source, setting and backbone.
+Two scores are comparable only under the same conventions: whether background is an old class, which images a step has
+(`setting`), and whether there is a memory. Compare rows of one source, setting and backbone.
 """
 
 import csv
@@ -35,19 +35,19 @@ class PublishedResult:
         method: Its name, as in `satkit.strategies` where satkit runs all of it ("RCIL" is more than satkit's
             distillation of it); "-M" means with a memory.
         memory: Images in the memory, None without one.
-        backbone: The network, with its decoder where that is not the usual one.
+        backbone: The network, with its decoder if that is not the usual one.
         data: "voc", "ade20k", "cityscapes-domain", or "ade20k-panoptic", whose scores are panoptic quality.
         task: Classes of the base step and of every later step, e.g. "15-1".
         setting: "overlapped", "disjoint", "partition" (every image belongs to one step), "domain" (steps are cities
-            with the same classes), or "" where it is not known.
+            with the same classes), or "" if it is not known.
         old: Classes of the base step.
         new: Classes of all later steps.
         all: All classes.
         average: Mean of `all` over the steps.
         background_in_old: Whether background counts as an old class; None where `old` is not given.
-        copied: Whether the source says that it took the figures from another paper.
-        source: Where the figures were read.
-        note: What else to know, e.g. that the figures contradict each other.
+        copied: Whether the source states that the scores are from another paper.
+        source: Where the scores were read.
+        note: Further information, e.g. that scores contradict each other.
     """
 
     method: str
@@ -76,11 +76,11 @@ def published(data: str = "", task: str = "", setting: str = "", method: str = "
         method: E.g. "SATS"; the same method with a memory, "SATS-M", is another one.
 
     Returns:
-        The rows, none if the table has every name but not this combination.
+        The rows; none if all names exist but not this combination.
 
     Raises:
-        UsageError: If a name is nowhere in the table.
-        FileNotFoundError: If the table is not there.
+        UsageError: If a name does not occur in the table.
+        FileNotFoundError: If the table is missing.
     """
     rows = read_results(asset(FILE))
     wanted = {"data": data, "task": task, "setting": setting, "method": method}
@@ -92,7 +92,7 @@ def published(data: str = "", task: str = "", setting: str = "", method: str = "
 
 @lru_cache
 def read_results(path: Path) -> tuple[PublishedResult, ...]:
-    """Every row of a table in the form of `published_results.csv`, in its order."""
+    """All rows of a table in the format of `published_results.csv`, in its order."""
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(_result(line) for line in csv.DictReader(file, strict=True))
 

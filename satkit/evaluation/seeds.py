@@ -1,8 +1,8 @@
-"""Strategies compared over several seeds: means, spread, and the effect of one part, pair by pair.
+"""Comparison of strategies over several seeds: means, spread, and the effect of one part with its interval.
 
-Works on rows, one per finished run: the strategy's short name, world, seed and scores. A difference between two
-strategies is taken within each seed, because they start from the same base model there, and its interval is Student's t
-over seeds.
+The input is one row per finished run: the strategy's short name, world (illumination shift or not), seed and scores.
+The difference between two strategies is computed for each seed, because runs of one seed start from the same base
+model; its interval is Student's t over seeds.
 """
 
 import csv
@@ -22,15 +22,15 @@ T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8
 
 @dataclass(frozen=True)
 class Row:
-    """Scores of one finished run, as shares in [0, 1]; NaN where there is none.
+    """Scores of one finished run, as shares in [0, 1]; NaN if there is none.
 
     Attributes:
         strategy: Short name, with parts: "mib+attention".
         name: The strategy's own name.
-        world: Name of the world, e.g. "plain" or "shifted".
-        seed: Of everything random.
+        world: "plain", or "shifted" for a run with illumination shift.
+        seed: Of the run.
         old, new, all, base, kept, forgetting, average: See `satkit.evaluation.metrics.summary`.
-        seconds: What the process that finished the run spent on it; less than all of it after an interruption.
+        seconds: Time of the process that finished the run; an interrupted run took longer.
         config: Hash of the run's config.json without the machine.
     """
 
@@ -57,7 +57,7 @@ class Estimate:
         mean: NaN without a seed.
         std: Standard deviation over seeds (n - 1); NaN for one seed.
         half_width: Half the width of the 95 % interval of the mean; NaN for one seed.
-        seeds: How many there are.
+        seeds: Number of seeds.
     """
 
     mean: float
@@ -84,7 +84,7 @@ def estimate(values: Iterable[float]) -> Estimate:
 
 
 def verdict(difference: Estimate) -> str:
-    """What a difference of two mean IoUs says, in words and percentage points."""
+    """A difference of two mean IoUs in percentage points, with its interval and what it means."""
     if difference.seeds == 0:
         return "not measured"
     points = f"{100 * difference.mean:+.1f} points"
@@ -96,7 +96,7 @@ def verdict(difference: Estimate) -> str:
 
 
 def effect_table(rows: list[Row], pairs: dict[str, str], worlds: Iterable[str]) -> str:
-    """Differences as a Markdown table, in percentage points: a line a pair, three columns a world.
+    """Differences as a Markdown table, in percentage points: one line per pair, three columns per world.
 
     Args:
         pairs: The strategy that is changed, by the one that it is compared with.

@@ -11,7 +11,7 @@ import torch
 
 from satkit.data import SegmentationData, label_table, load_data
 from satkit.data.batches import BatchStream
-from satkit.data.exemplars import Exemplars, exemplars
+from satkit.data.exemplars import Conditions, Exemplars, exemplars
 from satkit.data.step_images import StepImages, held_out, test_images, training_images
 from satkit.data.transforms import CentreCrop, ResizedCrop, SimpleAugment
 from satkit.evaluation.conventions import protocol
@@ -22,7 +22,7 @@ from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario,
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
 from satkit.strategies.step_state import StepState
-from satkit.strategies.validation import contradicts_domains
+from satkit.strategies.validation import incompatible_with_domains
 from satkit.utils.errors import UsageError, unknown
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device, derive, seed_everything
@@ -118,7 +118,7 @@ class Plan:
         """Find out before training what would fail: names, data, images of every step, attention of the backbone."""
         _ = self.config
         self.try_backbone(attention=self.strategy.needs_attention)
-        if self.scenario.by_domain and (reason := contradicts_domains(self.strategy)):
+        if self.scenario.by_domain and (reason := incompatible_with_domains(self.strategy)):
             raise UsageError(f"{self.strategy.name} cannot learn place by place: {reason}")
         if self.strategy.fusion and self.protocol.checkpoint == "best":
             raise UsageError(
@@ -173,8 +173,8 @@ class Plan:
             return None
         memory, chosen = self.strategy.memory, self.settings
         entries = state.memory.numpy()
-        look = (chosen.shift, chosen.seed, self.protocol.void)
-        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, *look)
+        conditions = Conditions(chosen.shift, chosen.seed, self.protocol.void)
+        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, conditions)
 
     def batches(self, step: Step, state: StepState | None = None) -> BatchStream:
         """The training batches of a step, by number; with the exemplars of its state, if there are any."""

@@ -1,4 +1,4 @@
-"""Backbone, attention taps, decoder and growing classifier, wired into one segmenter."""
+"""Backbone, attention taps, decoder and growing classifier, combined in one segmenter."""
 
 from satkit.models.attention_taps import AttentionTap, BackboneError, tapped
 from satkit.models.classifier import Head, IncrementalClassifier

@@ -1,9 +1,9 @@
-"""Weighted mean rows of softmax attention, without ever keeping the attention.
+"""Weighted mean rows of softmax attention, computed without storing the attention.
 
 `pool_rows` computes `membership @ softmax(scale * queries @ keys^T)` exactly. Small attention is computed in one go.
 Large attention is computed image by image and in chunks of queries, in the forward pass and once more in the
-backward pass, and only for queries that some region contains: a query outside every region has weight zero, and the
-rows of a softmax do not depend on each other.
+backward pass, and only for queries that some region contains: a query outside every region has weight zero, and each
+row of a softmax can be computed alone.
 
 Backward, with P = M A, A = softmax(S), S = scale * Q K^T and G = dL/dP:
 dA = M^T G,  dS = A * (dA - rowsum(A * dA)),  dQ = scale * dS K,  dK = scale * dS^T Q.
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-LARGE = 2**20  # attention weights in a batch from which chunks pay on a CPU
+LARGE = 2**20  # attention weights in a batch from which chunks are faster on a CPU
 CHUNK = 2**17  # attention weights held at a time
 
 
@@ -24,7 +24,7 @@ def pool_rows(queries: Tensor, keys: Tensor, scale: float, membership: Tensor) -
         queries: (batch, head, query, channel).
         keys: (batch, head, key, channel).
         scale: Factor of the scores before the softmax.
-        membership: (batch, region, query), the weight of each query's row; no gradient reaches it.
+        membership: (batch, region, query), the weight of each query's row; it gets no gradient.
 
     Returns:
         (batch, region, head, key).

@@ -1,16 +1,15 @@
-"""Attention taps: queries and keys of chosen blocks, caught while the network keeps its fused attention.
+"""Attention taps: queries and keys of some blocks, recorded while the network keeps its fused attention.
 
-Fused attention (`scaled_dot_product_attention`) never forms the attention matrix. A tap therefore keeps what the
-matrix is made of, queries, keys and the scale, and computes weights only when somebody asks. This is the only file that
-knows how backbones are built inside:
+Fused attention (`scaled_dot_product_attention`) never stores the attention matrix. So a tap keeps queries, keys and the
+scale, and computes weights from them on request. This is the only file that knows the inner structure of backbones:
 
 - MiT and PVTv2 (timm's `PyramidVisionTransformerV2`): the last block of each of the four stages;
 - plain ViTs (timm's `VisionTransformer`) and their relatives with a list of `blocks`: four blocks, evenly spread.
 
-Two ways lead to the same tensors. Hooks on the projections are fast and know their family. Interception watches the
-attention call itself and works for every backbone whose blocks call it; it serves where there are no hooks, and as the
-cross-check in the tests. Class and register tokens are cut off: a tap is the attention among image patches, and its
-rows sum to one.
+Two methods give the same tensors. Hooks on the projections are fast, but each family of backbones needs its own.
+Interception reads the arguments of the attention call and works for every backbone that makes this call; it is used
+where there are no hooks, and to check the hooks in the tests. Class and register tokens are cut off: a tap is the
+attention among image patches, and its rows sum to one.
 """
 
 from collections.abc import Iterator
@@ -36,12 +35,12 @@ METHODS = ("auto", "hooks", "interception")
 
 
 class BackboneError(UsageError):
-    """A backbone that cannot be used in the way that was asked for."""
+    """A backbone that cannot be used as requested."""
 
 
 @dataclass(frozen=True)
 class AttentionTap:
-    """Self-attention of one block: what its softmax weights are made of.
+    """Self-attention of one block: queries, keys and scale of its softmax weights.
 
     Attributes:
         name: Where it was taken, e.g. "stage 2".
@@ -60,10 +59,10 @@ class AttentionTap:
     key_grid: tuple[int, int]
 
     def weights(self, queries: slice | list[int] = slice(None)) -> Tensor:
-        """Softmax weights (batch, head, query, key) in float32; every row sums to 1. For pictures and tests.
+        """Softmax weights (batch, head, query, key) in float32; every row sums to 1. For figures and tests.
 
         Args:
-            queries: Numbers of the queries whose rows are wanted; no other row is computed.
+            queries: Numbers of the queries whose rows are computed.
         """
         with torch.autocast(self.queries.device.type, enabled=False):
             return attention_rows(self.queries[:, :, queries], self.keys, self.scale)
@@ -75,7 +74,7 @@ class AttentionTap:
 
 @dataclass
 class Capture:
-    """What the tapped blocks leave behind in a forward pass; `taps` reads it afterwards."""
+    """What the tapped blocks record in a forward pass; `taps` reads it afterwards."""
 
     names: list[str]
     grids: dict[int, tuple] = field(default_factory=dict)
@@ -88,7 +87,7 @@ class Capture:
         """One tap per block, in the order of the network.
 
         Raises:
-            BackboneError: If a block left nothing, or its tokens do not fill its grid.
+            BackboneError: If a block recorded nothing, or its tokens do not fill its grid.
         """
         missing = [name for i, name in enumerate(self.names) if i not in self.queries or i not in self.keys]
         if missing:
@@ -113,12 +112,12 @@ class Capture:
 
 @contextmanager
 def tapped(backbone: nn.Module, method: str = "auto") -> Iterator[Capture]:
-    """Catch queries and keys of a backbone's blocks in the forward pass inside the `with`.
+    """Record queries and keys of a backbone's blocks in a forward pass inside the `with` block.
 
     Args:
         backbone: A model made by timm.
-        method: "hooks" for the families with hooks of their own, "interception" for any backbone with a list of
-            blocks, "auto" for hooks where there are some.
+        method: "hooks" for the families that have them, "interception" for any backbone with a list of blocks, "auto"
+            for hooks if there are some.
 
     Raises:
         BackboneError: If the backbone has no self-attention over the whole image.
@@ -147,7 +146,7 @@ def attention_blocks(backbone: nn.Module) -> dict[str, nn.Module]:
     kind = type(backbone).__name__
     if "Swin" in kind:
         raise BackboneError(
-            f"{kind} attends within windows: its regions cannot look at the whole image, so there is no relation "
+            f"{kind} attends within windows: a region cannot attend to the whole image, so there is no relation "
             "between regions to transfer. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT, or the strategy "
             "sats-features, which needs no attention."
         )
@@ -155,7 +154,7 @@ def attention_blocks(backbone: nn.Module) -> dict[str, nn.Module]:
     usable = blocks is not None and hasattr(backbone, "patch_embed")
     if not usable or not all(hasattr(block, "attn") for block in blocks):
         raise BackboneError(
-            f"{kind} has no self-attention that satkit can tap. Attention transfer and attention pictures need a "
+            f"{kind} has no self-attention that satkit can tap. Attention transfer and attention figures need a "
             "MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT; the strategy sats-features needs no attention."
         )
     return {f"block {i + 1}": blocks[i].attn for i in spread(len(blocks))}
@@ -201,10 +200,10 @@ def _attach_hooks(blocks, capture: Capture, stack: ExitStack) -> None:
         def keep_key(module, args, output, index=index, heads=block.num_heads):
             capture.keys[index] = output.unflatten(-1, (2, heads, -1))[:, :, 0].transpose(1, 2)
 
-        if type(block) is SpatialReductionAttention:  # PVTv2 and MiT project queries and keys apart
+        if type(block) is SpatialReductionAttention:  # PVTv2 and MiT have separate projections for queries and keys
             stack.callback(block.q.register_forward_hook(keep_query).remove)
             stack.callback(block.kv.register_forward_hook(keep_key).remove)
-        else:  # a ViT norms queries and keys (or passes them through) right before attention
+        else:  # a ViT normalises queries and keys (or passes them through) just before attention
             for norm, store in ((block.q_norm, capture.queries), (block.k_norm, capture.keys)):
 
                 def keep(module, args, output, store=store, index=index):
@@ -214,7 +213,7 @@ def _attach_hooks(blocks, capture: Capture, stack: ExitStack) -> None:
 
 
 class _Interception(TorchFunctionMode):
-    """Sees every fused attention call; keeps those made inside a tapped block."""
+    """Reads every fused attention call and keeps those made inside a tapped block."""
 
     def __init__(self, capture: Capture):
         super().__init__()
@@ -226,8 +225,8 @@ class _Interception(TorchFunctionMode):
             kwargs = kwargs or {}
             if kwargs.get("attn_mask") is not None or kwargs.get("is_causal") or len(args) > 3:
                 raise BackboneError(
-                    "This backbone adds a bias or a mask to its attention scores, which queries and keys alone do "
-                    "not show. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+                    "This backbone adds a bias or a mask to its attention scores, which queries and keys do not "
+                    "contain. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
                 )
             queries, keys = args[:2]
             scale = kwargs.get("scale") or queries.shape[-1] ** -0.5

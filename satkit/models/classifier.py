@@ -1,7 +1,7 @@
-"""A classifier that grows with every step, and how it is built and read.
+"""The classifier that grows with every step, and how it is built and read.
 
-Nearly every method has one 1x1 convolution per step and takes the highest of its logits. `Head` says what the others do
-differently: channels in reserve for what is no class yet, deeper heads, or another way to read scores.
+Most methods have one 1x1 convolution per step and predict the class with the highest logit. `Head` describes the
+others: reserved channels for later or unknown classes, deeper heads, or another readout of the scores.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Head:
     """How a strategy's classifier is built and read, from the base step on.
 
     Attributes:
-        reserves: Channels beside those of the classes seen: "nothing"; "unknown", one for objects of no class so far
-            (SSUL); "future", one for every class of a later step, in the softmax from the beginning (DFT*).
+        reserves: Channels besides those of the classes seen: "nothing"; "unknown", one for objects of no class so far
+            (SSUL); "future", one for every class of a later step, in the softmax from the start (DFT*).
         readout: "argmax" of the logits; "unknown" adds the sigmoid of the unknown channel to background's before the
             argmax (SSUL); "foreground" takes the most likely class if its sigmoid is above one half and background
             otherwise (DKD).
@@ -47,7 +47,7 @@ class IncrementalClassifier(nn.Module):
     Args:
         width: Channels of the embedding.
         counts: Output channels of each head so far; `counts[0]` includes background.
-        reserved: Output channels of no class yet; they are not part of the logits.
+        reserved: Output channels without a class so far; not part of the logits.
         deep: A 3x3 convolution, batch norm and ReLU in every head.
     """
 
@@ -68,7 +68,7 @@ class IncrementalClassifier(nn.Module):
 
     @property
     def num_reserved(self) -> int:
-        """Output channels of no class yet."""
+        """Output channels without a class so far."""
         return last(self.reserved).out_channels if self.reserved is not None else 0
 
     def grow(self, count: int) -> nn.Module:
@@ -79,7 +79,7 @@ class IncrementalClassifier(nn.Module):
         return self.steps[-1]
 
     def reserve(self, count: int) -> None:
-        """Have `count` new channels in reserve, in place of those there were."""
+        """Replace the reserved channels by `count` new ones."""
         self.reserved = self._head(count) if count else None
 
     def forward(self, embedding: Tensor) -> Tensor:
@@ -95,12 +95,12 @@ class IncrementalClassifier(nn.Module):
 
     def _head(self, count: int) -> nn.Module:
         reference = next(self.parameters(), torch.empty(0))
-        place = dict(device=reference.device, dtype=reference.dtype)
-        scores = nn.Conv2d(self.width, count, kernel_size=1, **place)
+        options = dict(device=reference.device, dtype=reference.dtype)
+        scores = nn.Conv2d(self.width, count, kernel_size=1, **options)
         if not self.deep:
             return scores
-        before = nn.Conv2d(self.width, self.width, kernel_size=3, padding=1, bias=False, **place)
-        return nn.Sequential(before, nn.BatchNorm2d(self.width, **place), nn.ReLU(), scores)
+        before = nn.Conv2d(self.width, self.width, kernel_size=3, padding=1, bias=False, **options)
+        return nn.Sequential(before, nn.BatchNorm2d(self.width, **options), nn.ReLU(), scores)
 
 
 def last(head: nn.Module) -> nn.Conv2d:

@@ -1,13 +1,13 @@
 """Mix Transformer (MiT-B0 .. B5), SegFormer's encoder, registered with timm.
 
-timm has PVTv2 but not MiT. The two differ in numbers only: MiT has an MLP ratio of 4 in every stage, and 5 instead of
+timm has PVTv2 but not MiT. The two differ only in numbers: MiT has an MLP ratio of 4 in every stage, and 5 instead of
 4 heads in the third (Xie et al., SegFormer, NeurIPS 2021, table 6). So a MiT is timm's PVTv2 class with MiT's numbers,
 and timm's own loading, `pretrained=True` included, works for it.
 
-Two small members serve the embedded scenes: `mit_quick` (64 x 64 pixels) and `mit_scenes` (96 x 96). They reduce keys
-less than a MiT does, so that an image of 64 pixels still leaves a map of 8 x 8 keys to look at.
+Two small variants are for the embedded scenes: `mit_quick` (64 x 64 pixels) and `mit_scenes` (96 x 96). They reduce
+keys less than a MiT does, so that an image of 64 pixels still has a map of 8 x 8 keys.
 
-Released weights come in two spellings, the authors' own and the one of the transformers library; both are read.
+Released weights have two naming schemes, that of the authors and that of the transformers library; both are read.
 """
 
 import re
@@ -53,10 +53,10 @@ VARIANTS = {
 
 
 def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Weights under timm's parameter names, from any of the spellings that MiT weights are released in.
+    """Weights under timm's parameter names, from any naming scheme in which MiT weights are released.
 
     Raises:
-        UsageError: If a layer of the encoder is missing; timm by itself would leave it random.
+        UsageError: If a layer of the encoder is missing; timm alone would leave it random.
     """
     if any(key.startswith("segformer.encoder.") for key in state_dict):
         state_dict = _from_transformers(state_dict)
@@ -65,7 +65,7 @@ def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -
     if missing:
         raise UsageError(
             f"Pretrained weights must hold every layer of the encoder, but {len(missing)} are missing, the first is "
-            f"{missing[0]!r}. Use the weights of this very variant."
+            f"{missing[0]!r}. Use the weights of the same variant."
         )
     return renamed
 

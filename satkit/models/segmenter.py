@@ -1,4 +1,4 @@
-"""The segmenter: backbone, decoder and classifier in a row. Wiring only."""
+"""The segmenter: backbone, decoder and classifier, one after the other."""
 
 import socket
 import urllib.parse
@@ -36,9 +36,9 @@ class SegmenterOutput:
 
     Attributes:
         logits: (batch, class, height, width), upsampled to the size of the images.
-        embedding: (batch, channel, height / 4, width / 4), what the classifier sees.
+        embedding: (batch, channel, height / 4, width / 4), the input of the classifier.
         features: The backbone's feature maps, finest first.
-        attention: One tap per stage, if asked for; else empty.
+        attention: One tap per stage, if requested; else empty.
         coarse: The logits before upsampling, on the grid of the embedding.
         reserved: Upsampled logits of the classifier's reserved channels, (batch, channel, height, width), or None.
         weight: Weights of the classifier (class, channel), with their gradient; None for deep heads.
@@ -63,7 +63,7 @@ class SegmenterOutput:
 
 @dataclass(frozen=True)
 class SegmenterSpec:
-    """What it takes to build a segmenter again: plain values, written beside its weights."""
+    """Plain values from which a segmenter is built again; saved with its weights."""
 
     backbone: str
     decoder_width: int = 256
@@ -98,13 +98,13 @@ class Segmenter(nn.Module):
 
         Args:
             images: (batch, 3, height, width), normalised; any size of at least one patch of the coarsest stage.
-            attention: Whether to tap the attention; refused for a backbone that has none.
+            attention: Whether to tap the attention; an error for a backbone that has none.
         """
         if attention:
             with tapped(self.backbone) as capture:
                 features = self._features(images)
             taps = capture.taps()
-            if torch.is_grad_enabled() and any(self._blind(tap) for tap in taps):
+            if torch.is_grad_enabled() and any(self._without_gradient(tap) for tap in taps):
                 raise RuntimeError(
                     "The tapped queries carry no gradient, so attention transfer would silently do nothing. "
                     "Use non-reentrant gradient checkpointing (use_reentrant=False) in the backbone."
@@ -138,9 +138,9 @@ class Segmenter(nn.Module):
 
     @property
     def _normed(self) -> bool:
-        return hasattr(self.backbone, "blocks")  # a plain ViT leaves its tokens unnormed inside
+        return hasattr(self.backbone, "blocks")  # a plain ViT does not normalise its intermediate tokens
 
-    def _blind(self, tap: AttentionTap) -> bool:
+    def _without_gradient(self, tap: AttentionTap) -> bool:
         trained = any(parameter.requires_grad for parameter in self.backbone.parameters())
         return trained and self.training and not tap.queries.requires_grad
 
@@ -151,11 +151,11 @@ def build_segmenter(backbone: str, counts=(), needs_attention: bool = False, **s
     Args:
         backbone: A MiT of satkit, or any timm model that can return intermediate features.
         counts: Output channels of each step, background in the first.
-        needs_attention: Refuse a backbone whose attention cannot be tapped.
+        needs_attention: Raise for a backbone whose attention cannot be tapped.
         **settings: Further fields of `SegmenterSpec`.
 
     Raises:
-        UsageError: For an unknown backbone, or pretrained weights that cannot be had.
+        UsageError: For an unknown backbone, or pretrained weights that cannot be loaded.
         BackboneError: If attention is needed and the backbone has none that can be tapped.
     """
     segmenter = Segmenter(SegmenterSpec(backbone=backbone, counts=tuple(counts), **settings))
@@ -204,7 +204,7 @@ def build_backbone(spec: SegmenterSpec) -> tuple[nn.Module, tuple[int, ...], tup
 
 @contextmanager
 def _without_retries():
-    """Tell the download library at once when there is no network, so that it uses its cache or fails, once."""
+    """Without a network, set the download library offline, so that it uses its cache or fails at once."""
     address = urllib.parse.urlparse(hub.ENDPOINT)
     before = hub.HF_HUB_OFFLINE
     try:
@@ -221,7 +221,7 @@ def _create(name: str, spec: SegmenterSpec) -> nn.Module:
     options = dict(pretrained=spec.pretrained, num_classes=0, drop_path_rate=spec.drop_path)
     try:
         return timm.create_model(name, dynamic_img_size=True, dynamic_img_pad=True, **options)
-    except TypeError:  # only ViTs are bound to one image size, and only they can be freed from it
+    except TypeError:  # only ViTs accept these options, and only they need them
         return timm.create_model(name, **options)
 
 

@@ -1,4 +1,4 @@
-"""Figures: arrays in, Axes out; grids of panels give back the Figure. Nothing here trains, loads or shows."""
+"""Plot functions: they take arrays and return Axes, or the Figure for several panels."""
 
 from satkit.plots.attention import (
     attention_stages,

@@ -1,9 +1,8 @@
-"""What one query looks at: its attention row, drawn over the image, for a teacher and a student.
+"""The attention row of one query, drawn over the image, for a teacher and a student.
 
-A row holds the softmax weights of one query over the keys, folded back into the grid of the keys; its values
-are >= 0 and sum to 1. Query grid, key grid and image may have different sizes and shapes: every grid is
-stretched over the whole image, cell by cell and without smoothing, so that what is seen is what the network
-computed.
+A row holds the softmax weights of one query over the keys, in the grid of the keys; its values are >= 0 and sum to 1.
+Query grid, key grid and image may have different sizes and shapes: every grid covers the whole image, cell by cell and
+without smoothing.
 """
 
 from collections.abc import Sequence
@@ -52,15 +51,15 @@ def draw_attention(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """An attention row over the image, with a cross on the query; bright keys are those it looks at.
+    """An attention row over the image, with a cross on the query; bright keys have much attention.
 
-    See whether the bright cells lie on the query's own object, on others like it, or on the background.
+    See whether the bright cells are on the query's object, on similar objects, or on background.
 
     Args:
         row_map: Weights >= 0 of shape (key_height, key_width).
-        image: uint8 of shape (height, width, 3); without it the map stands alone, in the keys' own grid.
+        image: uint8 of shape (height, width, 3); without it only the map is drawn, in the grid of the keys.
         query: Row and column of the query in the query grid.
-        query_grid: Height and width of the query grid; needed to place the query.
+        query_grid: Height and width of the query grid; needed to draw the query.
         vmax: Weight at the bright end of the scale, which starts at 0; by default the largest in the map.
         title: Title of the axes.
 
@@ -91,10 +90,10 @@ def draw_difference(
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Student minus teacher over the image: purple where the student looks more, orange where it looks less.
+    """Student minus teacher over the image: purple where the student attends more, orange where it attends less.
 
-    Arguments are those of `draw_attention`; the scale has 0, drawn white, in its middle, and ends at `least` or, where
-    there are larger differences, at the largest.
+    Arguments are those of `draw_attention`; 0 is white, and the scale ends at the largest difference, or at `least` if
+    that is larger.
     """
     difference = _two_dimensional(difference)
     new = ax is None
@@ -118,16 +117,16 @@ def draw_pair(
     query: tuple[int, int] | None = None,
     query_grid: tuple[int, int] | None = None,
 ) -> None:
-    """Teacher, student and difference on three axes; the pair shares one scale and one bar.
+    """Teacher, student and difference on three axes; teacher and student share one scale and colour bar.
 
-    The difference's scale ends at a tenth of theirs or, where there are larger differences, at the largest.
+    The scale of the difference ends at the largest difference, or at a tenth of the other scale if that is larger.
     """
     teacher_map, student_map = check_pair(teacher_map, student_map)
     limit = style.from_zero(teacher_map, student_map).vmax
-    place = {"image": image, "query": query, "query_grid": query_grid}
+    shared = {"image": image, "query": query, "query_grid": query_grid}
     for ax, row_map in zip(axes[:2], (teacher_map, student_map), strict=True):
-        draw_attention(row_map, vmax=limit, ax=ax, **place)
-    draw_difference(student_map - teacher_map, least=style.LEAST_CHANGE * limit, ax=axes[2], **place)
+        draw_attention(row_map, vmax=limit, ax=ax, **shared)
+    draw_difference(student_map - teacher_map, least=style.LEAST_CHANGE * limit, ax=axes[2], **shared)
     bar(axes[1].images[-1], list(axes[:2]), "attention weight")
     bar(axes[2].images[-1], axes[2], "difference")
 
@@ -142,10 +141,10 @@ def teacher_and_student(
     titles: Sequence[str] = ("query", "teacher", "student", "student \N{MINUS SIGN} teacher"),
     suptitle: str | None = None,
 ) -> Figure:
-    """The image with the query, then what teacher and student look at from there, and the difference.
+    """The image with the query, then the attention of teacher and student there, and the difference.
 
-    Compare the two maps, which share one scale: bright cells that the student has lost are orange in the last
-    panel, those it has gained purple. A student that kept its relations leaves that panel almost white.
+    The two maps share one scale: in the last panel, attention that the student has lost is orange, attention that it
+    has gained purple. If the student kept its relations, this panel is almost white.
 
     Raises:
         ValueError: As `draw_attention`, and if the maps have different shapes or there are not four titles.
@@ -175,15 +174,15 @@ def attention_stages(
     grids: Sequence[tuple[int, int]],
     stage_names: Sequence[str],
 ) -> Figure:
-    """Teacher, student and difference at every stage, one row a stage, each row with a scale of its own.
+    """Teacher, student and difference at every stage, one row per stage, each row with its own scale.
 
-    See at which stage the student has begun to look elsewhere. Weights are smaller where there are more keys,
-    so compare patterns across rows and weights only within a row.
+    See at which stage the student's attention has changed. Weights are smaller if there are more keys, so compare
+    patterns across rows and weights only within a row.
 
     Args:
         image: uint8 of shape (height, width, 3).
-        teacher_maps: Per stage, weights of shape (key_height, key_width). student_maps: The same of the
-            student.
+        teacher_maps: Per stage, weights of shape (key_height, key_width).
+        student_maps: The same of the student.
         query_rows: Per stage, row and column of the query in that stage's query grid.
         grids: Per stage, height and width of the query grid.
         stage_names: Per stage, a name for its row.
@@ -219,7 +218,7 @@ def attention_stages(
 
 
 def patch_centre(query: tuple[int, int], grid: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
-    """x and y of the centre of a grid cell, with the grid stretched over a picture of `size` (height, width).
+    """x and y of the centre of a grid cell, if the grid covers a picture of `size` (height, width).
 
     Coordinates are those of `imshow`: the centre of the first pixel is (0, 0).
     """
@@ -274,7 +273,7 @@ def _two_dimensional(values) -> np.ndarray:
 
 
 def _lay(values, image, ax, colours):
-    """Draw a map cell by cell over the whole image, or over its own grid."""
+    """Draw a map cell by cell over the whole image, or without an image in its grid."""
     if image is not None:
         check_image(image)
         ax.imshow(grey(image))

@@ -1,4 +1,4 @@
-"""Every head of every stage at once: where one query looks, and which heads look elsewhere than the mean of them."""
+"""The attention row of one query for every head of every stage."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from satkit.plots import style
 from satkit.plots.attention import bar, check_row, draw_attention
 from satkit.plots.predictions import check_image
 
-PANEL = 1.6  # inches, where there is room
+PANEL = 1.6  # inches, if there is space
 
 
 def attention_heads(
@@ -22,10 +22,10 @@ def attention_heads(
     stage_names: Sequence[str],
     title: str = "",
 ) -> Figure:
-    """The attention row of one query, one line a stage: the mean over heads, then each head by itself.
+    """The attention row of one query, one line per stage: the mean over heads, then each head.
 
-    See which heads look at the query's own object and which far away. All panels of a line share one scale, so a
-    bright head is one that looks at few keys; between lines the scales differ, as there are fewer keys in later stages.
+    See which heads attend to the query's object and which to distant positions. All panels of a line share one scale,
+    so a bright head attends to few keys. The scales of lines differ, since later stages have fewer keys.
 
     Args:
         image: uint8 of shape (height, width, 3).

@@ -1,7 +1,7 @@
-"""An attention picture that follows the mouse: laid out once, then only its maps, marks and scales change.
+"""The attention figure of explorers: its layout is computed once, then only maps, marks and scales change.
 
-`teacher_and_student` draws the same panels for paper. Laying a figure out takes longer than a click may take, so here
-every panel has its place from the beginning, and `show` replaces what is inside.
+`teacher_and_student` draws the same panels as a static figure. A new layout takes too long for every click, so here the
+panels have fixed positions, and `show` replaces their contents.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,17 +21,17 @@ from satkit.plots.relations import draw_region
 DIFFERENCE = "difference"
 TITLES = {DIFFERENCE: "student \N{MINUS SIGN} teacher"}
 LONGER = 2.5  # inches of a panel's longer side
-GAP, MARGIN, TITLE, BAR, BAR_ROOM = 0.1, 0.34, 0.32, 0.1, 0.78  # inches
-PLAIN = (-1, 2)  # powers of ten of the largest value that a bar writes out
+GAP, MARGIN, TITLE, BAR, BAR_SPACE = 0.1, 0.34, 0.32, 0.1, 0.78  # inches
+PLAIN = (-1, 2)  # powers of ten of the largest value for which a bar uses no factor
 
 
 class AttentionView:
-    """The image, and what one model or a teacher and its student look at; one row for each query or region.
+    """The image and the attention of one model, or of a teacher and its student; one row for each query or region.
 
     Args:
         image: uint8 of shape (height, width, 3).
-        panels: What stands beside the image, e.g. ("teacher", "student", DIFFERENCE).
-        rows: How many queries or regions are shown, one above the other.
+        panels: The panels beside the image, e.g. ("teacher", "student", DIFFERENCE).
+        rows: Number of queries or regions, one above the other.
 
     Attributes:
         figure: The matplotlib figure.
@@ -47,21 +47,21 @@ class AttentionView:
         height, width = scale * image.shape[0], scale * image.shape[1]
         maps = [panel for panel in self.panels if panel != DIFFERENCE]
         barred = {maps[-1] if maps else "", DIFFERENCE} & set(self.panels)  # the maps of a row share one bar
-        across = MARGIN + (1 + len(self.panels)) * (width + GAP) + len(barred) * BAR_ROOM
+        across = MARGIN + (1 + len(self.panels)) * (width + GAP) + len(barred) * BAR_SPACE
         self.figure = Figure(figsize=(across, TITLE + rows * (height + GAP)), dpi=100)
         FigureCanvasAgg(self.figure)
         self.axes: list[list[Axes]] = []
         self.bars: list[dict[str, Axes]] = []
         for row in range(rows):
             bottom, left = (rows - 1 - row) * (height + GAP) + GAP, MARGIN + width + GAP
-            self.axes.append([self._place(MARGIN, bottom, width, height)])
+            self.axes.append([self._add_axes(MARGIN, bottom, width, height)])
             self.bars.append({})
             for panel in self.panels:
-                self.axes[row].append(self._place(left, bottom, width, height))
+                self.axes[row].append(self._add_axes(left, bottom, width, height))
                 left += width + GAP
                 if panel in barred:
-                    self.bars[row][panel] = self._place(left - 0.02, bottom + 0.06 * height, BAR, 0.88 * height)
-                    left += BAR_ROOM
+                    self.bars[row][panel] = self._add_axes(left - 0.02, bottom + 0.06 * height, BAR, 0.88 * height)
+                    left += BAR_SPACE
 
     def show(
         self,
@@ -78,11 +78,11 @@ class AttentionView:
 
         Args:
             maps: By name, weights >= 0 of shape (key_height, key_width). All share one scale, shown or not; the
-                difference is that of "student" and "teacher".
+                difference is computed from "student" and "teacher".
             row: Which row of the figure changes.
             query: Row and column of the query in `grid`, which has a height and a width.
             region: bool of shape (height, width); its border is drawn in `colour`.
-            name: Written beside the row.
+            name: Label of the row.
 
         Raises:
             ValueError: If a panel has no map, or as `draw_attention`.
@@ -96,7 +96,7 @@ class AttentionView:
         if missing:
             raise ValueError(f"Every panel must have a map, but there is none for {', '.join(missing)}.")
         if query is not None:
-            patch_centre(query, grid, self.image.shape[:2])  # a query outside its grid is refused before anything moves
+            patch_centre(query, grid, self.image.shape[:2])  # raises for a query outside its grid
         image, *others = self.axes[row]
         self._draw_image(image, region, colour)
         image.set_ylabel(name, fontsize=style.SMALL)
@@ -118,7 +118,7 @@ class AttentionView:
         shown = zip(self.panels, self.axes[row][1:], strict=True)
         return {panel: np.array(ax.images[-1].get_array()) for panel, ax in shown}
 
-    def _place(self, left: float, bottom: float, width: float, height: float) -> Axes:
+    def _add_axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         across, up = self.figure.get_size_inches()
         return self.figure.add_axes((left / across, bottom / up, width / across, height / up))
 
@@ -126,12 +126,12 @@ class AttentionView:
         if region is not None:
             ax.clear()
             draw_region(self.image, region, colour=colour, ax=ax)
-        elif not ax.images or ax.collections:  # nothing yet, or a region
+        elif not ax.images or ax.collections:  # nothing so far, or a region
             ax.clear()
             draw_image(self.image, ax=ax)
 
     def _draw_map(self, ax: Axes, panel: str, values: np.ndarray, limit: float) -> None:
-        """Put values into the map of an axes, which is drawn if there is none yet."""
+        """Show values in the map of an axes; the first time, the map is drawn."""
         least = style.LEAST_CHANGE * limit
         ends = style.centred(values, least=least) if panel == DIFFERENCE else style.from_zero(vmax=limit)
         if ax.images:
@@ -143,7 +143,7 @@ class AttentionView:
             draw_attention(values, image=self.image, vmax=limit, ax=ax)
 
     def _mark(self, ax: Axes, query, grid) -> None:
-        """Put the cross of the query where it belongs, on every panel."""
+        """Move the cross of the query, or remove it without a query."""
         marks = [line for line in ax.lines if line.get_label() == "query"]
         if query is None:
             for mark in marks:
@@ -157,10 +157,7 @@ class AttentionView:
 
 
 def draw_bar(picture: AxesImage, bar: Axes, label: str) -> None:
-    """A colour bar in axes of its own; drawn again, it takes on the picture's scale in a fraction of the time.
-
-    matplotlib's own would draw itself anew whenever its picture changes.
-    """
+    """A colour bar in its own axes; called again, it shows a new scale, faster than matplotlib's colour bar."""
     low, high = picture.get_clim()
     if not bar.images:
         colours = {"cmap": picture.get_cmap(), "alpha": picture.get_alpha()}

@@ -1,4 +1,4 @@
-"""Where the pixels of every class went, in one small matrix: a row a class, a column a kind of answer."""
+"""How the pixels of every class are predicted: right, an old class, background, or a new class."""
 
 from collections.abc import Sequence
 
@@ -21,16 +21,15 @@ def class_flow(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """What the pixels of every class are called, in percent of the class.
+    """How the pixels of every class are predicted, in percent of the class.
 
-    Read an old class's row: what is not "right" and stands under "background" fell to the background shift, what stands
-    under "a new class" was taken over.
+    In the row of an old class, "background" shows the background shift, "a new class" confusion with new classes.
 
     Args:
         confusion: Pixel counts of shape (class, class).
         names: Name of each class, background first; further names are not used.
         old: Indices of the old classes. new: Indices of the new classes; marked in their names.
-        shown: Indices of the classes that have a row; by default all.
+        shown: Indices of the classes with a row; by default all.
         title: Title of the axes.
 
     Raises:
@@ -59,7 +58,7 @@ def class_flow(
 
 
 def flow_counts(confusion: np.ndarray, old: Sequence[int], new: Sequence[int]) -> np.ndarray:
-    """Pixels of every class that are right, called an old class, background, a new class: shape (..., class, 4).
+    """Pixels of every class by prediction: right, an old class, background, a new class; shape (..., class, 4).
 
     Args:
         confusion: Pixel counts of shape (..., class, class).

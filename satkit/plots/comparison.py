@@ -1,7 +1,7 @@
-"""Many strategies over several seeds: scores with their spread, effects with their intervals, curves over a weight.
+"""Strategies over several seeds: scores with their spread, effects with their intervals, curves over a weight.
 
-Scores and differences arrive as shares in [0, 1] and are drawn in percent, or in percentage points where they are
-differences. A bar through a mark is one standard deviation over seeds, or the 95 % interval, and the axis says which.
+Scores and differences are given as shares in [0, 1] and drawn in percent, differences in percentage points. A bar
+through a mark is one standard deviation over seeds, or the 95 % interval; the axis names it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ def score_dots(
     title: str | None = None,
     groups: Sequence[str] = ("old", "new", "all"),
 ) -> Axes:
-    """Mean scores of each strategy as marks with their spread, a row a strategy.
+    """Mean scores of each strategy as marks with their spread, one row per strategy.
 
-    A strategy that forgets has its blue circle at the left; one that cannot learn its orange triangle.
+    The blue circle of a strategy that forgets is at the left; so is the orange triangle of one that does not learn.
 
     Args:
         scores: By strategy and group, mean and standard deviation over seeds, in [0, 1]; NaN is left out.
@@ -57,20 +57,20 @@ def effects(
     title: str | None = None,
     what: str = "difference",
 ) -> Axes:
-    """What one change does to each strategy: differences with their intervals, left of zero a loss.
+    """The effect of one change on each strategy: differences with their intervals, left of zero a loss.
 
-    An interval that crosses the line at zero says that these seeds do not tell whether the change helps.
+    An interval that includes zero means that these seeds do not show whether the change helps.
 
     Args:
-        differences: By strategy and group, mean difference and half the width of its interval, in [-1, 1]; half a
-            width that is NaN is drawn without a bar.
+        differences: By strategy and group, mean difference and half the width of its interval, in [-1, 1]; NaN for
+            the width draws no bar.
         what: What the difference is, for the axis.
     """
     groups = list(dict.fromkeys(group for values in differences.values() for group in values))
     ax = style.axes_or_new(ax, (8, 0.33 * len(differences) + 1.3))
     rows = np.arange(len(differences))
-    for place, group in enumerate(groups):
-        shifted = rows + 0.22 * (place - (len(groups) - 1) / 2)
+    for number, group in enumerate(groups):
+        shifted = rows + 0.22 * (number - (len(groups) - 1) / 2)
         pairs = [values.get(group, (np.nan, np.nan)) for values in differences.values()]
         mean, half = (100 * np.array([pair[part] for pair in pairs]) for part in (0, 1))
         _marks(ax, mean, shifted, np.nan_to_num(half), LOOKS[group], group)
@@ -89,10 +89,10 @@ def weight_curve(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Scores over the weight of a term, on a logarithmic axis that has a place for 0.
+    """Scores over the weight of a term, at equal distances from weight to weight.
 
     Args:
-        weights: Ascending; 0 for without the term.
+        weights: Ascending; 0 means without the term.
         scores: By group ("old", "new", "all"), mean and standard deviation at each weight, in [0, 1].
         default: A weight to mark.
 
@@ -103,10 +103,10 @@ def weight_curve(
         if len(values) != len(weights):
             raise ValueError(f"There must be one score per weight ({len(weights)}), but {group!r} has {len(values)}.")
     ax = style.axes_or_new(ax, (6, 3.6))
-    places = np.arange(len(weights))
+    positions = np.arange(len(weights))
     for group, values in scores.items():
         mean, std = (100 * np.array([value[part] for value in values]) for part in (0, 1))
-        ax.errorbar(places, mean, np.nan_to_num(std), **LOOKS[group].line(), capsize=3, label=group)
+        ax.errorbar(positions, mean, np.nan_to_num(std), **LOOKS[group].line(), capsize=3, label=group)
     if default is not None and default in list(weights):
         ax.axvline(list(weights).index(default), color=style.HATCH_GREY, linestyle=":", zorder=1)
         ax.annotate(
@@ -117,7 +117,7 @@ def weight_curve(
             textcoords="offset points",
             fontsize=style.SMALL,
         )
-    ax.set_xticks(places, [f"{weight:g}" for weight in weights])
+    ax.set_xticks(positions, [f"{weight:g}" for weight in weights])
     ax.set_xlabel("weight of the term (not to scale)")
     ax.set_ylabel("mIoU (%)")
     ax.set_ylim(bottom=0)

@@ -1,4 +1,4 @@
-"""Many small pictures at once: each image beside what is annotated in it, with one legend for all."""
+"""Many images, each beside its label map, with one legend for all."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from satkit.plots import style
 from satkit.plots.predictions import check_image, class_handles, overlay
 
-PANEL = 1.75  # inches, where there is room
+PANEL = 1.75  # inches, if there is space
 LINE = 0.22  # inches, of the legend
 
 
@@ -23,18 +23,17 @@ def contact_sheet(
     old: Sequence[int] = (),
     title: str = "",
 ) -> Figure:
-    """Images in colour, each with its label map laid over it on the right.
+    """Images in colour, each with its label map over the grey image on the right.
 
-    Look for objects in an image that its label map leaves bare: there the annotator says "background". An exemplar
-    memory is drawn in the same way: the images that were kept, the labels that training shows for them, and as titles
-    the step each was kept in.
+    Look for objects without a colour in the label map: the annotator labels them background. An exemplar memory can be
+    drawn too: its images, their labels in training, and as titles the step that each image is from.
 
     Args:
         images: uint8 of shape (height, width, 3) each.
         label_maps: uint8 of shape (height, width) each.
         names: Name of each label value.
         titles: One for each image; longer ones are cut in the middle.
-        columns: How many pairs stand side by side.
+        columns: Number of pairs side by side.
         old: Label values to be marked "old" in the legend, the others "new"; empty marks none.
         title: Of the whole sheet.
 
@@ -59,14 +58,14 @@ def contact_sheet(
     figure, axes = plt.subplots(rows, 2 * columns, figsize=size, layout="constrained", squeeze=False)
     for ax in axes.flat:
         ax.set_visible(False)
-    for place, (image, labels) in enumerate(zip(images, label_maps, strict=True)):
-        row, column = divmod(place, columns)
+    for number, (image, labels) in enumerate(zip(images, label_maps, strict=True)):
+        row, column = divmod(number, columns)
         left, right = axes[row, 2 * column], axes[row, 2 * column + 1]
         left.set_visible(True), right.set_visible(True)
         style.bare(left).imshow(image)
         overlay(image, labels, ax=right)
         if titles:
-            left.set_title(_cut(titles[place], int(panel / 0.052)), fontsize=style.SMALL, loc="left")
+            left.set_title(_cut(titles[number], int(panel / 0.052)), fontsize=style.SMALL, loc="left")
     if title:
         figure.suptitle(title)
     if handles:

@@ -1,6 +1,6 @@
-"""Forgetting, drawn: the IoU of every class over the steps, strategies side by side, where old pixels went.
+"""Figures of forgetting: IoU of every class over the steps, comparison of strategies, predictions of old pixels.
 
-IoU and mIoU arrive in [0, 1], as the metrics compute them, and are drawn in percent. Classes of the base step
+IoU and mIoU are given in [0, 1], as the metrics compute them, and drawn in percent. Classes of the base step
 are called old, those of later steps new; label 0 is background and neither. Confusion matrices count pixels
 as `confusion[truth, predicted]`.
 """
@@ -16,7 +16,7 @@ from satkit.data.labels import BACKGROUND
 from satkit.plots import style
 
 GROUPS = ("old", "new", "all")
-NARROW = 8.0  # percent of a stacked bar below which a value stands above its segment
+NARROW = 8.0  # percent of a stacked bar; the value of a smaller segment is written above it
 
 
 def iou_over_steps(
@@ -27,9 +27,9 @@ def iou_over_steps(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """IoU of every class after every step, a line a class, named at its end.
+    """IoU of every class after every step, one line per class, with its name at the end.
 
-    See which old classes fall, at which step, and whether new classes ever rise. Old classes are blue with
+    See which old classes fall, at which step, and whether new classes rise. Old classes are blue with
     circles, new ones orange, dashed and with triangles, background grey and dotted.
 
     Args:
@@ -46,7 +46,7 @@ def iou_over_steps(
     ax = style.axes_or_new(ax, (8, max(4.2, 0.2 * len(drawn) + 0.9)))
     steps = np.arange(len(iou))
     ends = []
-    for index in reversed(drawn):  # of classes that end at one height, the first is named first
+    for index in reversed(drawn):  # of classes with equal last values, the first is named first
         look = look_of(index, learnt_at)
         ax.plot(
             steps,
@@ -75,7 +75,7 @@ def iou_over_steps(
 def iou_heatmap(iou: np.ndarray, names: Sequence[str], *, learnt_at: Sequence[int], ax: Axes | None = None) -> Axes:
     """IoU in percent of every class (row) after every step (column); the step that learns a class is framed.
 
-    Read each row to the right of its frame: a row that darkens there is a class being forgotten.
+    Read each row to the right of its frame: if it becomes darker, the class is forgotten.
 
     Args:
         iou: Shape (step, class), in [0, 1]; NaN, drawn as a dash, before a class is learnt.
@@ -104,8 +104,8 @@ def iou_heatmap(iou: np.ndarray, names: Sequence[str], *, learnt_at: Sequence[in
 def compare_strategies(table: Mapping[str, Mapping[str, float]], *, ax: Axes | None = None) -> Axes:
     """Old, new and all mIoU of each strategy as bars, with their values.
 
-    A strategy that forgets has a short blue bar; one that protects the old so much that it cannot learn has a
-    short orange one. "All" alone hides which of the two it is.
+    A strategy that forgets has a short blue bar; one that does not learn new classes has a short orange bar. "All"
+    alone does not show which of the two is the case.
 
     Args:
         table: By strategy, mIoU in [0, 1] under "old", "new" and "all"; NaN is drawn as a dash.
@@ -123,10 +123,10 @@ def compare_strategies(table: Mapping[str, Mapping[str, float]], *, ax: Axes | N
     ax = style.axes_or_new(ax, (8, 0.75 * len(table) + 1.2))
     rows = np.arange(len(table))
     looks = {"old": (style.OLD, ""), "new": (style.NEW, "//"), "all": (style.ALL, "")}
-    for place, group in enumerate(GROUPS):
+    for number, group in enumerate(GROUPS):
         look, hatch = looks[group]
         values = np.array([100 * scores[group] for scores in table.values()], dtype=float)
-        heights = rows + 0.27 * (place - 1)
+        heights = rows + 0.27 * (number - 1)
         ax.barh(
             heights,
             np.nan_to_num(values),
@@ -157,10 +157,10 @@ def compare_strategies(table: Mapping[str, Mapping[str, float]], *, ax: Axes | N
 
 
 def forgetting_per_class(forgetting: Mapping[str, np.ndarray], names: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """How much IoU each class has lost since it was best, a mark a strategy.
+    """How much IoU each class has lost since its best step, one mark per strategy.
 
-    Marks far to the right are forgotten classes; left of zero a class has become better since. See whether
-    all strategies forget the same classes.
+    Marks far to the right are forgotten classes; left of zero a class has improved. See whether all strategies forget
+    the same classes.
 
     Args:
         forgetting: By strategy, shape (class), as a difference of IoU in [-1, 1]; NaN where it is not
@@ -197,11 +197,10 @@ def forgetting_per_class(forgetting: Mapping[str, np.ndarray], names: Sequence[s
 
 
 def confusion_blocks(confusion: np.ndarray, *, old: Sequence[int], new: Sequence[int], ax: Axes | None = None) -> Axes:
-    """Where the pixels of background, of old and of new classes go, in percent of each row.
+    """How the pixels of background, of old and of new classes are predicted, in percent of each row.
 
-    See the row of the old classes: what has left the diagonal for "background" has been forgotten by
-    background shift, what has left it for "new" has been taken over. The diagonal also holds confusions among
-    the classes of one block; `old_class_flow` tells them apart.
+    In the row of the old classes, "background" shows the background shift, "new" confusion with new classes. The
+    diagonal includes confusions among the classes of one block; `old_class_flow` shows them separately.
 
     Args:
         confusion: Pixel counts of shape (class, class).
@@ -236,10 +235,10 @@ def old_class_flow(
     labels: Sequence[str] = ("before", "after"),
     ax: Axes | None = None,
 ) -> Axes:
-    """What the pixels of the old classes are called, before and after a step (or by teacher and student).
+    """How the pixels of the old classes are predicted, before and after a step (or by teacher and student).
 
-    Compare the two bars: where has the blue part gone? A growing grey part is background shift, a growing
-    orange part are new classes taking over, a growing pale part is confusion among the old ones.
+    Compare the two bars. A larger grey part is background shift, a larger orange part confusion with new classes, a
+    larger pale part confusion among old classes.
 
     Args:
         confusion_before: Pixel counts of shape (class, class). confusion_after: The same; may have more
@@ -274,9 +273,9 @@ def _print_shares(row, centres, shares, colours, ax) -> None:
     centres = centres.copy()
     centres[narrow] = style.spread(centres[narrow], NARROW - 1, low=3, high=97)
     for share, centre, above, colour in zip(shares, centres, narrow, colours, strict=True):
-        place = {"va": "bottom", "y": row - 0.3} if above else {"va": "center", "y": row, "backgroundcolor": colour}
+        position = {"va": "bottom", "y": row - 0.3} if above else {"va": "center", "y": row, "backgroundcolor": colour}
         if share > 0:
-            ax.text(x=centre, s=f"{share:.1f} %", ha="center", fontsize=style.SMALL, **place)
+            ax.text(x=centre, s=f"{share:.1f} %", ha="center", fontsize=style.SMALL, **position)
 
 
 def look_of(index: int, learnt_at) -> style.Look:

@@ -1,7 +1,7 @@
-"""One image, every class, every step: a dashboard of forgetting that follows the mouse.
+"""The figure of the forgetting explorer: one image, and every class over all steps.
 
-What changes with a click (image, prediction, matrix, marks) is drawn over a copy of all the rest, so that an answer
-takes a fraction of the time of the whole figure.
+What changes with a click (image, prediction, matrix, marks) is drawn over a stored copy of the rest, which is much
+faster than drawing the whole figure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from satkit.plots import style
 from satkit.plots.class_flow import KINDS, class_flow
 from satkit.plots.forgetting import iou_over_steps
-from satkit.plots.matrix_view import OUT_OF_SIGHT, frame_of
+from satkit.plots.matrix_view import HIDDEN_ROW, frame_of
 from satkit.plots.predictions import check_image, overlay
 
 WIDTH, STRIP, MATRIX = 11.4, 2.1, 2.35  # inches: the figure, one picture of the strip, the cells of the matrix
@@ -24,7 +24,7 @@ MOST_ROWS = 40  # classes that have a line and a row
 
 
 class ForgettingView:
-    """Image, ground truth and prediction; the IoU of every class over the steps; where the pixels of every class went.
+    """Image, ground truth and prediction; IoU of every class over the steps; predictions of every class's pixels.
 
     Args:
         iou: Shape (step, class), in [0, 1]; NaN before a class is learnt.
@@ -56,12 +56,12 @@ class ForgettingView:
         up = lambda inches: inches / height  # noqa: E731
         top = height - 0.35 - STRIP
         self.strip = [
-            self.figure.add_axes((across(0.1 + place * (STRIP + 0.08)), up(top), across(STRIP), up(STRIP)))
-            for place in range(3)
+            self.figure.add_axes((across(0.1 + number * (STRIP + 0.08)), up(top), across(STRIP), up(STRIP)))
+            for number in range(3)
         ]
         self.lines = self.figure.add_axes((across(0.7), up(0.55), across(4.5), up(top - 1.15)))
         left = WIDTH - MATRIX - 0.1
-        self._place = (across(left), up(0.95), across(MATRIX), up(height - 1.4))
+        self._matrix_position = (across(left), up(0.95), across(MATRIX), up(height - 1.4))
         named, learnt = [names[each] for each in self.shown], [learnt_at[each] for each in self.shown]
         iou_over_steps(iou[:, self.shown], named, learnt_at=learnt, ax=self.lines)
         for line in self.lines.lines:
@@ -70,7 +70,7 @@ class ForgettingView:
         self.highlight = self.lines.plot([], [], color="black", linewidth=3, marker="o", animated=True)[0]
         for ax in self.strip:
             ax.set_animated(True)
-        self.matrices: dict[int, tuple[Axes, Rectangle]] = {}  # with their frames; those of the steps seen so far
+        self.matrices: dict[int, tuple[Axes, Rectangle]] = {}  # with their frames, for the steps shown so far
         self._with_matrix: dict[int, object] = {}
         self._rest = self.step = None
 
@@ -98,10 +98,10 @@ class ForgettingView:
 
         Args:
             image: uint8 of shape (height, width, 3).
-            truth: Its label map. prediction: What the model after the step says.
+            truth: Its label map. prediction: The prediction of the model after the step.
             step: Its column is marked in the lines, and its confusion is the matrix.
             chosen: Index of the class whose line and row are marked.
-            cell: Number of a column of the matrix; pixels of the class that are called so are outlined.
+            cell: Number of a column of the matrix; pixels of the class with this kind of prediction are outlined.
 
         Raises:
             ValueError: If there is no such step or class.
@@ -120,14 +120,14 @@ class ForgettingView:
         for each, (ax, _) in self.matrices.items():
             ax.set_visible(each == step)
         rows = self._rows(step)
-        self.frame.set_y(rows.index(chosen) - 0.46 if chosen in rows else OUT_OF_SIGHT)
+        self.frame.set_y(rows.index(chosen) - 0.46 if chosen in rows else HIDDEN_ROW)
         self.step_line.set_xdata([step, step])
         self.highlight.set_data(np.arange(len(self.iou)), 100 * self.iou[:, chosen])
         self._compose()
 
     @contextmanager
     def whole(self) -> Iterator[Figure]:
-        """The figure as something to be saved: inside the block, everything is drawn with the rest."""
+        """The figure for saving: inside the block, drawing it includes all that changes."""
         moving = (*self.strip, self.matrix, self.frame, self.step_line, self.highlight)
         for artist in moving:
             artist.set_animated(False)
@@ -176,7 +176,7 @@ class ForgettingView:
                 ax.contour(mask.astype(float), levels=[0.5], colors=["black"], linewidths=1.5)
 
     def _draw_matrix(self, step: int) -> tuple[Axes, Rectangle]:
-        ax = self.figure.add_axes(self._place, label=f"step {step}", animated=True)
+        ax = self.figure.add_axes(self._matrix_position, label=f"step {step}", animated=True)
         count = len(self.confusions[step])
         new = [index for index in self.new if index < count]
         rows = self._rows(step)
@@ -187,7 +187,7 @@ class ForgettingView:
         return ax, frame
 
     def _compose(self) -> None:
-        """Draw what has changed over copies of the rest: one without a matrix, one with each step's."""
+        """Draw what has changed over stored copies of the rest: without a matrix, and with each step's matrix."""
         canvas = self.figure.canvas
         renderer = canvas.get_renderer()
         if self._rest is None:

@@ -1,4 +1,4 @@
-"""How far a student has drifted from its teacher, by stage and head: a number for each, side by side."""
+"""The drift of a student's relations from its teacher's, by stage and head."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from satkit.plots import style
 
 
 def head_drift(drift: Sequence[np.ndarray], stage_names: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """The distance between teacher and student of every head in every stage.
+    """The distance between the relations of teacher and student for every head in every stage.
 
-    See in which stage the student has moved furthest, and whether one head has moved alone.
+    See in which stage the student has drifted most, and whether only one head has drifted.
 
     Args:
-        drift: Per stage, distances >= 0 of shape (head,); NaN, drawn as a dash, where nothing could be measured. Stages
+        drift: Per stage, distances >= 0 of shape (head,); NaN, drawn as a dash, without a measurement. Stages
             may have different numbers of heads.
         stage_names: Per stage, the name of its row.
 

@@ -1,4 +1,4 @@
-"""The IoU of every class over the steps as small multiples: a panel a class, so that 150 classes can still be read."""
+"""The IoU of every class over the steps as small multiples: one panel per class, readable for 150 classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,11 +27,11 @@ def iou_multiples(
     learnt_at: Sequence[int],
     title: str = "",
 ) -> Figure:
-    """IoU of every class after every step, a panel a class, named by its number and name.
+    """IoU of every class after every step, one panel per class, with its number and name.
 
-    Of one table, a panel shows its class in the look of old or new classes and all others in pale grey behind it: see
-    whether a class fares worse than the rest. Of several, it shows a line a strategy: see who keeps it and who learns
-    it. A dotted line stands at the step in which a class was learnt.
+    For one table, a panel shows its class as an old or new class and all other classes in pale grey: see whether the
+    class is worse than the others. For several tables, it shows one line per strategy: see which strategies keep or
+    learn the class. A dotted line marks the step in which the class is learnt.
 
     Args:
         iou: Shape (step, class), in [0, 1]; NaN before a class is learnt. Or such tables by strategy. A class that is
@@ -70,9 +70,9 @@ def iou_multiples(
 
 
 def _panels(count: int, handles: Sequence[Line2D], title: str) -> tuple[Figure, np.ndarray]:
-    """A figure with so many panels that share their axes, in rows, under a legend.
+    """A figure with this number of panels that share their axes, in rows, below a legend.
 
-    Its places are computed here, as a constrained layout of 150 panels takes many seconds.
+    The layout is computed here, since a constrained layout of 150 panels takes many seconds.
     """
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
@@ -117,7 +117,7 @@ def _others(ax: Axes, table: np.ndarray, others: Sequence[int]) -> None:
 
 
 def _groups(drawn: Sequence[int], learnt_at: Sequence[int]) -> list[Line2D]:
-    """Legend entries of those looks that occur, and of the pale lines."""
+    """Legend entries for background, old and new classes if they occur, and for the pale lines."""
     groups = {"background": style.REST, "old class": style.OLD, "new class": style.NEW}
     used = {look_of(index, learnt_at) for index in drawn}
     handles = [Line2D([], [], **look.line(), label=label) for label, look in groups.items() if look in used]

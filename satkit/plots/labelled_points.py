@@ -1,4 +1,4 @@
-"""Two quantities of many things against each other: a point each, with its name beside it."""
+"""A scatter plot with a name beside every point."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from satkit.plots import style
 
 DISTANCES = (5, 9, 14, 20, 28, 38, 50)  # points between a point and the middle of its name's near side
 DIRECTIONS = 16
-LEADER = 10  # points from which on a thin line leads from the name to its point
-ZERO = 3.0  # how far left of the smallest positive value zero stands on a logarithmic axis, as a factor
+LEADER = 10  # distance in points from which a thin line connects a name with its point
+ZERO = 3.0  # on a logarithmic axis, zero is drawn at the smallest positive value divided by this
 
 
 def labelled_points(
@@ -23,16 +23,17 @@ def labelled_points(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Axes:
-    """A point for every name, the name beside it where no other name stands.
+    """A point for every name, with the name beside it; names do not overlap if there is space.
 
-    See whether one quantity goes with the other, and which things do not follow. Groups differ in marker and colour.
+    See whether the two quantities are correlated, and which points are outliers. Groups differ in marker and colour.
 
     Args:
         x: A value for every name; with NaN here or in `y` a name has no point.
         y: The other value.
-        names: What the points are.
-        groups: The group of every name; without, all points look alike.
-        log: A logarithmic axis for `x`, which must not be negative then; zero has a place of its own at the left.
+        names: Name of each point.
+        groups: The group of every name; by default all points look the same.
+        log: A logarithmic axis for `x`, which must not be negative then; zero is drawn at the left, behind a dotted
+        line.
 
     Raises:
         ValueError: If there is not one value, and one group, per name, or `x` is negative on a logarithmic axis.
@@ -61,7 +62,7 @@ def labelled_points(
 
 
 def _logarithmic(ax: Axes, x: np.ndarray) -> np.ndarray:
-    """Where the values stand on a logarithmic axis; zeros beside the smallest of the others, behind a dotted line."""
+    """Positions of the values on a logarithmic axis; zeros are left of the others, behind a dotted line."""
     positive = x[x > 0]
     if not len(positive):
         return x
@@ -69,7 +70,7 @@ def _logarithmic(ax: Axes, x: np.ndarray) -> np.ndarray:
     low, high = positive.min(), positive.max()
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks = {factor * 10.0**power: f"{factor * 10.0**power:g}" for power in powers for factor in (1, 3)}
-    ticks = {place: text for place, text in ticks.items() if low / ZERO**0.5 < place < 2 * high}
+    ticks = {tick: text for tick, text in ticks.items() if low / ZERO**0.5 < tick < 2 * high}
     if (x == 0).any():
         ticks[low / ZERO] = "0"
         ax.axvline(low / ZERO**0.5, color=style.HATCH_GREY, linestyle=":", linewidth=1)
@@ -79,8 +80,8 @@ def _logarithmic(ax: Axes, x: np.ndarray) -> np.ndarray:
 
 
 def _name(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
-    """Write every name near its point, where it covers least of what is there already."""
-    ax.figure.draw_without_rendering()  # the places of points in pixels are known from here on
+    """Write every name near its point, where it covers least of points and other names."""
+    ax.figure.draw_without_rendering()  # from here on the positions of points in pixels are known
     renderer, scale = ax.figure.canvas.get_renderer(), ax.figure.dpi / 72
     points = ax.transData.transform(np.stack([x, y], axis=1)) if len(x) else np.empty((0, 2))
     taken = [(*(point - 5 * scale), *(point + 5 * scale)) for point in points]  # left, bottom, right, top
@@ -88,7 +89,7 @@ def _name(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
         text = ax.annotate(names[order], (x[order], y[order]), (0, 0), textcoords="offset points", fontsize=style.SMALL)
         text.set_in_layout(False)
         size = np.array(text.get_window_extent(renderer).size)
-        low = _place(size, points[order], np.array(taken), ax.bbox.extents, scale)
+        low = _free_box(size, points[order], np.array(taken), ax.bbox.extents, scale)
         text.set_position(tuple((low - points[order]) / scale))
         taken.append((*low, *(low + size)))
         nearest = np.clip(points[order], low, low + size)
@@ -98,13 +99,13 @@ def _name(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
             ax.annotate("", (x[order], y[order]), end, arrowprops=line).set_in_layout(False)
 
 
-def _place(size: np.ndarray, point: np.ndarray, taken: np.ndarray, room: np.ndarray, scale: float) -> np.ndarray:
+def _free_box(size: np.ndarray, point: np.ndarray, taken: np.ndarray, axes: np.ndarray, scale: float) -> np.ndarray:
     """Lower left corner, in pixels, of the box of this size that covers least and is nearest to the point."""
     distance, angle = np.meshgrid(DISTANCES, 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS, indexing="ij")
-    way = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(-1, 2)
-    low = point + way * (distance.reshape(-1, 1) * scale + 0.5 * size) - 0.5 * size
+    direction = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(-1, 2)
+    low = point + direction * (distance.reshape(-1, 1) * scale + 0.5 * size) - 0.5 * size
     covered = _shared(low, low + size, taken).sum(axis=1)
-    outside = size.prod() - _shared(low, low + size, room[None])[:, 0]
+    outside = size.prod() - _shared(low, low + size, axes[None])[:, 0]
     return low[np.argmin(covered + 4 * outside + 1e-3 * distance.ravel())]
 
 

@@ -1,4 +1,4 @@
-"""What the loss sees: the label map of an image on the query grid of each stage, where its pixels become regions."""
+"""The regions of the loss: the label map of an image on the query grid of each stage."""
 
 from collections.abc import Sequence
 
@@ -22,10 +22,10 @@ def loss_regions(
     stage_names: Sequence[str],
     old: Sequence[int] = (),
 ) -> Figure:
-    """The label map at full size, then as each stage's queries are labelled.
+    """The label map at full size, then the labels of each stage's queries.
 
-    Look for classes that are gone in a later stage: an object smaller than the distance between two queries may hold
-    none of them, and then the loss says nothing about its relations there.
+    Look for classes that are missing in a later stage: an object smaller than the distance between two queries may
+    contain no query, and then the loss does not include its relations there.
 
     Args:
         image: uint8 of shape (height, width, 3).
@@ -58,7 +58,7 @@ def loss_regions(
 
 
 def _cells(image: np.ndarray, stage: np.ndarray, ax) -> None:
-    """Labels of queries, each as a cell stretched over its part of the image."""
+    """Labels of queries, each drawn as a cell over its part of the image."""
     height, width = image.shape[:2]
     rows = np.arange(height) * stage.shape[0] // height
     columns = np.arange(width) * stage.shape[1] // width

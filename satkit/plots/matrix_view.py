@@ -1,4 +1,4 @@
-"""Matrices that can be clicked: side by side on one scale, with one row framed, laid out once."""
+"""Relation matrices of explorers: side by side on one scale, one row framed, with a fixed layout."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from satkit.plots.attention import bar
 from satkit.plots.attention_view import DIFFERENCE, TITLES
 from satkit.plots.relations import CELL, relation_matrix
 
-OUT_OF_SIGHT = -2.0  # the y of a frame that marks no row
+HIDDEN_ROW = -2.0  # y of a frame outside the matrix
 
 
 class MatrixView:
@@ -53,7 +53,7 @@ class MatrixView:
         self._rest = self.figure.canvas.copy_from_bbox(self.figure.bbox)
         self.frames = [ax.add_patch(frame_of(self.shape[1])) for ax in self.axes]
         for frame in self.frames:
-            frame.set_animated(True)  # drawn over the rest
+            frame.set_animated(True)  # drawn separately, over the rest
 
     def choose(self, row: int) -> None:
         """Frame a row in every matrix; the canvas holds the picture afterwards."""
@@ -70,9 +70,7 @@ class MatrixView:
 
 
 def frame_of(columns: int) -> Rectangle:
-    """A frame around a row of a heat map, out of sight until its y is set."""
-    frame = Rectangle(
-        (-0.46, OUT_OF_SIGHT), columns - 0.08, 0.92, fill=False, edgecolor="black", linewidth=1.8, zorder=3
-    )
+    """A frame around a row of a heat map, outside the axes until its y is set."""
+    frame = Rectangle((-0.46, HIDDEN_ROW), columns - 0.08, 0.92, fill=False, edgecolor="black", linewidth=1.8, zorder=3)
     frame.set_path_effects(style.outlined(4, "white"))
     return frame

@@ -1,4 +1,4 @@
-"""A table of numbers in colour: measurements in columns, what was measured in rows."""
+"""A table of numbers as a heat map."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,11 @@ def number_table(
     vmax: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Numbers as a heat map, each written into its cell.
+    """A heat map with the number in each cell.
 
     Args:
         values: Shape (row, column); NaN is drawn as a dash.
-        form: How a number is written.
+        form: Format string of a number.
         vmin: Value at the dark end of the scale. vmax: At the bright end; by default the largest.
 
     Raises:

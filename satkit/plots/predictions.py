@@ -1,9 +1,8 @@
-"""Label maps over images, and the film strip in which old classes vanish step by step.
+"""Label maps over images, and the film strip of predictions step by step.
 
-Classes are coloured by index, and as 21 colours cannot be told apart by everyone, every region also carries
-the number that the legend gives to its class. The image beneath is grey, so that its own colours do not mix
-with those of the classes. Background stays transparent; IGNORE is white and hatched; UNKNOWN is grey and carries a
-question mark.
+Classes are coloured by index. Not everyone can distinguish 21 colours, so every region also shows the number of its
+class. The image below is grey, so that its colours do not mix with those of the classes. Background is transparent,
+IGNORE white and hatched, UNKNOWN grey with a question mark.
 """
 
 import textwrap
@@ -20,8 +19,8 @@ from satkit.plots import style
 
 SMALLEST_NUMBERED = 0.004  # of the image's area
 MOST_NUMBERS = 8  # of one class in one image
-PANEL = 1.75  # inches, where there is room
-SEARCH_SIZE = 64  # pixels a side at which the inside of a region is looked for
+PANEL = 1.75  # inches, if there is space
+SEARCH_SIZE = 64  # side in pixels of the reduced mask in which regions are found
 
 
 def overlay(
@@ -34,13 +33,13 @@ def overlay(
 ) -> Axes:
     """A label map in colour over its image, each region with the number of its class.
 
-    Look at where the coloured regions end beside where the things in the grey image end.
+    Compare the borders of the coloured regions with the objects in the grey image.
 
     Args:
         image: uint8 of shape (height, width, 3).
         labels: uint8 of shape (height, width).
         names: Name of each label value; adds a legend of the classes that occur.
-        numbers: Whether regions carry their number; those under 0.4 % of the image never do.
+        numbers: Whether to write the number of the class into each region; never below 0.4 % of the image.
 
     Raises:
         ValueError: If image and labels do not have these shapes.
@@ -75,10 +74,10 @@ def film_strip(
     step_titles: Sequence[str],
     old: Sequence[int] = (),
 ) -> Figure:
-    """Image, ground truth and the prediction after each step, one row an image: watch it forget.
+    """Image, ground truth and the prediction after each step; one row for each image.
 
-    Follow one old class from left to right. Where it turns transparent it has become background; where its
-    number changes, another class has taken its pixels.
+    Follow one old class from left to right. Where it becomes transparent it is predicted as background; where its
+    number changes, as another class.
 
     Args:
         images: uint8 of shape (height, width, 3) each.
@@ -92,6 +91,31 @@ def film_strip(
         ValueError: If there is not one truth per image, one title per step and one prediction per step and
             image.
     """
+    _check_strip(images, truths, predictions, step_titles)
+    columns = 2 + len(predictions)
+    panel = min(PANEL, style.WIDEST / columns)
+    titles = [
+        textwrap.fill(each, max(8, int(panel / 0.085)), break_long_words=False)
+        for each in ("image", "ground truth", *step_titles)
+    ]
+    handles = class_handles([*truths, *(labels for step in predictions for labels in step)], names, old=old)
+    beside = _entries_beside(handles, panel * columns)
+    height = panel * np.mean([image.shape[0] / image.shape[1] for image in images]) + 0.08
+    above, below = 0.4 + 0.17 * max(each.count("\n") for each in titles), 0.22 * np.ceil(len(handles) / beside)
+    size = (panel * columns, height * len(images) + above + below)
+    figure, axes = plt.subplots(len(images), columns, figsize=size, layout="constrained", squeeze=False)
+    for row, (image, truth) in enumerate(zip(images, truths, strict=True)):
+        style.bare(axes[row, 0]).imshow(image)
+        for ax, labels in zip(axes[row, 1:], [truth, *(step[row] for step in predictions)], strict=True):
+            overlay(image, labels, ax=ax)
+    for ax, title in zip(axes[0], titles, strict=True):
+        ax.set_title(title, fontsize=10)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=beside, fontsize=style.SMALL)
+    return figure
+
+
+def _check_strip(images, truths, predictions, step_titles) -> None:
     if not (len(images) == len(truths) and len(images) > 0):
         raise ValueError(f"There must be one truth per image, got {len(truths)} truths and {len(images)} images.")
     if len(predictions) != len(step_titles) or any(len(step) != len(images) for step in predictions):
@@ -102,35 +126,12 @@ def film_strip(
         )
     for image in images:
         check_image(image)
-    columns = 2 + len(predictions)
-    panel = min(PANEL, style.WIDEST / columns)
-    titles = [
-        textwrap.fill(each, max(8, int(panel / 0.085)), break_long_words=False)
-        for each in ("image", "ground truth", *step_titles)
-    ]
-    everything = [*truths, *(labels for step in predictions for labels in step)]
-    handles = class_handles(everything, names, old=old)
+
+
+def _entries_beside(handles: Sequence[Patch], width: float) -> int:
+    """How many legend entries fit beside each other in a width in inches, at least 1."""
     widest = max((len(handle.get_label()) for handle in handles), default=0)
-    ncols = max(1, min(len(handles), int(panel * columns / (0.55 + 0.075 * widest))))
-    height = panel * np.mean([image.shape[0] / image.shape[1] for image in images]) + 0.08
-    below = 0.22 * np.ceil(len(handles) / ncols)
-    above = 0.4 + 0.17 * max(each.count("\n") for each in titles)
-    figure, axes = plt.subplots(
-        len(images),
-        columns,
-        figsize=(panel * columns, height * len(images) + above + below),
-        layout="constrained",
-        squeeze=False,
-    )
-    for row, (image, truth) in enumerate(zip(images, truths, strict=True)):
-        style.bare(axes[row, 0]).imshow(image)
-        for ax, labels in zip(axes[row, 1:], [truth, *(step[row] for step in predictions)], strict=True):
-            overlay(image, labels, ax=ax)
-    for ax, title in zip(axes[0], titles, strict=True):
-        ax.set_title(title, fontsize=10)
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=style.SMALL)
-    return figure
+    return max(1, min(len(handles), int(width / (0.55 + 0.075 * widest))))
 
 
 def class_handles(label_maps: Sequence[np.ndarray], names: Sequence[str], *, old: Sequence[int] = ()) -> list[Patch]:
@@ -189,7 +190,7 @@ def check_image(image: np.ndarray) -> None:
 def inside(mask: np.ndarray) -> tuple[int, int]:
     """Row and column of a pixel well inside the regions of a mask with at least one True."""
     core = mask
-    while True:  # peel until nothing would be left
+    while True:  # remove the border until nothing would be left
         padded = np.pad(core, 1)
         peeled = core & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
         if not peeled.any():
@@ -214,7 +215,7 @@ def connected(mask: np.ndarray, pixel: tuple[int, int]) -> np.ndarray:
 
 
 def _number(mask: np.ndarray, text: str, ax: Axes) -> None:
-    """Write the number of a class into its regions, which are looked for at a coarse resolution."""
+    """Write the number of a class into its regions, which are found at a coarse resolution."""
     stride = max(1, max(mask.shape) // SEARCH_SIZE)
     rest = mask[::stride, ::stride].copy()
     smallest = SMALLEST_NUMBERED * rest.size

@@ -1,4 +1,4 @@
-"""How far the student's relations move away from the teacher's while a step is learnt, stage by stage."""
+"""The drift of the student's relations from the teacher's during a step, by stage."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,10 +24,10 @@ def relation_drift(
     title: str | None = None,
     label: str = "distance from the teacher's relations",
 ) -> Axes | Figure:
-    """Distance between the teacher's and the student's relations over the iterations of a step, a line a stage.
+    """Distance between the teacher's and the student's relations over the iterations of a step, one line per stage.
 
-    See which stage moves away first, and whether it comes back. The number at the end of a line is its last value. Of
-    several strategies each has a panel, all on one scale: see who holds the relations where the others let them go.
+    See which stage drifts first, and whether the drift becomes smaller again. The number at the end of a line is its
+    last value. Several strategies have a panel each, on one scale: see which of them keeps the relations.
 
     Args:
         iterations: Of each measurement, increasing.
@@ -41,18 +41,23 @@ def relation_drift(
         The axes, or the figure where several strategies are drawn.
 
     Raises:
-        ValueError: If a distance is negative, shapes do not fit, there are more stages than looks, or axes are given
-            for several strategies.
+        ValueError: If a distance is negative, shapes do not fit, there are too many stages, or axes are given for
+            several strategies.
     """
-    if not isinstance(drift, Mapping):
-        drift = _check(drift, iterations, stage_names)
-        ax = style.axes_or_new(ax, (8, 4.2))
-        ax.set_ylim(0, _top([drift]))
-        _lines(ax, iterations, drift, stage_names, last="{stage}: {value}")
-        ax.set(xlabel="iteration", ylabel=label, title=title or "")
-        return ax
-    if ax is not None:
-        raise ValueError("Several strategies need a panel each, got one Axes. Leave ax out, or draw one by one.")
+    if isinstance(drift, Mapping):
+        if ax is not None:
+            raise ValueError("Several strategies need a panel each, got one Axes. Leave ax out, or draw one by one.")
+        return _panels(iterations, drift, stage_names, title, label)
+    drift = _check(drift, iterations, stage_names)
+    ax = style.axes_or_new(ax, (8, 4.2))
+    ax.set_ylim(0, _top([drift]))
+    _lines(ax, iterations, drift, stage_names, last="{stage}: {value}")
+    ax.set(xlabel="iteration", ylabel=label, title=title or "")
+    return ax
+
+
+def _panels(iterations, drift: Mapping, stage_names: Sequence[str], title: str | None, label: str) -> Figure:
+    """One panel for each strategy, all on one scale."""
     if not drift:
         raise ValueError("There must be a strategy to draw, got none.")
     drift = {name: _check(values, iterations, stage_names) for name, values in drift.items()}
@@ -72,24 +77,18 @@ def relation_drift(
         panel.tick_params(labelbottom=True)
     figure.supxlabel("iteration", fontsize=10)
     figure.supylabel(label, fontsize=10)
-    figure.legend(
-        handles=handles,
-        loc="outside upper center",
-        ncols=len(handles),
-        fontsize=style.SMALL,
-        title=title,
-        title_fontsize=12,
-    )
+    layout = {"loc": "outside upper center", "ncols": len(handles)}
+    figure.legend(handles=handles, fontsize=style.SMALL, title=title, title_fontsize=12, **layout)
     return figure
 
 
 def _lines(ax: Axes, iterations, drift: np.ndarray, stage_names: Sequence[str], *, last: str) -> list:
-    """A line a stage with its last value at its end; the lines."""
+    """One line per stage, its last value at its end; returns the lines."""
     looks = style.strategy_style(stage_names)
     every, drawn, ends = max(1, len(iterations) // MARKS), [], []
-    for place, (stage, values) in enumerate(zip(stage_names, drift.T, strict=True)):
-        look = looks[stage]._replace(dash=DASHES[place])
-        first = place * every // len(stage_names)  # so that the markers of close lines do not hide each other
+    for number, (stage, values) in enumerate(zip(stage_names, drift.T, strict=True)):
+        look = looks[stage]._replace(dash=DASHES[number])
+        first = number * every // len(stage_names)  # so that the markers of close lines do not overlap
         drawn += ax.plot(iterations, values, **look.line(), markersize=5, markevery=(first, every), label=stage)
         known = np.flatnonzero(np.isfinite(values))
         if len(known):
@@ -117,6 +116,6 @@ def _check(drift, iterations, stage_names) -> np.ndarray:
         )
     if len(stage_names) > len(DASHES):
         raise ValueError(
-            f"At most {len(DASHES)} stages can be told apart in one figure, got {len(stage_names)}. Draw fewer."
+            f"At most {len(DASHES)} stages can be distinguished in one figure, got {len(stage_names)}. Draw fewer."
         )
     return drift

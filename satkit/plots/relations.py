@@ -1,8 +1,7 @@
-"""Relations: where the pixels of a class look on average, as maps over the image and as a matrix of classes.
+"""Relations of class regions, as maps over the image and as a matrix of classes.
 
 A relation is the mean attention row of a region, the pixels of one class in one image. Attention transfer
-(Qiu et al., Pattern Recognition 138, 2023) asks the student to keep the teacher's relations, so what is drawn
-here is what that loss compares.
+(Qiu et al., Pattern Recognition 138, 2023) compares the student's relations with the teacher's; these are drawn here.
 """
 
 from collections.abc import Sequence
@@ -31,10 +30,10 @@ def relation_maps(
     classes: Sequence[int] | None = None,
     stage: str | None = None,
 ) -> Figure:
-    """One row a region: the region in the image, the teacher's relation, the student's, the difference.
+    """One row per region: the region in the image, the teacher's relation, the student's, and the difference.
 
-    See whether a region still looks at itself and at what belongs to it. Purple in the last column is where
-    the student looks more than its teacher, orange where it looks less. Each row has a scale of its own.
+    See whether a region still attends to itself. In the last column, purple means that the student attends more than
+    its teacher, orange less. Each row has its own scale.
 
     Args:
         image: uint8 of shape (height, width, 3).
@@ -46,8 +45,7 @@ def relation_maps(
         stage: Name of the stage, for the title.
 
     Raises:
-        ValueError: If arrays and names do not have one entry per region, or the regions cannot be told from
-            `labels`.
+        ValueError: If arrays and names do not have one entry per region, or `labels` do not show these regions.
     """
     check_image(image)
     teacher, student = np.asarray(teacher, dtype=float), np.asarray(student, dtype=float)
@@ -56,32 +54,19 @@ def relation_maps(
             f"Teacher and student must have shape (region, key_height, key_width) with one region per name, "
             f"got {teacher.shape}, {student.shape} and {len(names)} names. Average over heads first."
         )
-    if labels is not None:
-        labels = np.asarray(labels)
-        if np.shape(labels) != image.shape[:2]:
-            raise ValueError(
-                f"labels must have the height and width of their image, {image.shape[:2]}, got shape "
-                f"{np.shape(labels)}. Resize them with nearest neighbours."
-            )
-        classes = _classes(labels, len(names)) if classes is None else list(classes)
-        if len(classes) != len(names):
-            raise ValueError(f"classes must have one label value per region ({len(names)}), got {len(classes)}.")
+    masks = None if labels is None else _region_masks(image, np.asarray(labels), len(names), classes)
     height = PANEL * image.shape[0] / image.shape[1]
-    figure, axes = plt.subplots(
-        len(names),
-        4,
-        figsize=(4 * PANEL + 2.2, (height + 0.1) * len(names) + 0.6),
-        layout="constrained",
-        squeeze=False,
-    )
+    size = (4 * PANEL + 2.2, (height + 0.1) * len(names) + 0.6)
+    figure, axes = plt.subplots(len(names), 4, figsize=size, layout="constrained", squeeze=False)
     for row, (ax_row, name) in enumerate(zip(axes, names, strict=True)):
-        if labels is None:
+        if masks is None:
             draw_image(image, ax=ax_row[0])
         else:
-            draw_region(image, labels == classes[row], ax=ax_row[0], colour=style.class_colour(classes[row]))
+            mask, colour = masks[row]
+            draw_region(image, mask, ax=ax_row[0], colour=colour)
         ax_row[0].set_ylabel(name, fontsize=11)
         draw_pair(ax_row[1:], teacher[row], student[row], image=image)
-    titles = ("image" if labels is None else "region", "teacher", "student", "student \N{MINUS SIGN} teacher")
+    titles = ("image" if masks is None else "region", "teacher", "student", "student \N{MINUS SIGN} teacher")
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
     if stage is not None:
@@ -89,8 +74,21 @@ def relation_maps(
     return figure
 
 
+def _region_masks(image: np.ndarray, labels: np.ndarray, count: int, classes: Sequence[int] | None) -> list[tuple]:
+    """The mask and the colour of each region, from the label map."""
+    if labels.shape != image.shape[:2]:
+        raise ValueError(
+            f"labels must have the height and width of their image, {image.shape[:2]}, got shape "
+            f"{labels.shape}. Resize them with nearest neighbours."
+        )
+    classes = _classes(labels, count) if classes is None else list(classes)
+    if len(classes) != count:
+        raise ValueError(f"classes must have one label value per region ({count}), got {len(classes)}.")
+    return [(labels == each, style.class_colour(each)) for each in classes]
+
+
 def draw_region(image: np.ndarray, mask: np.ndarray, *, colour="black", ax: Axes | None = None) -> Axes:
-    """An image in which one region keeps its colours; the rest is faded, the border drawn in `colour`."""
+    """An image with one region in its colours, the rest faded, and the border in `colour`."""
     ax = style.axes_or_new(ax, (4, 4))
     ax.imshow(np.where(mask[..., None], image, (0.35 * grey(image) + 0.65 * 255).astype(np.uint8)))
     if mask.any() and not mask.all():
@@ -109,10 +107,9 @@ def relation_matrix(
     center: float | None = None,
     least: float = 0.0,
 ) -> Axes:
-    """How much the region in each row looks at the region in each column, the value in every cell.
+    """How much the region of each row attends to the region of each column, with the values.
 
-    A row of attention mass sums to 1 over all columns; a strong diagonal says that regions look at
-    themselves.
+    A row of attention mass sums to 1 over all columns; a strong diagonal means that regions attend to themselves.
 
     Args:
         matrix: Shape (region, region); NaN, drawn as a dash, where a region is absent.
@@ -147,8 +144,8 @@ def relation_matrices(
 ) -> Figure:
     """The teacher's relation matrix, the student's on the same scale, and student minus teacher.
 
-    See which cells of an old class's row are orange (lost) and purple (gained) in the difference. Up to seven
-    columns the three stand side by side, more of them one above the other.
+    In the row of an old class, orange cells of the difference are lost attention, purple ones gained. Up to seven
+    columns the three matrices are side by side, otherwise one above the other.
 
     Raises:
         ValueError: If a matrix does not have one row and one column per name.

@@ -1,9 +1,9 @@
-"""What every figure shares: colours, markers, dashes, class palette, colour maps, text sizes.
+"""The common style of all figures: colours, markers, dashes, class palette, colour maps, text sizes.
 
-Nothing is told by colour alone. The teacher is a solid line with circles and the student a dashed line with
+Nothing is shown by colour alone. The teacher is a solid line with circles and the student a dashed line with
 squares; strategies differ in marker as well as in colour and dash; classes are numbered as well as coloured.
 Teacher, student, old and new have colours of Okabe and Ito, strategies those of Tol's "muted" scheme, so that
-no strategy can be taken for a teacher or a student.
+the colour of a strategy is never that of teacher or student.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,9 +55,9 @@ GRID = "#D9D9D9"
 HATCH = "////"
 HATCH_GREY = "#7A7A7A"
 SMALL = 9
-# Of a pair's scale: where the scale of its difference ends at least, so that next to nothing looks pale.
+# Smallest end of the scale of a difference, as a part of the scale of the pair, so that tiny differences are pale.
 LEAST_CHANGE = 0.1
-WIDEST = 12.0  # inches of a figure; wider ones are shrunk on a page of 1280 pixels until small text is hard to read
+WIDEST = 12.0  # inches; the small text of a wider figure is hard to read on a page of 1280 pixels
 
 _COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#117733", "#CC6677")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
@@ -99,7 +99,7 @@ def use_style() -> None:
 
 
 def strategy_style(names: Iterable[str]) -> dict[str, Look]:
-    """Colour, marker and dash of each strategy, by its place among the names.
+    """Colour, marker and dash of each strategy, by its position among the names.
 
     The first six have different colours and solid lines, the next six the same colours and dashed lines; all
     twelve markers differ.
@@ -110,20 +110,20 @@ def strategy_style(names: Iterable[str]) -> dict[str, Look]:
     names = list(names)
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
-        raise ValueError(f"Names must differ to be told apart, got {', '.join(repeated)} more than once. Rename them.")
+        raise ValueError(f"Names must differ, got {', '.join(repeated)} more than once. Rename them.")
     if len(names) > len(_MARKERS):
         raise ValueError(
-            f"At most {len(_MARKERS)} lines can be told apart in one figure, got {len(names)}. "
+            f"At most {len(_MARKERS)} lines can be distinguished in one figure, got {len(names)}. "
             f"Draw them in several figures."
         )
-    return {name: Look(_COLOURS[place % 6], _MARKERS[place], _DASHES[place // 6]) for place, name in enumerate(names)}
+    return {name: Look(_COLOURS[i % 6], _MARKERS[i], _DASHES[i // 6]) for i, name in enumerate(names)}
 
 
 def class_palette() -> np.ndarray:
     """The VOC palette: uint8 of shape (256, 3), a colour for every label value; background is black.
 
-    The bits of the label, lowest first, are dealt to red, green and blue in turn and fill each colour from
-    its highest bit down.
+    The bits of the label, lowest first, go to red, green and blue in turn and fill each colour from its highest bit
+    downwards.
     """
     palette = np.zeros((256, 3), dtype=np.uint8)
     values = np.arange(256)
@@ -157,7 +157,7 @@ def hatch_ignore(labels: np.ndarray, ax: Axes) -> PathPatch | None:
     patch = PathPatch(
         Path.make_compound_path(*boxes), facecolor="white", edgecolor=HATCH_GREY, linewidth=0, hatch=HATCH
     )
-    return ax.add_artist(patch)  # adding a patch would search its many corners for limits, which an image has set
+    return ax.add_artist(patch)  # add_patch would compute limits from all corners, which takes long
 
 
 def text_on(colour) -> str:
@@ -207,7 +207,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def bare(ax: Axes) -> Axes:
-    """Take ticks, frame and grid away from a picture; its axis labels stay."""
+    """Remove ticks, frame and grid of a picture; its axis labels stay."""
     ax.grid(False)
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
@@ -247,8 +247,8 @@ def print_cells(ax: Axes, values: np.ndarray, *, form: str = "{:.2f}", size: flo
 def name_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Write names to the right of the axes, one for each (x, y, name, colour), with a thin line to each.
 
-    The names are spread so that none overlaps another; if they do not fit they stick out above and below. Set
-    the limits of the axes before.
+    The names are spread so that they do not overlap; if they do not fit, they exceed the axes above and below. Set the
+    limits of the axes before.
     """
     bottom, top = ax.get_ylim()
     points = ax.get_position().height * ax.figure.get_figheight() * 72
@@ -264,7 +264,7 @@ def name_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
 def spread(positions: Sequence[float], gap: float, *, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
     """Positions at least `gap` apart and in the same order, moved as little as possible (least squares).
 
-    They stay within `low` and `high` unless they do not all fit, when they stick out equally on both sides.
+    They stay within `low` and `high`; if they do not fit, they exceed both by the same amount.
     """
     positions = np.asarray(positions, dtype=float)
     order = np.argsort(positions, kind="stable")

@@ -1,4 +1,4 @@
-"""Curves of a training: every term of the loss, and old classes across the boundary of a step."""
+"""Curves of a training: the loss terms, and the mIoU of old classes at the beginning of a step."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,18 +11,18 @@ NOT_TERMS = ("step", "iteration", "lr")
 TOTAL = "total"
 MARKS = 12  # markers along a curve
 WINDOWS = 25  # smoothing windows along a curve
-CURVE = "stability gap"  # marks the lines that later calls on the same axes have to differ from
+CURVE = "stability gap"  # marks the curves that are already on the axes
 
 
 def loss_terms(history: Mapping[str, Sequence[float]], *, ax: Axes | None = None) -> Axes:
     """Every term of the loss over the iterations: thin as logged, thick smoothed, on a logarithmic axis.
 
-    See which term makes up the total and whether the terms fall together or at each other's cost. Terms carry
-    their weights, so that equal heights mean equal say.
+    See which term is the largest part of the total, and whether one term rises while another falls. Terms include
+    their weights, so their heights can be compared.
 
     Args:
         history: By column, a value per logged iteration: "iteration" and every term of one step. The columns
-            "step" and "lr" are no terms. Values <= 0, which a logarithmic axis cannot show, are counted in
+            "step" and "lr" are not terms. Values <= 0, which a logarithmic axis cannot show, are counted in
             the legend; None and NaN are gaps.
 
     Raises:
@@ -40,7 +40,7 @@ def loss_terms(history: Mapping[str, Sequence[float]], *, ax: Axes | None = None
     if len(set(lengths.values())) > 1:
         raise ValueError(f"All columns must have one value per logged iteration, got lengths {lengths}.")
     if (np.diff(iterations) <= 0).any():
-        raise ValueError("Iterations must increase, but the history goes back in places. Pass the rows of one step.")
+        raise ValueError("Iterations must increase, but the history goes back. Pass the rows of one step.")
     ax = style.axes_or_new(ax, (8, 4.2))
     looks = {**style.strategy_style([name for name in terms if name != TOTAL]), TOTAL: style.TRUTH}
     every = max(1, len(iterations) // MARKS)
@@ -65,17 +65,17 @@ def stability_gap(
     ax: Axes | None = None,
     label: str | None = None,
 ) -> Axes:
-    """mIoU of the old classes, evaluated every few iterations across the boundary of a step.
+    """mIoU of the old classes, evaluated every few iterations before and after a new step begins.
 
-    See the drop right after the boundary and how much of it comes back: a table of results, written after the
-    step, does not show how deep the fall was. Its lowest point is marked. Draw several strategies by passing
-    the same `ax` again; the i-th looks as the i-th of `strategy_style`.
+    See the drop right after the boundary and how much is recovered: scores after the step do not show the drop. The
+    lowest point is marked. To draw several strategies, pass the same `ax` again; the i-th has the i-th look of
+    `strategy_style`.
 
     Args:
         iterations: Increasing; those up to the boundary belong to the model before the step.
         values: mIoU of the old classes at each iteration, in [0, 1].
         boundary: Iteration at which the new step begins.
-        label: Name of the curve in the legend, which then also tells the lowest value.
+        label: Name of the curve in the legend, which then also holds the lowest value.
 
     Raises:
         ValueError: If iterations and values differ in length, or nothing was evaluated after the boundary.
@@ -93,50 +93,16 @@ def stability_gap(
     curves = sum(line.get_gid() == CURVE for line in ax.lines)
     look = list(style.strategy_style(map(str, range(curves + 1))).values())[curves]
     if not curves:
-        ax.axvline(boundary, color="black", linewidth=1.2, linestyle=":")
-        ax.annotate(
-            "new step begins",
-            (boundary, 0.03),
-            (-3, 0),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            rotation=90,
-            ha="right",
-            va="bottom",
-            fontsize=style.SMALL,
-        )
+        _mark_boundary(ax, boundary)
     lowest = after[np.argmin(values[after])]
     depth = f"lowest {values[lowest]:.1f} % at iteration {iterations[lowest]}"
-    ax.plot(
-        iterations,
-        values,
-        **look.line(),
-        markevery=max(1, len(iterations) // MARKS),
-        markersize=5,
-        gid=CURVE,
-        label=None if label is None else f"{label}: {depth}",
-    )
-    ax.plot(
-        iterations[lowest],
-        values[lowest],
-        marker=look.marker,
-        color=look.colour,
-        markersize=10,
-        markeredgecolor="black",
-    )
+    every = max(1, len(iterations) // MARKS)
+    name = None if label is None else f"{label}: {depth}"
+    ax.plot(iterations, values, **look.line(), markevery=every, markersize=5, gid=CURVE, label=name)
+    mark = {"marker": look.marker, "color": look.colour, "markersize": 10, "markeredgecolor": "black"}
+    ax.plot(iterations[lowest], values[lowest], **mark)
     if label is None:
-        low = values[lowest] < 0.15 * np.nanmax(values)  # no room below
-        late = iterations[lowest] > iterations.mean()
-        ax.annotate(
-            depth,
-            (iterations[lowest], values[lowest]),
-            (-10 if late else 10, 5 if low else -5),
-            textcoords="offset points",
-            ha="right" if late else "left",
-            va="bottom" if low else "top",
-            fontsize=style.SMALL,
-            path_effects=style.outlined(3, "white"),
-        )
+        _write_depth(ax, iterations, values, lowest, depth)
     else:
         ax.legend(loc="best", fontsize=style.SMALL)
     ax.set(xlabel="iteration", ylabel="mIoU of old classes (%)")
@@ -144,8 +110,40 @@ def stability_gap(
     return ax
 
 
+def _mark_boundary(ax: Axes, boundary: int) -> None:
+    """A dotted line where the new step begins, with its name."""
+    ax.axvline(boundary, color="black", linewidth=1.2, linestyle=":")
+    ax.annotate(
+        "new step begins",
+        (boundary, 0.03),
+        (-3, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        rotation=90,
+        ha="right",
+        va="bottom",
+        fontsize=style.SMALL,
+    )
+
+
+def _write_depth(ax: Axes, iterations: np.ndarray, values: np.ndarray, lowest: int, text: str) -> None:
+    """Write a text beside the lowest point, inside the axes."""
+    low = values[lowest] < 0.15 * np.nanmax(values)  # no space below
+    late = iterations[lowest] > iterations.mean()
+    ax.annotate(
+        text,
+        (iterations[lowest], values[lowest]),
+        (-10 if late else 10, 5 if low else -5),
+        textcoords="offset points",
+        ha="right" if late else "left",
+        va="bottom" if low else "top",
+        fontsize=style.SMALL,
+        path_effects=style.outlined(3, "white"),
+    )
+
+
 def running_mean(values: np.ndarray, window: int | None = None) -> np.ndarray:
-    """Centred mean over a window, shorter at both ends; NaN is left out, and NaN where nothing is left.
+    """Centred mean over a window, shorter at both ends; NaN values are left out, all-NaN windows give NaN.
 
     Args:
         window: Number of values, made odd; by default a twenty-fifth of them.
@@ -155,8 +153,8 @@ def running_mean(values: np.ndarray, window: int | None = None) -> np.ndarray:
     known = np.isfinite(values)
     sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
     counts = np.concatenate([[0], np.cumsum(known)])
-    places = np.arange(len(values))
-    first, stop = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
+    positions = np.arange(len(values))
+    first, stop = np.maximum(positions - half, 0), np.minimum(positions + half + 1, len(values))
     inside = counts[stop] - counts[first]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(inside > 0, (sums[stop] - sums[first]) / inside, np.nan)

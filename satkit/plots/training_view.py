@@ -1,4 +1,4 @@
-"""A training that goes on: the terms of its loss, and what it still knows and already knows."""
+"""The figure of a running training: loss terms, and mean IoU of old and new classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ LOOKS = {"old classes": style.OLD, "new classes": style.NEW}
 
 
 class TrainingView:
-    """Loss terms on the left, mean IoU of old and new classes on the right; drawn again with `show`.
+    """Loss terms on the left, mean IoU of old and new classes on the right; updated with `show`.
 
     Args:
         total: Iterations of the step.
@@ -34,7 +34,7 @@ class TrainingView:
     def show(
         self, history: Mapping[str, Sequence[float]], iterations: Sequence[int], scores: Mapping[str, Sequence[float]]
     ) -> None:
-        """Draw what there is so far.
+        """Draw the current state.
 
         Args:
             history: As `loss_terms` takes it; may be empty.

@@ -1,4 +1,4 @@
-"""Parts of a strategy as plain values for config.json, and as words for people."""
+"""Parts of a strategy as plain values for config.json, and as text for people."""
 
 import inspect
 import linecache
@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 
 
 def plain(part):
-    """A part as plain values; one that is not satkit's own brings its source along, which decides the result too."""
+    """A part as plain values; for a part that is not satkit's own, its source code too, since it decides the result."""
     if part is None or isinstance(part, bool | int | float | str):
         return part
     if isinstance(part, tuple | list):
@@ -20,14 +20,14 @@ def plain(part):
 def _source(kind: type) -> str:
     try:
         return inspect.getsource(kind)
-    except (OSError, TypeError):  # a class of a notebook has no file; its cell is known through its methods
+    except (OSError, TypeError):  # a class in a notebook has no file; its methods know the cell
         code = getattr(kind.__call__, "__code__", None)
         cell = "".join(linecache.getlines(code.co_filename)) if code else ""
         return cell or f"not kept: {kind.__module__}.{kind.__qualname__}"
 
 
 def short(part) -> str:
-    """A part as one would write it: only what is not the default."""
+    """A part as Python code, with the settings that are not the default."""
     if not is_dataclass(part):
         return getattr(part, "__name__", type(part).__name__)
     changed = [f"{f.name}={getattr(part, f.name)!r}" for f in fields(part) if getattr(part, f.name) != _default(f)]
@@ -39,7 +39,6 @@ def _default(setting):
 
 
 def called(part) -> str:
-    """What a part is called in the name of a combined strategy: its own name, and what was set otherwise."""
-    name = getattr(part, "name", type(part).__name__)
+    """A part in the name of a combined strategy: its own name and the settings that are not the default."""
     changed = [f"{getattr(part, each.name)}" for each in fields(part) if getattr(part, each.name) != _default(each)]
-    return " ".join([name, *changed])
+    return " ".join([part.name, *changed])

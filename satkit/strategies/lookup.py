@@ -1,4 +1,4 @@
-"""Strategies by name, a reader's own Python file included: FILE.py, or FILE.py:NAME where it declares several."""
+"""Strategies by name: those of satkit, and those that a Python file of your own declares (FILE.py or FILE.py:NAME)."""
 
 import importlib.util
 import math
@@ -9,18 +9,20 @@ from dataclasses import replace
 
 from numpy import format_float_positional
 
-from satkit.strategies import STRATEGIES, Strategy, strategy
-from satkit.strategies.recipes import combined, with_part
-from satkit.utils.errors import UsageError, unknown
+from satkit.strategies.recipes import STRATEGIES, combined, with_part
+from satkit.strategies.strategy import Strategy
+from satkit.utils.errors import UsageError, choose, unknown
 
 FILE = re.compile(r"(?P<path>.*\.py)(:(?P<name>[^+]*))?(?P<parts>(\+[^+]+)*)")
 
 
 def find_strategy(name: str | Strategy) -> Strategy:
-    """A strategy by its short name, or declared in a file, alone or with parts added.
+    """A strategy by its short name or declared in a file, alone or with parts added; a strategy comes back as it is.
 
     Args:
-        name: What `satkit.strategies.strategy` takes, or FILE.py or FILE.py:NAME with parts: "mine.py:LOUD+memory".
+        name: A key of `STRATEGIES`, FILE.py or FILE.py:NAME; then, each after a plus sign, keys of `PARTS`, with a
+            number after an equals sign for the weight (for a memory, the number of images): "sats", "mib+attention=5",
+            "mine.py:LOUD+memory".
 
     Raises:
         UsageError: For an unknown name, with the choices and the nearest match, or a file without the strategy.
@@ -28,48 +30,50 @@ def find_strategy(name: str | Strategy) -> Strategy:
     if isinstance(name, Strategy):
         return name
     match = FILE.fullmatch(name)
-    if not match:
-        return strategy(name)
-    found = strategy_from_file(match["path"], match["name"] or "")
-    return combined(found, [part for part in match["parts"].split("+") if part])
+    if match:
+        found = strategy_from_file(match["path"], match["name"] or "")
+        return combined(found, [part for part in match["parts"].split("+") if part])
+    first, *parts = name.split("+")
+    by_full_name = {each.name: each for each in STRATEGIES.values() if each.name == first}
+    return combined(choose("strategy", first, {**STRATEGIES, **by_full_name}), parts)
 
 
 def weighted(strategy: str, weights: dict) -> str:
-    """The name of a strategy with other weights for loss terms that it has: "sats" becomes "sats+attention=5".
+    """The name of a strategy after its loss terms get other weights: "sats" becomes "sats+attention=5".
 
     Args:
         strategy: What `find_strategy` takes, as text.
-        weights: New weights, 0 or more, by what `satkit.strategies.recipes.PARTS` calls the terms: {"attention": 5};
-            empty for the strategy's own, which leaves the name as it is.
+        weights: New weights, 0 or more, by the names of the terms in `PARTS`: {"attention": 5}; empty leaves the name
+            as it is.
 
     Raises:
-        UsageError: For a weight that is no number, an unknown part, or one that is no term of the strategy.
+        UsageError: For a weight that is no number, an unknown part, or one that is not a term of the strategy.
     """
     for part, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
             raise UsageError(f"A weight must be a finite number, 0 or more, got {weight!r} for {part!r}.")
-        added = f"{part}={format_float_positional(weight, trim='-')}"  # names have no place for exponents
+        added = f"{part}={format_float_positional(weight, trim='-')}"  # a name cannot hold an exponent
         before = find_strategy(strategy)
         after = with_part(before, added)
         if _unweighted(after) != _unweighted(before):
             raise UsageError(
-                f"Only terms that a strategy has can be given another weight, and {part!r} is none of {before.name}. "
-                f"Add it by name instead: {strategy}+{added}."
+                f"Only a term that a strategy has can be given another weight, but {part!r} is not a term of "
+                f"{before.name}. Add it by name instead: {strategy}+{added}."
             )
         strategy = f"{strategy}+{added}"
     return strategy
 
 
-def _unweighted(learning: Strategy) -> Strategy:
-    """A strategy without its name and without the weights of its terms, which stand in the order of their names."""
-    plain = [replace(term, weight=0) if hasattr(term, "weight") else term for term in learning.terms]
-    return replace(learning, name="", terms=tuple(sorted(plain, key=lambda term: term.name)))
+def _unweighted(strategy: Strategy) -> Strategy:
+    """A strategy without its name and the weights of its terms, with the terms sorted by name."""
+    plain = [replace(term, weight=0) if hasattr(term, "weight") else term for term in strategy.terms]
+    return replace(strategy, name="", terms=tuple(sorted(plain, key=lambda term: term.name)))
 
 
 def names(text: str) -> tuple[str, ...]:
-    """The strategies asked for in one text, separated by commas.
+    """The names in a text such as "sats,mib+attention"; "all" means every key of `STRATEGIES`.
 
-    "all" stands for every one of `STRATEGIES`; files get their whole path, since kernels run elsewhere.
+    Files get their absolute path, because notebooks run in another folder.
     """
     asked = [name.strip() for name in text.split(",") if name.strip()]
     several = [each for name in asked for each in (STRATEGIES if name == "all" else [name])]
@@ -79,10 +83,10 @@ def names(text: str) -> tuple[str, ...]:
 def strategy_from_file(path: str, name: str = "") -> Strategy:
     """The strategy that a Python file declares at its top level.
 
-    The file is run. Whoever names it trusts it, as with any script.
+    The file is executed, so it must be one that you trust.
 
     Args:
-        name: The variable that holds it; may be empty if the file declares one strategy only.
+        name: The variable that holds the strategy; may be empty if the file declares one strategy only.
 
     Raises:
         UsageError: If there is no such file, or it does not run, or the strategy is not in it.
@@ -117,5 +121,5 @@ def run_file(path: str) -> dict:
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}. Give the path of a Python file that declares a strategy.") from None
     except Exception as error:
-        raise UsageError(f"{path} does not run ({type(error).__name__}: {error}). Mend it first.") from error
+        raise UsageError(f"{path} does not run ({type(error).__name__}: {error}). Correct the file.") from error
     return vars(module)

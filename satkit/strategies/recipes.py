@@ -1,7 +1,7 @@
-"""Every method, declared side by side; and how methods are combined by name.
+"""Every method as a list of parts, and how parts are added by name.
 
-Weights are those of the released code for VOC 2012, steps of several classes (see "Numbers" in the README); where a
-method needs another one for a task, `name+part=number` sets it: "mib+distillation=100" is what MiB takes for 15-1.
+Weights are those of the released code for VOC 2012, for steps of several classes. Where a method uses another weight
+for a task, `name+part=number` sets it: "mib+distillation=100" is MiB as released for 15-1.
 """
 
 from dataclasses import replace
@@ -37,7 +37,7 @@ FINE_TUNING = Strategy("fine-tuning", terms=LEARN, base_terms=LEARN)
 
 JOINT = Strategy("joint", terms=LEARN, base_terms=LEARN, joint=True)
 
-# Every parameter is held by its importance -------------------------------------------------------------------------
+# Changes of important parameters are penalised ----------------------------------------------------------------------
 
 # Elastic weight consolidation: Kirkpatrick et al., PNAS 2017.
 EWC_ = Strategy("EWC", terms=LEARN, base_terms=LEARN, importance=EWC(100))
@@ -48,7 +48,7 @@ PI = Strategy("PI", terms=LEARN, base_terms=LEARN, importance=PathIntegral(100))
 # Riemannian walk: Chaudhry et al., ECCV 2018.
 RW = Strategy("RW", terms=LEARN, base_terms=LEARN, importance=RiemannianWalk(100))
 
-# The teacher's output is held ---------------------------------------------------------------------------------------
+# The teacher's output is distilled ----------------------------------------------------------------------------------
 
 # Learning without forgetting: Li and Hoiem, ECCV 2016; as MiB's authors run it for segmentation.
 LWF = Strategy("LwF", terms=(CrossEntropy(), Distillation(100)), base_terms=LEARN)
@@ -94,7 +94,7 @@ RCIL = Strategy(
     classifier=BackgroundInit(),
 )
 
-# The teacher's word stands where the annotator shows background --------------------------------------------------
+# The teacher's predictions are labels where the annotator shows background ------------------------------------------
 
 PSEUDO_LABELS = Strategy(
     "pseudo-labels",
@@ -122,7 +122,7 @@ SATS = Strategy(
     classifier=BackgroundInit(),
 )
 
-# Everything of the released SATS code that differs from the paper, as far as it can be run.
+# SATS with every difference of the released code from the paper that can be run.
 SATS_AS_RELEASED = replace(
     SATS,
     name="SATS as released",
@@ -137,7 +137,7 @@ SATS_FEATURES = replace(
     terms=(CrossEntropy(), UnbiasedDistillation(20), RegionFeatureTransfer(1)),
 )
 
-# Old knowledge is frozen ---------------------------------------------------------------------------------------------
+# Most of the network is frozen ---------------------------------------------------------------------------------------
 
 # Semantic segmentation with unknown label: Cha et al., NeurIPS 2021.
 SSUL = Strategy(
@@ -160,7 +160,7 @@ DFT = Strategy(
     freezing=Freezing(backbone=True, decoder=True, old_classifiers=True),
 )
 
-# Others -----------------------------------------------------------------------------------------------------------
+# Other methods --------------------------------------------------------------------------------------------------------
 
 # Decomposed knowledge distillation: Baek et al., NeurIPS 2022; channel 0 is its auxiliary classifier.
 DKD = Strategy(
@@ -202,7 +202,7 @@ STRATEGIES = {
     "ewf": EWF,
 }
 
-# What `name+part` and `name+part=number` add; of a part that the strategy has, the number replaces the weight.
+# What `name+part` and `name+part=number` add.
 PARTS = {
     "attention": AttentionTransfer,
     "attention-image": lambda *weight: AttentionTransfer(*weight, pooling="image"),
@@ -224,30 +224,22 @@ PARTS = {
 }
 
 
-def strategy(name: str) -> Strategy:
-    """A strategy by its short name, alone or with parts added: "sats", "mib+attention", "plop+memory=300".
+def combined(strategy: Strategy, parts: list[str]) -> Strategy:
+    """A strategy with parts added by name, one after the other; see `with_part`."""
+    for part in parts:
+        strategy = with_part(strategy, part)
+    return strategy
 
-    Args:
-        name: A key of `STRATEGIES`; then, each after a plus sign, keys of `PARTS`, with a number after an equals sign
-            for the weight (for a memory, the number of images).
+
+def with_part(strategy: Strategy, text: str) -> Strategy:
+    """A strategy with one part added by name: "attention", "attention=100".
+
+    The number is the weight of a term (for a memory, the number of images). If the strategy has that term already, the
+    term keeps its other settings.
 
     Raises:
-        UsageError: With the choices and the nearest match.
+        UsageError: For an unknown part, with the choices and the nearest match, or a number that does not fit.
     """
-    first, *parts = name.split("+")
-    named = {each.name: each for each in STRATEGIES.values() if each.name == first}
-    return combined(choose("strategy", first, {**STRATEGIES, **named}), parts)
-
-
-def combined(learning: Strategy, parts: list[str]) -> Strategy:
-    """A strategy with parts added by name, one after the other."""
-    for part in parts:
-        learning = with_part(learning, part)
-    return learning
-
-
-def with_part(learning: Strategy, text: str) -> Strategy:
-    """A strategy with a part added by name: "attention", "attention=100"."""
     word, equals, number = text.partition("=")
     make = choose("part of a strategy", word, PARTS)
     try:
@@ -256,24 +248,23 @@ def with_part(learning: Strategy, text: str) -> Strategy:
         raise UsageError(f"A part of a strategy takes a number after the equals sign, got {text!r}.") from None
     if word == "pseudo" and values:
         raise UsageError(f"The part 'pseudo' takes no number, got {text!r}.")
-    present = {getattr(term, "name", ""): term for term in learning.terms}
     part = make(*values)
-    name = getattr(part, "name", "")
-    if values and isinstance(make, type) and isinstance(present.get(name), make):
-        part = replace(present[name], weight=values[0])  # the same term, weighted otherwise
-    elif isinstance(part, AttentionTransfer | RegionFeatureTransfer) and learning.targets == Labels():
-        part = replace(part, regions="teacher")  # no pseudo-labels say where the old classes are
-    return replace(learning + part, name=f"{learning.name} + {text.replace('=', ' ')}")
+    present = {term.name: term for term in strategy.terms}.get(part.name)
+    if values and isinstance(make, type) and isinstance(present, make):
+        part = replace(present, weight=values[0])
+    elif isinstance(part, AttentionTransfer | RegionFeatureTransfer) and strategy.targets == Labels():
+        part = replace(part, regions="teacher")  # without pseudo-labels the targets do not show the old classes
+    return replace(strategy + part, name=f"{strategy.name} + {text.replace('=', ' ')}")
 
 
-def base_of(learning: Strategy) -> Strategy:
-    """What a strategy's base step is learnt with.
+def base_of(strategy: Strategy) -> Strategy:
+    """The strategy of the base step, with what has to be measured there already.
 
-    A strategy that holds parameters by their importance measures it there already. All three importances are measured
-    side by side, so that EWC, PI and RW share a base step; one with settings of its own, its weight aside, does not.
+    A strategy with an importance measures it from the base step on. EWC, PI and RW with their default settings share a
+    base step, in which all three are measured; other settings, the weight aside, need a base step of their own.
     """
-    own = learning.importance
-    if own is None:
-        return learning.base()
-    usual = own in [replace(each, weight=own.weight) for each in EveryImportance().each]
-    return replace(learning.base(), importance=EveryImportance() if usual else replace(own, weight=0.0))
+    importance = strategy.importance
+    if importance is None:
+        return strategy.base()
+    usual = importance in [replace(each, weight=importance.weight) for each in EveryImportance().measured]
+    return replace(strategy.base(), importance=EveryImportance() if usual else replace(importance, weight=0.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from satkit import plots
-from satkit.analysis.images import image_and_labels, telling_images
+from satkit.analysis.images import image_and_labels, informative_images
 from satkit.data.catalogue import DOWNLOADS, find_files, load_data
 from satkit.data.dataset import SegmentationData
 from satkit.data.reading.problems import counted, listing
@@ -161,7 +161,7 @@ def _everything(data: SegmentationData) -> tuple[StepImages, list[int], tuple[st
 
 
 def _sheet(images: StepImages, classes, names, *, count: int, title: str, old=()):
-    chosen = telling_images(images, classes, count)
+    chosen = informative_images(images, classes, count)
     pairs = [image_and_labels(images, index) for index in chosen]
     titles = [images.split.names[images.indices[index]] for index in chosen]
     plots.use_style()

@@ -82,7 +82,7 @@ def measure(before: Segmenter, after: Segmenter, tests: StepImages, classes, see
     for suffix, model, (fitted, tested) in (("_before", before, was), ("", after, now)):
         labels = tested.labels[EMBEDDING]
         probe = Probe(fitted.features[EMBEDDING], fitted.labels[EMBEDDING])
-        told = {"shown": tested.said, "known": probe.predict(tested.features[EMBEDDING])}
+        told = {"shown": tested.predicted, "known": probe.predict(tested.features[EMBEDDING])}
         for name, predicted in told.items():
             found[name + suffix] = [class_accuracy(labels, predicted, [each]) for each in classes]
         found["cosine" + suffix] = _cosines(model, tested, classes)

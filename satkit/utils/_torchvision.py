@@ -1,10 +1,10 @@
-"""Lets timm import where torchvision's compiled operators cannot load.
+"""Lets timm be imported although torchvision's compiled operators cannot be loaded.
 
 timm imports torchvision. The torchvision of PyPI for Linux is built against CUDA; beside a CPU-only torch its compiled
 library does not load, and torchvision then fails at import because it registers shape functions for two operators,
-`nms` and `qnms`, that do not exist. satkit needs neither. `ensure` imports torchvision as it is and, only after that
-very failure, declares the two operators and imports it again. Calling them still ends in torchvision's own error; a
-healthy torchvision is never touched.
+`nms` and `qnms`, that do not exist. satkit needs neither. `ensure` imports torchvision and, only after this
+failure, declares the two operators and imports it again. Calling the operators still raises torchvision's own error; a
+torchvision that works is not changed.
 
 The proper fix is a matching pair of torch and torchvision; `satkit doctor` says how to get it.
 """

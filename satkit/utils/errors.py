@@ -1,7 +1,7 @@
-"""One wording for every unknown name: what came, the choices, the nearest match.
+"""Errors in a user's request, and one wording for every unknown name: the name, the choices, the nearest match.
 
-Users meet this sentence wherever they choose something by name: a task, a data set, a strategy, a backbone,
-a preset, a notebook or one of its parameters.
+It is used for everything that is chosen by name: a task, a data set, a strategy, a backbone, a preset, a notebook or
+one of its parameters.
 """
 
 import difflib
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 
 class UsageError(ValueError):
-    """A request that cannot be carried out as it was written; commands end with exit code 2."""
+    """A request that cannot be carried out as given; commands end with exit code 2."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice that looks most like `name`, or None if none does."""
+    """The choice that is most similar to `name`, or None if none is similar."""
     by_lower = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[close[0]] if close else None
@@ -25,7 +25,7 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UsageError:
     Args:
         kind: What is being chosen, in the singular ("task", "strategy").
         name: What was asked for.
-        choices: Every name that would have been accepted.
+        choices: All accepted names.
     """
     choices = list(choices)
     match = nearest(str(name), choices)

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written beside their place, moved in one go, weights checked by a hash.
+"""Files that are complete or absent: written under a temporary name, then renamed; weights are checked by a hash.
 
-Neither torch nor safetensors notices a flipped bit in a file of weights. So the header holds a sha256 over names,
-shapes and values, and reading compares.
+Neither torch nor safetensors detects a changed bit in a file of weights. So the header holds a sha256 over names,
+shapes and values, which is compared when the file is read.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write plain values; NaN becomes null, so that any JSON reader can read it."""
+    """Write plain values as JSON; NaN becomes null, because JSON has no NaN."""
     text = json.dumps(_without_nan(value), indent=2, allow_nan=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -70,7 +70,7 @@ def read_json(path: Path) -> dict:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place, all at once and durably, when the block ends well."""
+    """A temporary file beside `path` that replaces it, atomically and durably, when the block ends without an error."""
     path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(3)}")
     try:

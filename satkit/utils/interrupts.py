@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM without a lost iteration: the first signal is remembered, the second acts at once.
+"""Ctrl-C and SIGTERM without a lost iteration: the first signal is remembered, the second acts immediately.
 
-Whoever trains asks `requested()` between iterations, saves what it has, and then raises. Handlers are installed only in
-the main thread, where Python allows it, and put back afterwards.
+The training calls `requested()` between iterations, saves a checkpoint and then raises. Handlers are installed only in
+the main thread, where Python allows it, and restored afterwards.
 """
 
 import signal
@@ -18,7 +18,7 @@ class Terminated(SystemExit):
 
 
 class Interrupts:
-    """Remembers the first signal until somebody asks."""
+    """The first signal that has arrived."""
 
     def __init__(self):
         self.signal: int | None = None
@@ -28,7 +28,7 @@ class Interrupts:
         return self.signal is not None
 
     def act(self) -> None:
-        """Raise what the remembered signal means: KeyboardInterrupt, or `Terminated`."""
+        """Raise the exception of the remembered signal: KeyboardInterrupt or `Terminated`."""
         if self.signal == signal.SIGTERM:
             raise Terminated
         if self.signal is not None:
@@ -39,7 +39,7 @@ class Interrupts:
 def remembered() -> Iterator[Interrupts]:
     """Remember SIGINT and SIGTERM inside the block instead of acting on the first one.
 
-    A signal that nobody has acted on by the end of the block acts there, so that none is lost.
+    A signal that has not been acted on acts at the end of the block, so that none is lost.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():

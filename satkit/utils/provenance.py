@@ -1,4 +1,4 @@
-"""Where a result was made: a number is read with the versions, the threads and the device that it comes from."""
+"""Where a result was computed: versions, threads and device, which are recorded with every run."""
 
 import os
 import platform
@@ -11,12 +11,12 @@ import satkit
 
 
 def machine(device: torch.device) -> dict:
-    """Where a result was made: versions, threads and device."""
+    """Versions, threads and device of this process."""
     return {
         "satkit": satkit.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "timm": version("timm"),  # not imported: that takes seconds, and a torchvision that fits
+        "timm": version("timm"),  # not imported: that takes seconds and needs a matching torchvision
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",

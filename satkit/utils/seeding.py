@@ -1,7 +1,7 @@
-"""The one place for seeds, threads and the device.
+"""Seeds and the device.
 
-Every random choice is derived from the run's seed and from what it is for, never from what happened before: the
-initialisation of a step, the order of its images and each augmentation have a seed of their own. So a step gives the
+Every random choice has a seed of its own, derived from the run's seed and the purpose of the choice, and never from
+earlier choices: so do the initialisation of a step, the order of its images and each augmentation. So a step gives the
 same result whether the steps before it ran in this process or were loaded from disk.
 """
 
@@ -39,7 +39,7 @@ def random_state() -> dict[str, torch.Tensor]:
 
 
 def restore_random_state(state: dict[str, torch.Tensor]) -> None:
-    """Undo everything drawn since `random_state`."""
+    """Set torch's global generators to a state from `random_state`."""
     torch.set_rng_state(state["cpu"].cpu())
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())

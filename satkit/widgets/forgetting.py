@@ -6,7 +6,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 
-from satkit.analysis.images import confusions_by_image, image_and_labels, prediction, telling_images
+from satkit.analysis.images import confusions_by_image, image_and_labels, informative_images, prediction
 from satkit.evaluation.metrics import iou_table
 from satkit.experiments.experiment import Experiment
 from satkit.models import Segmenter
@@ -73,7 +73,7 @@ class ForgettingExplorer(Explorer):
             control.observe(self._leave_cell, "value")
         super().__init__(LABEL, controls)
         with self.quietly():
-            self.image.value = telling_images(self.tests, plan.scenario.base)[0]
+            self.image.value = informative_images(self.tests, plan.scenario.base)[0]
             self.chosen.value = self._most_forgotten()
             self._choose(**choices)
 

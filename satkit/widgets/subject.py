@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from satkit.analysis.attention import Look, look
-from satkit.analysis.images import image_and_labels, telling_images
+from satkit.analysis.images import image_and_labels, informative_images
 from satkit.experiments.experiment import Experiment
 from satkit.models import AttentionTap, Segmenter
 from satkit.plots.attention_view import DIFFERENCE
@@ -34,7 +34,7 @@ class Subject:
         self.image = ipywidgets.IntSlider(description="image", max=0, continuous_update=False)
         self.stage = ipywidgets.Dropdown(description="stage")
         self.choose_step(done - 1 if step is None else step)
-        self.choose_image(telling_images(self.tests, self.now.old or self.now.new)[0] if image is None else image)
+        self.choose_image(informative_images(self.tests, self.now.old or self.now.new)[0] if image is None else image)
 
     @property
     def now(self):

@@ -1,11 +1,11 @@
-"""What the pictures show is what a slow look at the attention finds, and what the loss is made of."""
+"""Attention and relations of figures equal slow computations and the loss."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from samples import LABELS, picture, segmenter
+from samples import LABELS, picture, segmenter, step_images
 
 from satkit.analysis.attention import (
     attention_drift,
@@ -19,10 +19,11 @@ from satkit.analysis.attention import (
     relation_matrix,
     relations_of,
 )
+from satkit.analysis.probes import region_drift
 from satkit.data import IGNORE
 from satkit.models import AttentionTap
 from satkit.scenario import Step
-from satkit.strategies import AttentionTransfer, LossInputs
+from satkit.strategies import AttentionTransfer, LossInputs, relation_distance
 from satkit.strategies.terms.attention_transfer import resize_labels
 from satkit.utils.errors import UsageError
 
@@ -35,7 +36,7 @@ def views():
     return look(segmenter(0), picture()), look(segmenter(1), picture())
 
 
-def test_a_look_holds_the_taps_of_one_image_and_the_likeliest_class_of_every_pixel():
+def test_a_look_holds_the_taps_of_one_image_and_the_prediction():
     model = segmenter()
     model.train()
     seen = look(model, picture(size=(32, 64)))
@@ -57,8 +58,8 @@ def test_the_query_of_a_pixel_is_the_patch_that_holds_it():
 @pytest.mark.parametrize("pixel", [(-1, 0), (0, -1), (32, 0), (0, 60)])
 def test_a_pixel_outside_the_image_is_refused(pixel):
     tap = SimpleNamespace(query_grid=(4, 6))
-    said = rf"inside the image of 32 x 60, got row {pixel[0]}, column {pixel[1]}"
-    with pytest.raises(UsageError, match=said):
+    message = rf"inside the image of 32 x 60, got row {pixel[0]}, column {pixel[1]}"
+    with pytest.raises(UsageError, match=message):
         query_at(tap, pixel, (32, 60))
 
 
@@ -200,6 +201,25 @@ def test_the_drift_is_what_attention_transfer_adds_to_the_loss(views):
     assert drift.shape == (4,)
     assert drift[0] > 0
     assert drift.mean() == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_figures_and_probes_show_the_relation_distance_of_the_loss():
+    teacher, student = segmenter(0), segmenter(1)
+    views, images = [look(model, picture()) for model in (teacher, student)], step_images(LABELS)
+    per_head = head_drift(*views, images.labels(0), (1,))
+    per_class = region_drift(teacher, student, images, (1,))
+    labels = torch.from_numpy(images.labels(0))[None]
+    for taught, learnt, heads in zip(views[0].taps, views[1].taps, per_head, strict=True):
+        distance, present = relation_distance(learnt, taught, labels, (1,))
+        loss = AttentionTransfer(1.0).stage(learnt, taught, labels, (1,))
+        if not present.any():
+            assert np.isnan(heads).all()
+            assert loss == 0
+            continue
+        np.testing.assert_array_equal(heads, distance[0, 0])
+        np.testing.assert_allclose(per_class[learnt.name][0], distance[0, 0], rtol=1e-6)
+        assert float(loss) == pytest.approx(float(distance.mean()), rel=1e-6)
+    assert sum(np.isfinite(heads).all() for heads in per_head) >= 2
 
 
 def test_an_image_without_regions_has_no_drift(views):

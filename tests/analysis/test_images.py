@@ -13,11 +13,11 @@ from satkit.analysis.attention import (
 from satkit.analysis.images import (
     confusions_by_image,
     image_and_labels,
+    informative_images,
     largest_class,
     middle_of,
     prediction,
     targets_of,
-    telling_images,
 )
 from satkit.data import IGNORE
 from satkit.data.batches import evaluation_batches
@@ -51,17 +51,17 @@ def share(count, label):
 
 def test_images_that_tell_most_come_first_and_each_class_before_any_comes_again():
     images = step_images(share(50, 1), share(600, 1), share(500, 1), share(300, 2), share(700, 9), share(200, 3))
-    assert telling_images(images, (1, 2, 3)) == [1]
-    assert telling_images(images, (1, 2, 3), count=3) == [1, 3, 5]
-    assert sorted(telling_images(images, (1, 2, 3), count=99)) == list(range(6))
+    assert informative_images(images, (1, 2, 3)) == [1]
+    assert informative_images(images, (1, 2, 3), count=3) == [1, 3, 5]
+    assert sorted(informative_images(images, (1, 2, 3), count=99)) == list(range(6))
 
 
 def test_only_the_first_images_are_looked_through_and_their_labels_are_those_of_the_step():
     images = step_images(share(10, 1), share(600, 1))
-    assert telling_images(images, (1,), among=1) == [0]
+    assert informative_images(images, (1,), among=1) == [0]
     table = np.zeros(256, dtype=np.uint8)
     table[9] = 1  # the data set's label 9 is class 1
-    assert telling_images(step_images(share(600, 1), share(10, 9), table=table), (1,)) == [1]
+    assert informative_images(step_images(share(600, 1), share(10, 9), table=table), (1,)) == [1]
 
 
 def test_confusions_by_image_are_those_of_each_image_and_sum_to_the_evaluation():

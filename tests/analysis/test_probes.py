@@ -80,8 +80,8 @@ def test_what_the_model_says_of_samples_is_what_its_linear_classifier_makes_of_t
     model, images = segmenter(), step_images(LABELS, LABELS.T)
     found = samples(model, images, per_image=20)
     weight, bias = model.classifier.matrix()
-    assert found.said.equal((found.features[EMBEDDING] @ weight.T + bias).argmax(dim=1))
-    assert len(found.said.unique()) > 1
+    assert found.predicted.equal((found.features[EMBEDDING] @ weight.T + bias).argmax(dim=1))
+    assert len(found.predicted.unique()) > 1
 
 
 @pytest.mark.parametrize("readout", ["argmax", "foreground", "unknown"])
@@ -99,7 +99,7 @@ def test_what_the_model_says_of_all_samples_is_its_prediction_before_upsampling_
         scores = scores.sigmoid()
         scores[:, 0] += model.classifier.reserved(output.embedding)[:, -1].sigmoid()
     expected = scores.argmax(dim=1)[0][cells != IGNORE]
-    assert torch.bincount(found.said, minlength=6).tolist() == torch.bincount(expected, minlength=6).tolist()
+    assert torch.bincount(found.predicted, minlength=6).tolist() == torch.bincount(expected, minlength=6).tolist()
 
 
 def test_cka_of_a_rotated_scaled_and_shifted_copy_is_one():

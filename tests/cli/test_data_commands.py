@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from satkit.strategies import PARTS, STRATEGIES, strategy
+from satkit.strategies import PARTS, STRATEGIES, find_strategy
 
 pytestmark = pytest.mark.usefixtures("runs")
 
@@ -17,13 +17,13 @@ def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
     assert {line.split()[0] for line in out.splitlines()[: len(STRATEGIES)]} == set(STRATEGIES)
     assert all(part in out.splitlines()[-1] for part in PARTS)
     code, out, _ = satkit_says("strategies", "mib+attention=5")
-    assert (code, out.strip()) == (0, str(strategy("mib+attention=5")))
+    assert (code, out.strip()) == (0, str(find_strategy("mib+attention=5")))
 
 
 def test_data_is_checked_and_shown(satkit_says, tmp_path, whole):
     code, out, error = satkit_says("data", "check", "camvid", "--root", str(whole), "--task", "6-5")
     assert (code, error) == (0, "")
-    assert "image to learn from that is also tested on" in out  # a warning
+    assert "training image that is also a test image" in out  # a warning
     assert "6-5 overlapped" in out
     sheet = tmp_path / "sheet.png"
     code, out, error = satkit_says("data", "show", "camvid", "--root", str(whole), "--out", str(sheet))
@@ -47,7 +47,7 @@ def test_camvid_needs_its_folder(satkit_says, runs):
     assert "pass its folder with --root ROOT:" in error
     code, _, error = satkit_says("study", "--data", "camvid", "--root", "/nowhere/at all")
     assert code == 2
-    assert "got '/nowhere/at all', which is no folder" in error
+    assert "got '/nowhere/at all', which is not a folder" in error
     assert not runs.exists()
 
 
@@ -100,7 +100,7 @@ def test_damaged_data_are_named_by_file_before_anything_starts(satkit_says, runs
     path, *said = damage(root)
     code, out, error = satkit_says("study", "--data", "camvid", "--root", str(root), "--preset", "smoke")
     assert (code, out) == (2, "")
-    assert "The data set has 1 problem; mend or remove what is named:" in error
+    assert "The data set has 1 problem; repair or remove what is listed:" in error
     for words in (str(path), *said):
         assert words in error
     assert not runs.exists()

@@ -49,7 +49,10 @@ WRONG = [
     ("study --order z", "Unknown class order 'z'."),
     ("study --data camvid --order b", "camvid has no published class orders, got 'b'."),
     ("study --protocol mibb", "Unknown protocol 'mibb'. Did you mean 'mib'?"),
-    ("study --setting domain", "The setting 'domain' learns place by place and needs images of two or more places"),
+    (
+        "study --setting domain",
+        "The setting 'domain' learns one domain after another and needs images of two or more domains",
+    ),
     ("data check scens", "Unknown data set 'scens'. Did you mean 'scenes'?"),
     ("data show scenes --step one", "--step must be a whole number, got 'one'."),
     ("data show scenes --task 15-5 --step 2", "Task 15-5 has the steps 0..1, got step 2."),

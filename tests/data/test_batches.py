@@ -199,7 +199,7 @@ def test_a_memory_smaller_than_its_share_repeats_images():
     assert sum(number >= 100 for number in ids(images)) == 4
 
 
-def test_exemplars_look_as_they_did_in_their_own_step():
+def test_exemplars_are_shifted_as_in_their_own_step():
     plain, shifted = many(40, 0.5).batch(2)[0], many(40, 0.5, shift=Shift(1.0, 1)).batch(2)[0]
     changed = (plain != shifted).flatten(1).any(dim=1)
     assert changed.tolist() == [number >= 100 for number in ids(plain)]
@@ -218,28 +218,28 @@ def test_batches_without_a_memory_are_those_of_the_time_before_there_was_one():
     assert found.hexdigest()[:16] == "1fac9b39ce1747ea"  # of the six batches as commit 03b3bf7 made them
 
 
-def test_what_the_memory_does_not_replace_stays_as_it_was():
+def test_exemplars_do_not_change_the_other_images_of_a_batch():
     mixed, plain = many(40, 0.5), many(40, 0.5)
     plain.exemplars = None
     mixed.augment = plain.augment = SimpleAugment(6, scale=(0.5, 2.0))
     for iteration in range(5):
-        same = np.setdiff1d(np.arange(8), [place for place, *_ in mixed.remembered(iteration)])
+        same = np.setdiff1d(np.arange(8), [place for place, *_ in mixed.exemplars_of(iteration)])
         assert len(same) == 4
         for one, other in zip(mixed.batch(iteration), plain.batch(iteration), strict=True):
             assert torch.equal(one[same], other[same])
 
 
-def test_exemplars_take_every_place_of_a_batch_equally_often():
-    places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).remembered(iteration))
+def test_exemplars_have_every_position_of_a_batch_equally_often():
+    places = Counter(place for iteration in range(200) for place, *_ in many(40, 0.5).exemplars_of(iteration))
     assert set(places) == set(range(8))
     assert max(abs(count - 100) for count in places.values()) < 30
 
 
-def test_seed_step_and_iteration_each_change_what_is_remembered():
+def test_seed_step_and_iteration_each_change_the_exemplars_of_a_batch():
     def drawn(seed, step, iteration):
         stream = many(40, 0.5, seed=seed)
         stream.step_index = step
-        return [(place, int(image[0, 0, 0])) for place, image, _ in stream.remembered(iteration)]
+        return [(place, int(image[0, 0, 0])) for place, image, _ in stream.exemplars_of(iteration)]
 
     keys = [(0, 2, 0), (1, 2, 0), (0, 3, 0), (0, 2, 1)]
     assert len({tuple(drawn(*key)) for key in keys}) == 4
@@ -249,7 +249,7 @@ def test_seed_step_and_iteration_each_change_what_is_remembered():
 def test_an_exemplar_is_augmented_anew_every_time():
     stream = many(40, 0.5, memory=(100,))
     stream.augment = SimpleAugment(16, scale=(0.5, 4.0))
-    crops = [image for iteration in range(5) for _, image, _ in stream.remembered(iteration)]
+    crops = [image for iteration in range(5) for _, image, _ in stream.exemplars_of(iteration)]
     assert all(crop.shape == (16, 16, 3) for crop in crops)
     assert len({crop.tobytes() for crop in crops}) > 10, "of 20"
 
@@ -272,6 +272,6 @@ def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
         np.testing.assert_array_equal(image, images.image(position))
 
 
-def test_a_batch_of_one_has_no_place_for_exemplars():
-    with pytest.raises(UsageError, match="A batch of 1 image has no place for exemplars"):
+def test_exemplars_need_a_batch_of_two_or_more_images():
+    with pytest.raises(UsageError, match="A batch with exemplars needs at least 2 images, got 1"):
         many(40, 0.5, batch_size=1)

@@ -27,7 +27,7 @@ def test_a_data_set_on_disk_without_its_folder_shows_the_tree_it_expects(name):
 
 @pytest.mark.parametrize("name", ON_DISK)
 def test_an_empty_folder_is_reported_with_the_folders_it_lacks(name, tmp_path):
-    with pytest.raises(ValueError, match=r"mend or remove what is named:\n  .*: missing (folder|list of names)"):
+    with pytest.raises(ValueError, match=r"repair or remove what is listed:\n  .*: missing (folder|list of names)"):
         load_data(name, tmp_path)
 
 
@@ -38,5 +38,5 @@ def test_an_unknown_name_is_answered_with_the_nearest(function):
 
 
 def test_the_scenes_have_no_files_to_find():
-    with pytest.raises(UsageError, match="have no files to check. Choose a data set on disk."):
+    with pytest.raises(UsageError, match="have no files. Choose a data set on disk."):
         find_files("scenes")

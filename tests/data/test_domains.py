@@ -47,7 +47,7 @@ def test_the_published_split_has_its_sizes_and_its_leak(task):
 
 
 @pytest.mark.parametrize("task", PUBLISHED)
-def test_the_clean_split_never_tests_on_what_was_learnt(task):
+def test_the_setting_domain_never_tests_on_training_images(task):
     built = plan(task, "domain")
     learnt = np.concatenate([domains.learnt_from(POOL, built, step) for step in built.steps])
     last = domains.tested_on(POOL, built, built.steps[-1])

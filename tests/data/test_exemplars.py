@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hand_made import NAMES
 
-from satkit.data.exemplars import exemplar_presence, exemplars
+from satkit.data.exemplars import Conditions, exemplar_presence, exemplars
 from satkit.data.shift import Shift
 from satkit.scenario import scenario
 
@@ -45,7 +45,7 @@ def test_sequential_labels_of_exemplars_and_their_presence_agree(data):
             assert [index in shown for index in range(1, last.num_outputs)] == row[1:].tolist()
 
 
-def test_the_look_of_exemplars_is_that_of_the_step_that_kept_them(data):
+def test_exemplars_have_the_shift_of_the_step_that_stored_them(data):
     built = scenario(NAMES, "2-1")
-    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, shift=0.5, seed=7)
+    kept = exemplars(data, built, SEEN, "step", built.steps[2], 0.5, Conditions(shift=0.5, seed=7))
     assert {step: source.shift for step, source in kept.sources.items()} == {0: None, 1: Shift(0.5, 1, 7)}

@@ -36,7 +36,7 @@ def test_values_outside_a_byte_are_refused(wrong):
         label_table(wrong)
 
 
-def test_presence_tells_which_class_is_in_which_image():
+def test_presence_shows_which_class_is_in_which_image():
     maps = [np.array([[0, 2], [2, 255]], dtype=np.uint8), np.array([[3, 3, 1]], dtype=np.uint8)]
     expected = [[True, False, True, False], [False, True, False, True]]
     np.testing.assert_array_equal(presence(maps, num_classes=3), expected)

@@ -44,7 +44,7 @@ def test_an_error_comes_with_the_batch_that_it_belongs_to():
             batches.batch(13)
 
 
-def test_no_thread_is_left_behind():
+def test_no_thread_is_left_running():
     before = threading.active_count()
 
     def interrupted():

@@ -1,4 +1,4 @@
-"""The world that drifts: every later step in another light, and nothing else changed."""
+"""Simulated illumination shift: only training images of later steps change."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from satkit.utils.errors import UsageError
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 
-def test_no_amount_and_the_base_step_leave_the_image_itself():
+def test_amount_zero_and_the_base_step_return_the_same_image():
     assert Shift(0.0, 3)(IMAGE) is IMAGE
     assert Shift(1.0, 0)(IMAGE) is IMAGE
 
@@ -50,7 +50,7 @@ def test_contrast_is_lost_about_mid_grey_beside_the_waves():
     assert np.abs(difference - 0.75 * 56).max() <= 1  # the waves are the same in both, half of 0.5 is lost
 
 
-def test_every_step_and_seed_has_its_own_light_which_is_a_function_of_both():
+def test_every_step_and_seed_has_its_own_reproducible_illumination():
     looks = [Shift(1.0, step, seed)(IMAGE) for step, seed in ((1, 0), (2, 0), (1, 1))]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert not np.array_equal(looks[one], looks[other])
@@ -66,7 +66,7 @@ def test_waves_stay_between_minus_one_and_one_and_differ_by_colour():
     assert not np.allclose(light[..., 0], light[..., 1])
 
 
-def test_training_images_of_later_steps_are_shifted_and_nothing_else_is():
+def test_only_training_images_of_later_steps_are_shifted():
     data = load_data("scenes", size=64, train_images=60, test_images=20)
     plan = scenario(data.class_names, "15-5")
     base, later = plan.steps

@@ -8,7 +8,7 @@ import pytest
 from hand_made import NAMES, everything, split_of
 
 from satkit.data import BACKGROUND, IGNORE, SegmentationData, step_images
-from satkit.data.exemplars import exemplars
+from satkit.data.exemplars import Conditions, exemplars
 from satkit.data.shift import Shift
 from satkit.data.step_images import epoch_order, held_out, training_images
 from satkit.scenario import scenario
@@ -57,7 +57,7 @@ def test_ignored_pixels_are_background_where_the_protocol_says_so(data):
     built = scenario(NAMES, "2-1")
     images = training_images(data, built, built.steps[0], void="background")
     assert images.labels(3)[0].tolist() == [0, 2, 0, 0]
-    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, void="background")
+    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, Conditions(void="background"))
     assert kept.sources[0].labels(0)[0].tolist() == [0, 2, 0, 0]
     with pytest.raises(UsageError, match="Unknown treatment of unlabelled pixels 'drop'"):
         training_images(data, built, built.steps[0], void="drop")
@@ -88,11 +88,11 @@ def test_a_fifth_of_the_images_is_held_out_and_never_trained_on():
     assert train.indices.tolist() == sorted(train.indices.tolist())
     assert held_out(images, 0, 1)[1].indices.tolist() == validation.indices.tolist()
     assert held_out(images, 1, 1)[1].indices.tolist() != validation.indices.tolist()
-    with pytest.raises(UsageError, match="Step 1 has a single image"):
+    with pytest.raises(UsageError, match="Step 1 must have two or more images to hold one out, got 1"):
         held_out(everything(1), 0, 1)
 
 
-def test_where_places_arrive_the_images_of_a_step_are_those_of_its_places(places):
+def test_in_settings_by_domain_the_images_of_a_step_are_those_of_its_domains(places):
     built = scenario(NAMES, "1-1", "domain", domains=places.domains)
     found = [training_images(places, built, step) for step in built.steps]
     assert [{places.pool.domains[index] for index in images.indices} for images in found] == [{"a"}, {"b"}, {"c"}]
@@ -176,7 +176,7 @@ def test_the_filter_of_images_agrees_with_the_rule_for_one_image(setting):
         assert training_images(many, built, step).indices.tolist() == np.flatnonzero(rule).tolist()
 
 
-def test_only_training_images_of_later_steps_are_shifted_each_step_its_own_way(data):
+def test_training_images_of_every_later_step_have_their_own_shift(data):
     built = scenario(NAMES, "2-1")
     shifts = [training_images(data, built, step, 0.5, seed=7).shift for step in built.steps]
     assert shifts == [None, Shift(0.5, 1, 7), Shift(0.5, 2, 7)]

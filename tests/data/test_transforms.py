@@ -146,13 +146,13 @@ def test_scales_fill_their_range():
     assert np.mean(widths) == pytest.approx(125, abs=8)
 
 
-def test_crops_reach_every_place_of_the_image():
+def test_crops_cover_every_position_of_the_image():
     image, labels = ramp(20, 30)
     corners = {tuple(SimpleAugment(16, flip=False)(image, labels, generator(s))[0][0, 0, :2] // 2) for s in range(900)}
     assert corners == {(row, column) for row in range(5) for column in range(15)}
 
 
-def test_small_images_reach_every_place_of_the_crop():
+def test_small_images_have_every_position_in_the_crop():
     image, labels = np.zeros((5, 6, 3), dtype=np.uint8), np.zeros((5, 6), dtype=np.uint8)
     corners = set()
     for seed in range(300):

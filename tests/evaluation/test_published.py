@@ -1,4 +1,4 @@
-"""Published results: every row is whole, possible and sourced, and the figures are those that were printed."""
+"""Published results: every row is complete, possible and has a source, and scores are as printed."""
 
 import csv
 import re

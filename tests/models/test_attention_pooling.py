@@ -1,4 +1,4 @@
-"""`pool_rows` is exact: in one go, in chunks, forward and backward."""
+"""`pool_rows` is exact: whole and in chunks, forward and backward."""
 
 import pytest
 import torch

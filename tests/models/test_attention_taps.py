@@ -1,4 +1,4 @@
-"""Taps: the queries and keys caught are those of the attention that the network computes."""
+"""Taps: the recorded queries and keys are those of the attention that the network computes."""
 
 import copy
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The segmenter wires backbone, decoder and classifier, and refuses what would silently do nothing."""
+"""The segmenter connects backbone, decoder and classifier, and refuses taps without a gradient."""
 
 import copy
 import json

@@ -16,7 +16,7 @@ from satkit.utils.errors import UsageError
         ("09", {"strategies": ["sats", "satz"]}, "Unknown strategy 'satz'"),
         ("07", {"preset": "fast"}, "Unknown preset 'fast'"),
         ("07", {"weights": {"attention": "much"}}, "A weight must be a finite number"),
-        ("07", {"strategy": "mib", "weights": {"attention": 5}}, "'attention' is none of MiB"),
+        ("07", {"strategy": "mib", "weights": {"attention": 5}}, "'attention' is not a term of MiB"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(notebook, values, said):

@@ -45,7 +45,7 @@ def test_a_line_has_one_scale_from_zero_and_lines_have_their_own(maps):
     assert len([ax for ax in figure.axes if ax.get_label() == "<colorbar>"]) == 2
 
 
-def test_the_query_sits_in_its_own_cell_of_every_grid(maps):
+def test_the_query_is_in_its_own_cell_of_every_grid(maps):
     found = lines(attention_heads(IMAGE, maps, **PLACES))
     for line, query, grid in zip(found, PLACES["queries"], PLACES["grids"], strict=True):
         for ax in (each for each in line if each.get_visible()):

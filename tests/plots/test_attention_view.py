@@ -1,4 +1,4 @@
-"""The live attention picture: the same maps, marks and scales as the figures for paper, and nothing piles up."""
+"""The attention figure of explorers: the same maps, marks and scales as the static figures."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,7 +46,7 @@ def test_a_scale_runs_over_maps_that_are_not_shown():
     assert view.axes[0][1].images[-1].get_clim()[1] == maps["teacher"].max()
 
 
-def test_next_to_no_difference_looks_pale():
+def test_a_tiny_difference_is_pale():
     view, maps = AttentionView(IMAGE, PAIR), rows(1)
     maps["student"] = maps["teacher"] * 1.001
     view.show(maps)
@@ -81,7 +81,7 @@ def test_a_view_that_has_moved_is_the_one_that_would_have_been_drawn_anew():
     np.testing.assert_array_equal(pixels(moved), pixels(fresh))
 
 
-def test_a_region_takes_the_place_of_the_cross():
+def test_a_region_replaces_the_cross():
     view = AttentionView(IMAGE, PAIR)
     view.show(rows(0), query=(0, 0), grid=(4, 6))
     mask = np.zeros(IMAGE.shape[:2], dtype=bool)

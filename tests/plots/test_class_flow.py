@@ -1,4 +1,4 @@
-"""Where the pixels of every class went: counted by a loop, drawn as percent of the class."""
+"""Predictions of every class's pixels: counted by a loop, drawn as percent of the class."""
 
 import numpy as np
 import pytest

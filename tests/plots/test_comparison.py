@@ -1,4 +1,4 @@
-"""Comparisons over seeds: the marks stand where the numbers are, the bars are as long as the spread."""
+"""Comparisons over seeds: positions of the marks and lengths of the bars are the numbers."""
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -22,7 +22,7 @@ def _close():
     plt.close("all")
 
 
-def test_every_image_stands_beside_its_own_labels():
+def test_every_image_is_beside_its_own_labels():
     images, labels = pictures(5)
     figure = contact_sheet(images, labels, NAMES, columns=2)
     shown = [ax for ax in figure.axes if ax.get_visible()]
@@ -34,7 +34,7 @@ def test_every_image_stands_beside_its_own_labels():
         assert (drawn[..., 3] > 0).all() == (number % 3 > 0), "background is transparent"
 
 
-def test_places_that_are_left_over_stay_empty():
+def test_unused_panels_stay_empty():
     figure = contact_sheet(*pictures(4), NAMES, columns=3)
     assert sum(ax.get_visible() for ax in figure.axes) == 8
     assert len(figure.axes) == 12

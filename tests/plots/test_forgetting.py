@@ -84,7 +84,7 @@ def test_labels_at_the_ends_do_not_overlap_and_keep_the_order_of_the_lines(given
     assert by_height == (names[::-1] if collapsed else names)
 
 
-def test_a_label_far_from_others_stands_at_its_line():
+def test_a_label_far_from_others_is_at_its_line():
     ax = iou_over_steps(IOU, NAMES, learnt_at=LEARNT)
     ax.figure.canvas.draw()
     (text,) = (text for text in ax.texts if text.get_text() == "background")
@@ -131,7 +131,7 @@ def test_strategies_are_compared_in_percent_with_values():
     assert old.get_hatch() != new.get_hatch()
 
 
-def test_values_stand_beside_their_own_bars_inside_the_axes():
+def test_values_are_beside_their_own_bars_inside_the_axes():
     ax = compare_strategies(
         {"SATS": {"old": 0.6, "new": 0.2, "all": 0.5}, "joint": {"old": 0.7, "new": 0.6, "all": 0.7}}
     )

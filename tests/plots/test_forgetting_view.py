@@ -1,4 +1,4 @@
-"""The dashboard that follows the mouse: right arrays, right marks, and the same picture however it was reached."""
+"""The figure of the forgetting explorer: arrays, marks, and the same picture after any order of clicks."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,7 +61,7 @@ def test_the_pixels_of_a_cell_are_outlined_and_no_others(view):
     assert view.strip[1].collections
 
 
-def test_cells_and_lines_are_found_by_their_places(view):
+def test_cells_and_lines_are_found_by_their_coordinates(view):
     show(view, step=0)
     assert view.cell(view.matrix, 2.2, 1.8) == (2, 2)
     assert view.cell(view.matrix, 2, 3) is None  # not learnt yet

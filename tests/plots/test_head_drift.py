@@ -1,4 +1,4 @@
-"""Drift by stage and head: every number stands in its cell, and stages may have different numbers of heads."""
+"""Drift by stage and head: every number is in its cell, and stages may have different numbers of heads."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Named points: each stands where its values say, has its name beside it, and no name covers another."""
+"""Named points: each is at its values with its name beside it, and names do not overlap."""
 
 import matplotlib.pyplot as plt
 import numpy as np

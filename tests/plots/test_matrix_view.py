@@ -48,7 +48,7 @@ def test_the_chosen_row_is_framed_in_every_matrix_and_nothing_else_moves():
     assert [ax.get_position().bounds for ax in view.axes] == places
 
 
-def test_a_place_belongs_to_the_cell_around_it():
+def test_a_coordinate_belongs_to_the_cell_around_it():
     view = MatrixView({"teacher": TEACHER, "student": STUDENT}, *NAMES)
     assert view.cell(view.axes[2], 1.9, 0.4) == (0, 2)
     assert view.cell(view.axes[0], -0.4, 1.4) == (1, 0)

@@ -1,4 +1,4 @@
-"""A table in colour holds every number where it belongs."""
+"""A heat map of numbers has every number in its cell."""
 
 import numpy as np
 import pytest

@@ -42,7 +42,7 @@ def test_every_stage_has_a_line_and_its_last_value_at_the_end():
     assert ax.get_ylim()[1] > 0.3
 
 
-def test_a_value_stands_at_the_height_of_its_line():
+def test_a_value_is_at_the_height_of_its_line():
     ax = relation_drift(ITERATIONS, DRIFT, STAGES)
     ax.figure.canvas.draw()
     (text,) = (text for text in ax.texts if text.get_text() == "stage 3: 0.3")
@@ -57,7 +57,7 @@ def test_six_stages_differ_in_colour_marker_and_dash():
     for looks in ([line.get_color() for line in drawn], [line.get_marker() for line in drawn]):
         assert len(set(looks)) == 6
     assert len({str(line._unscaled_dash_pattern) for line in drawn}) == 6
-    with pytest.raises(ValueError, match="At most 6 stages can be told apart in one figure, got 7"):
+    with pytest.raises(ValueError, match="At most 6 stages can be distinguished in one figure, got 7"):
         relation_drift([0, 1], np.ones((2, 7)), [*stages, "stage 6"])
 
 

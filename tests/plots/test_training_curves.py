@@ -88,7 +88,7 @@ def test_histories_that_cannot_be_drawn_are_refused():
         loss_terms({"iteration": [1], "lr": [0.1]})
     with pytest.raises(ValueError, match="'cross-entropy': 1"):
         loss_terms({"iteration": [1, 2], "cross-entropy": [1.0]})
-    with pytest.raises(ValueError, match="goes back in places. Pass the rows of one step"):
+    with pytest.raises(ValueError, match="goes back. Pass the rows of one step"):
         loss_terms({"iteration": [1, 2, 1], "cross-entropy": [1.0, 2.0, 3.0]})
 
 

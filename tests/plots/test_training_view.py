@@ -1,4 +1,4 @@
-"""The curves of a training that goes on."""
+"""The figure of a running training."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,7 +26,7 @@ def test_terms_and_scores_are_drawn_over_the_whole_length_of_the_step():
     assert plt.get_fignums() == before
 
 
-def test_it_can_be_drawn_again_and_nothing_piles_up():
+def test_drawing_again_adds_no_artists():
     view = TrainingView(100)
     for _ in range(3):
         view.show(HISTORY, [0], {"new classes": [0.01]})

@@ -145,7 +145,7 @@ def test_the_two_worlds_share_a_base_step_and_differ_afterwards(study, tmp_path)
     assert StudyFolder(study, SETTINGS).base("sats").run.config["shift"] == 0.0
 
 
-def test_a_model_is_read_as_its_strategy_s_head_says_also_after_loading(study):
+def test_a_loaded_model_has_the_readout_and_depth_of_its_strategy_s_head(study):
     for name in ("sats", "ssul", "dkd"):
         experiment = trained(study, name, 2)
         run = experiment.run
@@ -185,7 +185,7 @@ def test_the_background_of_ssul_learns_slowly_and_its_old_classes_not_at_all(stu
     assert change["classifier.steps.0.3.weight"] < 1e-3 * change["classifier.reserved.3.weight"]
 
 
-def test_features_stand_in_for_attention_where_a_backbone_has_none(tmp_path):
+def test_region_features_train_a_backbone_without_attention(tmp_path):
     settings = replace(SETTINGS, backbone="resnet10t")
     with pytest.raises(BackboneError, match="no self-attention .* the strategy sats-features needs no attention"):
         Plan(settings, "sats").check()

@@ -1,4 +1,4 @@
-"""Strategies from a reader's own file, and texts that name several."""
+"""Strategies from a Python file of one's own, and lists of names."""
 
 import os
 
@@ -62,7 +62,7 @@ def test_a_strategy_and_a_short_name_are_found_too():
     assert find_strategy("sats") is SATS
 
 
-def test_names_are_split_at_commas_all_stands_for_all_and_files_get_their_whole_path(mine, monkeypatch):
+def test_names_are_split_at_commas_all_means_every_strategy_and_files_get_absolute_paths(mine, monkeypatch):
     assert names("fine-tuning, sats") == ("fine-tuning", "sats")
     assert names("all") == tuple(STRATEGIES)
     monkeypatch.chdir(mine.parent)
@@ -79,7 +79,7 @@ def test_names_are_split_at_commas_all_stands_for_all_and_files_get_their_whole_
         ("def", "", "does not run .SyntaxError"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_in_one_sentence(tmp_path, source, suffix, message):
+def test_a_file_without_a_usable_strategy_is_refused_in_one_sentence(tmp_path, source, suffix, message):
     path = tmp_path / "mine.py"
     path.write_text(source)
     with pytest.raises(UsageError, match=message):
@@ -129,12 +129,12 @@ def test_a_strategy_of_a_file_takes_other_weights_too(mine):
         ("sats", {"attention": float("nan")}, "A weight must be a finite number, 0 or more, got nan"),
         ("sats", {"attention": -1}, "AttentionTransfer needs weight >= 0, got -1"),
         ("sats", {"atention": 5}, "Unknown part of a strategy 'atention'. Did you mean 'attention'"),
-        ("mib", {"attention": 5}, r"'attention' is none of MiB. Add it by name instead: mib\+attention=5."),
-        ("lwf", {"distillation": 5}, "'distillation' is none of LwF"),  # its distillation is another one
-        ("sats", {"attention-image": 5}, "'attention-image' is none of SATS"),
-        ("plop", {"memory": 30}, "'memory' is none of PLOP"),
+        ("mib", {"attention": 5}, r"'attention' is not a term of MiB. Add it by name instead: mib\+attention=5."),
+        ("lwf", {"distillation": 5}, "'distillation' is not a term of LwF"),  # its distillation is another one
+        ("sats", {"attention-image": 5}, "'attention-image' is not a term of SATS"),
+        ("plop", {"memory": 30}, "'memory' is not a term of PLOP"),
     ],
 )
-def test_what_cannot_be_weighted_is_refused(name, weights, message):
+def test_a_weight_that_fits_no_term_is_refused(name, weights, message):
     with pytest.raises(UsageError, match=message):
         weighted(name, weights)

@@ -19,7 +19,7 @@ from satkit.strategies import (
     ExemplarMemory,
     LossInputs,
     UnbiasedDistillation,
-    strategy,
+    find_strategy,
 )
 from satkit.strategies.parts.importance import EveryImportance
 from satkit.strategies.recipes import BASE, base_of
@@ -62,7 +62,7 @@ def check_losses_and_gradients(losses: dict, model) -> None:
 
 @every_recipe
 def test_the_base_step_gives_finite_losses_and_gradients(name):
-    recipe = strategy(name)
+    recipe = find_strategy(name)
     step, model, _ = begun(recipe, 0)
     images, labels = batch(step.new)
     targets = recipe.base().targets(labels, None, step, {}, images)
@@ -73,7 +73,7 @@ def test_the_base_step_gives_finite_losses_and_gradients(name):
 
 @pytest.mark.parametrize("name", [name for name, recipe in STRATEGIES.items() if not recipe.joint])
 def test_the_next_step_gives_finite_losses_and_gradients(name):
-    recipe = strategy(name)
+    recipe = find_strategy(name)
     step, student, teacher = begun(recipe, 1)
     images, labels = batch(step.new)
     with torch.no_grad():
@@ -88,7 +88,7 @@ def test_the_next_step_gives_finite_losses_and_gradients(name):
 
 @every_recipe
 def test_a_recipe_can_be_written_to_a_file(name):
-    described = strategy(name).describe()
+    described = find_strategy(name).describe()
     assert json.loads(json.dumps(described)) == described
 
 
@@ -98,12 +98,12 @@ def test_recipes_are_all_different():
     assert len({recipe.name for recipe in STRATEGIES.values()}) == len(STRATEGIES)
 
 
-def test_a_strategy_goes_by_its_short_name_and_by_no_other():
-    assert strategy("sats") is SATS
+def test_an_unknown_strategy_is_refused_with_the_choices_and_the_nearest_match():
+    assert find_strategy("sats") is SATS
     with pytest.raises(UsageError, match="Unknown strategy 'fine-tunning'. Did you mean 'fine-tuning'. Choose one of"):
-        strategy("fine-tunning")
+        find_strategy("fine-tunning")
     with pytest.raises(UsageError, match="Unknown strategy 'nothing of the kind'. Choose one of: fine-tuning"):
-        strategy("nothing of the kind")
+        find_strategy("nothing of the kind")
 
 
 def test_sats_has_the_weights_of_the_paper():
@@ -118,38 +118,38 @@ def test_sats_has_the_weights_of_the_paper():
 
 
 def test_parts_are_added_by_name():
-    combined = strategy("mib+attention+memory=30")
+    combined = find_strategy("mib+attention+memory=30")
     assert combined.terms == (*MIB.terms, AttentionTransfer(20, regions="teacher"))
     assert combined.memory == ExemplarMemory(30)
     assert combined.name == "MiB + attention + memory 30"
-    assert strategy("pseudo+distillation+attention").terms == SATS.terms
+    assert find_strategy("pseudo+distillation+attention").terms == SATS.terms
 
 
-def test_regions_come_from_the_teacher_where_no_pseudo_labels_name_them():
-    assert strategy("lwf+attention").terms[-1].regions == "teacher"
-    assert strategy("plop+attention").terms[-1].regions == "targets"
-    assert strategy("ssul").targets != strategy("lwf").targets
+def test_without_pseudo_labels_regions_come_from_the_teacher():
+    assert find_strategy("lwf+attention").terms[-1].regions == "teacher"
+    assert find_strategy("plop+attention").terms[-1].regions == "targets"
+    assert find_strategy("ssul").targets != find_strategy("lwf").targets
 
 
-def test_a_number_changes_the_weight_of_the_term_that_is_there_and_nothing_else():
-    assert strategy("sats+attention=5").terms[-1] == AttentionTransfer(5)
-    assert strategy("mib+distillation=100").terms[-1] == UnbiasedDistillation(100)
-    as_released = strategy("sats-as-released+attention=5").terms[-1]
+def test_a_number_changes_only_the_weight_of_a_term_that_the_strategy_has():
+    assert find_strategy("sats+attention=5").terms[-1] == AttentionTransfer(5)
+    assert find_strategy("mib+distillation=100").terms[-1] == UnbiasedDistillation(100)
+    as_released = find_strategy("sats-as-released+attention=5").terms[-1]
     assert as_released == AttentionTransfer(5, layout="as_released")
 
 
-def test_attention_can_be_transferred_in_one_stage_alone():
+def test_attention_can_be_transferred_in_a_single_stage():
     for number in (1, 2, 3, 4):
-        learning = strategy(f"pseudo+distillation+attention-stage{number}")
-        assert learning.terms[-1] == AttentionTransfer(stages=(number,))
-    assert strategy("mib+attention-stage2=5").terms[-1] == AttentionTransfer(5, stages=(2,), regions="teacher")
+        found = find_strategy(f"pseudo+distillation+attention-stage{number}")
+        assert found.terms[-1] == AttentionTransfer(stages=(number,))
+    assert find_strategy("mib+attention-stage2=5").terms[-1] == AttentionTransfer(5, stages=(2,), regions="teacher")
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_can_be_added_to_fine_tuning(part):
-    combined = strategy(f"fine-tuning+{part}")
+    combined = find_strategy(f"fine-tuning+{part}")
     assert combined.name == f"fine-tuning + {part}"
-    assert combined != strategy("fine-tuning")
+    assert combined != find_strategy("fine-tuning")
 
 
 @pytest.mark.parametrize(
@@ -164,21 +164,21 @@ def test_every_part_can_be_added_to_fine_tuning(part):
         ("sats+memory=2.5", "must hold a whole number of images, 1 or more, got 2.5"),
     ],
 )
-def test_a_combination_that_cannot_be_is_refused_in_one_sentence(name, message):
+def test_an_impossible_combination_is_refused_in_one_sentence(name, message):
     with pytest.raises(UsageError, match=message):
-        strategy(name)
+        find_strategy(name)
 
 
-def test_most_strategies_share_one_base_step_and_the_others_say_which_do_not():
+def test_all_but_seven_strategies_share_one_base_step():
     own = {name for name, recipe in STRATEGIES.items() if base_of(recipe) != BASE}
     assert own == {"ewc", "pi", "rw", "lwf-mc", "ssul", "dft", "dkd"}
-    assert base_of(strategy("ewc")) == base_of(strategy("pi")) == base_of(strategy("rw"))
+    assert base_of(find_strategy("ewc")) == base_of(find_strategy("pi")) == base_of(find_strategy("rw"))
 
 
-def test_an_importance_that_measures_otherwise_has_a_base_step_of_its_own():
+def test_an_importance_with_other_settings_has_its_own_base_step():
     assert base_of(BASE) == BASE
-    assert base_of(strategy("ewc")).importance == EveryImportance()
-    usual, other = strategy("ewc+memory"), replace(strategy("ewc"), importance=EWC(100, momentum=0.5))
-    assert base_of(usual) == base_of(replace(strategy("ewc"), importance=EWC(500)))
+    assert base_of(find_strategy("ewc")).importance == EveryImportance()
+    usual, other = find_strategy("ewc+memory"), replace(find_strategy("ewc"), importance=EWC(100, momentum=0.5))
+    assert base_of(usual) == base_of(replace(find_strategy("ewc"), importance=EWC(500)))
     assert base_of(other).importance == EWC(0.0, momentum=0.5)
     assert base_of(replace(other, importance=EWC(7, momentum=0.5))) == base_of(other)

@@ -1,7 +1,9 @@
 """A strategy is a list of parts: which it needs, what they add up to, and what it computes."""
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -37,7 +39,7 @@ BASE_STEP, NEXT_STEP = scenario(["background", *"abcd"], "2-2").steps
 def inputs_at(step, teacher: bool) -> LossInputs:
     labels = torch.zeros(1, 4, 4, dtype=torch.uint8)
     old = SimpleNamespace(logits=torch.randn(1, 3, 4, 4), attention=()) if teacher else None
-    student = SimpleNamespace(logits=torch.ones(1, step.num_outputs, 4, 4), attention=())
+    student = SimpleNamespace(logits=torch.ones(1, step.num_outputs, 4, 4), attention=(), reserved=None)
     return LossInputs(step, labels, labels, student, old)
 
 
@@ -58,6 +60,36 @@ def test_a_term_that_needs_a_teacher_is_refused_in_the_base_step(term):
 def test_a_strategy_without_terms_is_refused(settings):
     with pytest.raises(UsageError, match="needs at least one loss term in `terms` and in `base_terms`"):
         Strategy("mine", **{"terms": (CrossEntropy(),), "base_terms": (CrossEntropy(),), **settings})
+
+
+@dataclass(frozen=True)
+class LeastTerm:
+    """A term that declares nothing but its name."""
+
+    name: ClassVar[str] = "least"
+
+    def __call__(self, inputs: LossInputs) -> torch.Tensor:
+        return inputs.student.logits.mean()
+
+
+def test_a_term_that_does_not_inherit_has_the_defaults_of_the_contract():
+    strategy = FINE_TUNING + LeastTerm()
+    assert [term.name for term in strategy.terms] == ["cross-entropy", "least"]
+    assert not strategy.needs_teacher
+    assert not strategy.needs_attention
+    assert strategy.losses(inputs_at(NEXT_STEP, teacher=False))["least"] == 1
+
+
+def test_abilities_are_class_attributes_and_not_settings():
+    described = json.dumps((SATS + EWC() + ExemplarMemory()).describe())
+    for ability in ("needs_teacher", "needs_attention", "classifies", "in_base_step", "deep_heads", "role"):
+        assert f'"{ability}"' not in described
+
+
+@pytest.mark.parametrize("part", [{"targets": LeastTerm()}, {"classifier": LeastTerm()}])
+def test_targets_and_classifier_must_inherit_from_their_contract(part):
+    with pytest.raises(UsageError, match=f"The {next(iter(part))} of strategy 'mine' must inherit from "):
+        simple(**part)
 
 
 def test_losses_are_named_after_their_terms_and_follow_the_step():
@@ -90,7 +122,7 @@ def test_a_strategy_asks_for_what_its_parts_need(strategy, teacher, attention):
     assert strategy.needs_attention is attention
 
 
-def test_by_default_labels_are_the_targets_and_new_channels_are_left_alone():
+def test_by_default_labels_are_the_targets_and_new_channels_keep_their_initialisation():
     strategy = simple()
     assert strategy.targets == Labels()
     assert strategy.classifier == DefaultInit()
@@ -104,7 +136,7 @@ def test_a_term_keeps_no_state():
         CrossEntropy().weight = 2
 
 
-def test_adding_a_part_puts_it_in_its_place_and_says_so_in_the_name():
+def test_adding_a_part_fills_its_field_and_extends_the_name():
     combined = MIB + AttentionTransfer(20, regions="teacher") + ExemplarMemory(50) + WeightFusion(0.5)
     assert combined.terms[:-1] == MIB.terms
     assert combined.terms[-1] == AttentionTransfer(20, regions="teacher")
@@ -123,7 +155,7 @@ def test_adding_a_term_of_the_same_name_replaces_it():
     assert SATS.terms[-1] == AttentionTransfer(20)
 
 
-def test_a_base_step_is_shared_by_those_that_learn_and_read_it_alike():
+def test_strategies_with_equal_base_terms_head_and_targets_have_equal_base_steps():
     assert SATS.base() == FINE_TUNING.base() == (MIB + AttentionTransfer()).base()
     assert SSUL.base() != SATS.base()
     assert SSUL.base() == (SSUL + ExemplarMemory()).base()
@@ -131,6 +163,6 @@ def test_a_base_step_is_shared_by_those_that_learn_and_read_it_alike():
     assert DFT.base().head == Head("future")
 
 
-def test_the_digest_of_a_strategy_is_that_of_its_parts_not_of_its_name():
+def test_the_digest_of_a_strategy_depends_on_its_parts_and_not_on_its_name():
     assert digest(replace(SATS, name="mine")) == digest(SATS)
     assert digest(SATS + AttentionTransfer(5)) != digest(SATS)

@@ -1,4 +1,4 @@
-"""`satkit.utils._torchvision` mends exactly one failure and leaves everything else alone.
+"""`satkit.utils._torchvision` repairs exactly one failure and changes nothing else.
 
 Each case runs in a process of its own with a stub in place of torchvision.
 """

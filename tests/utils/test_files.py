@@ -1,4 +1,4 @@
-"""Files are whole or not there, and a file of weights is either what was written or an error."""
+"""Files are complete or absent, and a damaged file of weights is an error."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The first signal waits for the iteration to end, the second acts at once, and afterwards all is as before."""
+"""The first signal waits for the iteration to end, the second acts immediately, and the handlers are restored."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Seeds are functions of what they are for; the random generator can be put back."""
+"""Seeds are functions of their purpose; the state of the random generator can be restored."""
 
 import random
 

@@ -1,8 +1,8 @@
 """ADE20K in the form of the scene parsing challenge of 2016 (Zhou et al., IJCV 127, 2019).
 
-20,210 images to learn from and 2,000 to test on; 150 classes. Label 0 is everything else: the published tables of
-MiB, PLOP, SSUL and SATS count it as background, with 151 outputs; CoMFormer and ECLIPSE ignore it and have 150, so
-their figures are of another kind. Nothing is IGNORE.
+20,210 training and 2,000 test images; 150 classes. Label 0 is everything else: the published tables of MiB, PLOP, SSUL
+and SATS count it as background, with 151 outputs; CoMFormer and ECLIPSE ignore it and have 150, so their scores cannot
+be compared with the others. No pixel is IGNORE.
 """
 
 from pathlib import Path

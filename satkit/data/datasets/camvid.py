@@ -1,8 +1,8 @@
 """CamVid: road scenes filmed from a car, every pixel annotated (Brostow et al., 2009).
 
 The layout and the eleven classes are those of the SegNet tutorial's copy (Badrinarayanan et al., TPAMI 39,
-2017). CamVid has no background: its classes become the labels 1 .. 11, and label 0 never occurs in a whole
-annotation. It is the scenario that creates background, out of the classes that a step does not show.
+2017). CamVid has no background: its classes become the labels 1 .. 11, and label 0 never occurs in a
+complete annotation. Background is created by the scenario, from the classes that a step does not show.
 Unlabelled pixels are IGNORE.
 """
 

@@ -1,8 +1,8 @@
 """Cityscapes: street scenes of 21 cities in the fine annotation, 2048 x 1024 pixels (Cordts et al., CVPR 2016).
 
-19 classes, of 35 kinds of pixels that the annotation knows; all other kinds are IGNORE. Like CamVid it has no
-background: the classes become the labels 1 .. 19. Each image carries its city, because Cityscapes is also learnt city
-by city with all classes from the beginning (setting "domain" of a scenario).
+19 of the 35 annotated classes are used, the others are IGNORE. Like CamVid it has no background: the classes become the
+labels 1 .. 19. The domain of an image is its city, because Cityscapes is also learnt city after city, with all classes
+from the start (setting "domain" of a scenario).
 """
 
 from pathlib import Path
@@ -34,9 +34,9 @@ LABEL_IDS = {
     32: "motorcycle",
     33: "bicycle",
 }
-NUM_VALUES = 34  # 0 .. 33 in the files, and 255 for licence plates, which are -1 in the original list
+NUM_VALUES = 34  # 0 .. 33 in the files, and 255 for licence plates (-1 in the original list)
 CLASS_NAMES = ("background", *LABEL_IDS.values())
-# In the published order of learning; those of the official validation images come last.
+# In the published order of learning; the cities of the official validation images are last.
 CITIES = (
     "aachen",
     "bremen",
@@ -85,13 +85,13 @@ def find(root: str | Path = "") -> DataFiles:
     shown = {value: label for label, value in enumerate(LABEL_IDS, start=1)}
     table = label_table(shown, default=IGNORE)
     values = frozenset((*range(NUM_VALUES), IGNORE))
-    filmed = {pair.domain for pair in (*train, *test)}
-    cities = tuple(city for city in CITIES if city in filmed)
+    present = {pair.domain for pair in (*train, *test)}
+    cities = tuple(city for city in CITIES if city in present)
     return DataFiles("cityscapes", folder, CLASS_NAMES, train, test, table, values, tuple(problems), cities)
 
 
 def _pairs(root: Path, split: str, problems: list[Problem]) -> list[Pair]:
-    """All cities of a split; what is wrong with them is added to the problems."""
+    """The pairs of all cities of a split; their problems are added to `problems`."""
     folders = [root / kind / split for kind in ("leftImg8bit", "gtFine")]
     missing = [folder for folder in folders if not folder.is_dir()]
     problems += [Problem(str(folder), "missing folder") for folder in missing]

@@ -1,12 +1,12 @@
-"""A folder of your own: images, masks of the same names, and, if you like, a list of classes.
+"""A folder of your own: images, masks with the same names, and optionally a list of classes.
 
-A mask holds one value per pixel; 255 is IGNORE. `classes.txt` gives values their names, one a line: `7 dog`, or the
-name alone, whose value is then the number of the line, counted from 0. The value called "background" becomes label 0;
-there may be none. Values called "ignore" or "void" are IGNORE. Without the file every value that occurs in a mask is a
-class, 0 is background, and the names are made up.
+A mask holds one value per pixel; 255 is IGNORE. `classes.txt` names the values, one a line: `7 dog`, or only the name,
+whose value is then the number of the line, counted from 0. The value named "background" becomes label 0; it may be
+missing. Values named "ignore" or "void" are IGNORE. Without the file, 0 is background and every other value that occurs
+in a mask is a class, named "class 7".
 
-Where there are folders `train` and `test` (or `val`), each with images and masks, these are the splits. Otherwise a
-fifth of the images becomes the test images, drawn by a hash of their names.
+Folders `train` and `test` (or `val`), each with images and masks, are the splits. Without them a fifth of the images
+are test images, chosen by a hash of their names.
 """
 
 import hashlib
@@ -36,10 +36,10 @@ def find(root: str | Path = "", *, test_share: float = 0.2) -> DataFiles:
 
     Args:
         root: Folder of `LAYOUT`.
-        test_share: Part of the images that scores are computed on, where the folder has no splits of its own.
+        test_share: Part of the images that are test images, if the folder has no splits.
 
     Raises:
-        UsageError: For a missing root, a share outside (0, 1), or a list of classes that cannot be.
+        UsageError: For a missing root, a share outside (0, 1), or an impossible list of classes.
         DataError: If too few classes are found because files are damaged or missing.
     """
     if not 0 < test_share < 1:
@@ -58,7 +58,7 @@ def read_classes(file: Path) -> dict[int, str] | None:
     """Name by value; None if there is no such file.
 
     Raises:
-        UsageError: For a value or name that occurs twice or cannot be, naming the line.
+        UsageError: For a value or name that occurs twice or is not allowed, naming the line.
     """
     if not file.is_file():
         return None
@@ -84,7 +84,7 @@ def label_classes(names: dict[int, str]) -> tuple[dict[int, int], tuple[str, ...
     """Label of each value, and the class names by label, "background" first.
 
     Raises:
-        UsageError: If fewer than two classes remain: there is nothing to learn one after the other.
+        UsageError: If fewer than two classes remain, which cannot be divided into steps.
     """
     ignored = {value: IGNORE for value, name in names.items() if name.lower() in IGNORED_NAMES}
     background = {value: BACKGROUND for value, name in names.items() if name.lower() == "background"}
@@ -98,7 +98,7 @@ def label_classes(names: dict[int, str]) -> tuple[dict[int, int], tuple[str, ...
 
 
 def _found_classes(pairs: tuple[Pair, ...], problems: list[Problem]) -> dict[int, str]:
-    """A made-up name for each value that occurs in a mask; where there are too few, damaged files are the reason."""
+    """A name for each value that occurs in a mask; if there are too few values, damaged files are reported."""
     found = mask_values(pair.mask for pair in pairs) - {IGNORE}
     if len(found - {BACKGROUND}) < FEWEST_CLASSES:
         raise_if([*problems, *find_problems(pairs, 256, range(256))])
@@ -106,14 +106,14 @@ def _found_classes(pairs: tuple[Pair, ...], problems: list[Problem]) -> dict[int
 
 
 def _splits(root: Path, test_share: float) -> tuple[tuple[Pair, ...], tuple[Pair, ...], list[Problem]]:
-    """Pairs to learn from, pairs to test on, and what is wrong with the folders."""
+    """Training pairs, test pairs, and the problems of the folders."""
     test = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
     if (root / "train").is_dir() and test:
         both = [pair_files(at / "images", at / "masks") for at in (root / "train", test)]
         return tuple(both[0][0]), tuple(both[1][0]), [*both[0][1], *both[1][1]]
     pairs, problems = pair_files(root / "images", root / "masks")
     if len(pairs) == 1 and not problems:
-        problems = [Problem(str(root / "images"), "folder with a single image", "one to learn from, one to test on")]
+        problems = [Problem(str(root / "images"), "folder with a single image", "training and test need one each")]
     drawn = sorted(pairs, key=lambda pair: hashlib.sha256(pair.name.encode()).digest())
     chosen = {pair.name for pair in drawn[: min(max(1, round(test_share * len(pairs))), len(pairs) - 1)]}
     train = tuple(pair for pair in pairs if pair.name not in chosen)

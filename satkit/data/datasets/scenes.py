@@ -1,15 +1,14 @@
-"""The embedded data set: scenes drawn from a seed, so that everything runs without a download.
+"""The embedded data set: scenes drawn from a seed, without a download.
 
 Each image shows one to four objects on smooth coloured noise. A class is a shape and a fill: ten shapes,
-plain (labels 1 .. 10) or striped in two complementary colours (labels 11 .. 20). Colour, place, size and
-rotation are random and say nothing about the class; later objects hide parts of earlier ones. As in VOC, a
+plain (labels 1 .. 10) or striped in two complementary colours (labels 11 .. 20). Colour, position, size and
+rotation are random and independent of the class; later objects cover parts of earlier ones. As in VOC, a
 border one pixel wide around each object is IGNORE. Twenty classes and background are as many as VOC has, so
 that every VOC task runs unchanged.
 
-Image `i` of a split depends on the seed, the split and `i` alone: a smaller data set is the beginning of a
-larger one, and another size shows the same objects at another resolution (a few in another of their colours).
-Only uniform numbers are drawn and only elementary float64 arithmetic is done on arrays, so that every machine
-draws the same pixels.
+Image `i` of a split depends only on the seed, the split and `i`: a smaller data set is the beginning of a larger
+one, and another size shows the same objects at another resolution (a few of them in another colour). Only uniform
+numbers are drawn and only elementary float64 arithmetic is used, so that every machine draws the same pixels.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ from satkit.data.reading.store import cache_folder
 from satkit.utils.errors import UsageError
 from satkit.utils.files import replacing
 
-VERSION = 1  # of the drawing; a change of it makes new cache files
+VERSION = 1  # of the drawing; part of the names of cache files
 SPLITS = ("train", "test")
 MOST_OBJECTS = 4
 RADIUS = (0.14, 0.30)  # of an object, as a part of the image's side
@@ -109,17 +108,17 @@ def load(
     test_images: int = 400,
     seed: int = 0,
 ) -> SegmentationData:
-    """The scenes: drawn on first use, then kept in `cache_folder()`.
+    """The scenes: drawn on first use, then stored in `cache_folder()`.
 
     Args:
-        root: Must be empty; the scenes are on no disk.
+        root: Must be empty; the scenes have no folder.
         size: Side of the square images in pixels, at least 32.
-        train_images: How many images to learn from.
-        test_images: How many images to compute scores on.
+        train_images: Number of training images.
+        test_images: Number of test images.
         seed: Another seed draws other scenes of the same classes.
 
     Raises:
-        UsageError: For a root, or a size, count or seed that cannot be.
+        UsageError: For a root, or a size, count or seed out of range.
     """
     if str(root):
         raise UsageError(f"The scenes are drawn and need no folder, got root {str(root)!r}. Leave the root empty.")
@@ -155,11 +154,11 @@ def draw_scene(split: str, index: int, size: int, seed: int) -> tuple[np.ndarray
     random = np.random.Generator(np.random.PCG64([seed, SPLITS.index(split), index]))
     canvas = _background(random, size)
     labels = np.full((size, size), BACKGROUND, dtype=np.uint8)
-    places: list[tuple[float, float, float]] = []
+    taken: list[tuple[float, float, float]] = []
     for _ in range(1 + int(MOST_OBJECTS * random.random())):
         label = 1 + int((len(CLASS_NAMES) - 1) * random.random())
-        places.append(_place(random, places))
-        _draw_object(canvas, labels, label, places[-1], random)
+        taken.append(_free_position(random, taken))
+        _draw_object(canvas, labels, label, taken[-1], random)
     return np.rint(255.0 * canvas.transpose(1, 2, 0)).astype(np.uint8), labels
 
 
@@ -178,22 +177,22 @@ def _background(random: np.random.Generator, size: int) -> np.ndarray:
     return np.clip(canvas, 0.0, 1.0)
 
 
-def _place(random: np.random.Generator, taken: list[tuple[float, float, float]]) -> tuple[float, float, float]:
-    """Row, column and radius of an object, in parts of the side: of four places the one hiding least."""
+def _free_position(random: np.random.Generator, taken: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """Row, column and radius of an object, in parts of the side: of four positions the one that covers least."""
     radius = RADIUS[0] + (RADIUS[1] - RADIUS[0]) * random.random()
-    places = CENTRE[0] + (CENTRE[1] - CENTRE[0]) * random.random((4, 2))
+    candidates = CENTRE[0] + (CENTRE[1] - CENTRE[0]) * random.random((4, 2))
 
-    def room(row: float, column: float) -> float:
+    def space(row: float, column: float) -> float:
         return min((math.hypot(row - y, column - x) - r for y, x, r in taken), default=0.0)
 
-    row, column = max(places.tolist(), key=lambda place: room(*place))
+    row, column = max(candidates.tolist(), key=lambda candidate: space(*candidate))
     return row, column, radius
 
 
-def _draw_object(canvas, labels, label, place, random) -> None:
+def _draw_object(canvas, labels, label, position, random) -> None:
     """Draw an object over image and labels: its edge mixed over one pixel, the pixels around it IGNORE."""
     size = labels.shape[0]
-    row, column, radius = (size * part for part in place)
+    row, column, radius = (size * part for part in position)
     turn, stripe_turn, stripe_shift = random.random(3)
     colour = _colour(random, canvas[:, int(row), int(column)])
 
@@ -226,7 +225,7 @@ def _draw_object(canvas, labels, label, place, random) -> None:
 
 
 def _colour(random: np.random.Generator, under: np.ndarray) -> np.ndarray:
-    """A random colour far from its complement: of four the one that differs most from what lies under it."""
+    """A random colour far from its complement: of four the one that differs most from the colour below it."""
     draws = 2.0 * random.random((4, 3)) - 1.0
     colours = 0.5 + np.where(draws < 0.0, draws * 0.3 - 0.2, draws * 0.3 + 0.2)
     differences = [sum((c - u) ** 2 for c, u in zip(colour, under, strict=True)) for colour in colours]
@@ -249,14 +248,14 @@ def cache_name(size: int, train_images: int, test_images: int, seed: int) -> str
     return f"scenes-{hashlib.sha256(text.encode()).hexdigest()[:16]}.bin"
 
 
-# A cache file is the hash of the arrays, then their values: nothing is interpreted before the hash is right.
+# A cache file holds the hash of the arrays, then their values; the values are used only if the hash is right.
 def _read(file: Path, size: int, counts: tuple[int, int]) -> list[np.ndarray] | None:
     try:
         stored = np.fromfile(file, dtype=np.uint8)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        warnings.warn(f"The scenes kept in {file} cannot be read ({error}); drawing them again.", stacklevel=3)
+        warnings.warn(f"The scenes stored in {file} cannot be read ({error}); drawing them again.", stacklevel=3)
         return None
     shapes = [shape for count in counts for shape in ((count, size, size, 3), (count, size, size))]
     ends = HASH_LENGTH + np.cumsum([math.prod(shape) for shape in shapes])
@@ -265,7 +264,7 @@ def _read(file: Path, size: int, counts: tuple[int, int]) -> list[np.ndarray] | 
         arrays = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
         if content_hash(arrays).encode() == expected.tobytes():
             return arrays
-    warnings.warn(f"The scenes kept in {file} are damaged; drawing them again.", stacklevel=3)
+    warnings.warn(f"The scenes stored in {file} are damaged; drawing them again.", stacklevel=3)
     return None
 
 
@@ -278,7 +277,7 @@ def _write(file: Path, arrays: list[np.ndarray]) -> None:
                 stream.write(array.data)
     except OSError as error:
         warnings.warn(
-            f"The scenes could not be kept in {file.parent} ({error}) and will be drawn again next time. "
+            f"The scenes could not be stored in {file.parent} ({error}) and will be drawn again next time. "
             "Set SATKIT_CACHE to a folder that can be written.",
             stacklevel=3,
         )

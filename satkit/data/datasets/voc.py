@@ -1,9 +1,9 @@
 """PASCAL VOC 2012 (Everingham et al., IJCV 111, 2015), with the masks that SBD adds (Hariharan et al., ICCV 2011).
 
-20 classes and background. The published tables of continual segmentation learn from the 10,582 images of `train_aug`,
-whose masks lie in `SegmentationClassAug`, and compute scores on the 1,449 of `val`. Where these masks are missing, the
-1,464 images of the devkit's own `train` take their place. The border around objects and what the annotators left out
-is IGNORE, 255 in the masks.
+20 classes and background. The published tables of continual segmentation train on the 10,582 images of `train_aug`,
+with masks in `SegmentationClassAug`, and compute scores on the 1,449 images of `val`. If these masks are missing, the
+1,464 images of the devkit's `train` are used. The borders of objects and unlabelled pixels are IGNORE, 255 in the
+masks.
 """
 
 from pathlib import Path
@@ -53,18 +53,18 @@ def find(root: str | Path = "", *, masks: str = "auto") -> DataFiles:
 
     Args:
         root: Folder of `LAYOUT`.
-        masks: What to learn from: "augmented" (`train_aug`), "original" (`train`), or "auto", which takes the former
-            where there is a folder SegmentationClassAug.
+        masks: Training images: "augmented" (`train_aug`), "original" (`train`), or "auto", which means "augmented" if
+            there is a folder SegmentationClassAug.
 
     Raises:
-        UsageError: For a missing root, another choice of masks, or augmented masks that are asked for and missing.
+        UsageError: For a missing root, another choice of masks, or augmented masks that are missing.
     """
     choose("choice of masks", masks, dict.fromkeys(MASKS))
     folder = root_folder("VOC 2012", root, LAYOUT, SOURCE)
     devkit = next((at for at in (folder / "VOCdevkit/VOC2012", folder / "VOC2012", folder) if _is_devkit(at)), folder)
     lists, augmented = devkit / "ImageSets/Segmentation", devkit / "SegmentationClassAug"
     if masks == "augmented" and not augmented.is_dir():
-        raise UsageError(f"The augmented masks must lie in {augmented}, which is no folder. Choose masks 'original'.")
+        raise UsageError(f"The augmented masks need the folder {augmented}, which is missing. Choose masks 'original'.")
     original, images = devkit / "SegmentationClass", devkit / "JPEGImages"
     if masks == "original" or not augmented.is_dir():
         train, problems = pair_listed(lists / "train.txt", images, original)
@@ -78,7 +78,7 @@ def find(root: str | Path = "", *, masks: str = "auto") -> DataFiles:
 
 
 def download(root: str | Path) -> str:
-    """Fetch the devkit (2 GB) with torchvision; returns what is left to do by hand.
+    """Download the devkit (2 GB) with torchvision; returns a text with what is left to do by hand.
 
     Raises:
         UsageError: If the download fails, with where to get the data otherwise.
@@ -92,7 +92,7 @@ def download(root: str | Path) -> str:
     except (OSError, RuntimeError) as error:
         raise UsageError(f"The download of VOC 2012 failed ({error}). Get it from {SOURCE.split(',')[0]}.") from error
     return (
-        f"VOC 2012 is in {folder}: 1,464 images to learn from and 1,449 to test on. For the 10,582 of the published "
+        f"VOC 2012 is in {folder}: 1,464 training and 1,449 test images. For the 10,582 of the published "
         "tables, the folder SegmentationClassAug (masks of SBD in VOC's form) and the list train_aug.txt must be added:"
         f"\n{LAYOUT}"
     )

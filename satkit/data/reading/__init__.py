@@ -1,1 +1,1 @@
-"""From files on disk to arrays: paired, checked, stored."""
+"""Reading data sets from disk: files are paired, checked, decoded and stored."""

@@ -1,8 +1,8 @@
-"""Everything wrong with images and masks on disk, found before anything is used and reported all at once.
+"""Checks of images and masks on disk; all problems are found before the data is used, and reported together.
 
-Checking and reading are the same pass: `examine` decodes each file once, and gives what it decoded together
-with what is wrong with it. A data set keeps the former and raises the latter with `raise_if`. To look for
-another kind of damage in a mask, add a function to `MASK_CHECKS`.
+Files are decoded and checked in one pass: `examine` returns the arrays of each pair together with its problems. A data
+set stores the arrays and raises the problems with `raise_if`. To check masks for something else, add a function to
+`MASK_CHECKS`.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ from satkit.data.reading.problems import Problem
 IMAGE_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits or fewer a channel
 MASK_MODES = ("L", "P")  # one channel of 8 bits, or indices into a palette
 MOST_VALUES_SHOWN = 8
-ORIENTATION = 0x0112  # the EXIF entry that says how a photograph has to be turned
-TURNED = range(2, 9)  # its values that ask for turning; 1 is upright, others mean nothing
+ORIENTATION = 0x0112  # the EXIF entry for the rotation of a photograph
+TURNED = range(2, 9)  # its values that mean a rotation or reflection
 PNG_START = b"\x89PNG\r\n\x1a\n"
-PNG_DEPTH = 24  # place of the byte that says how many bits a channel has
+PNG_DEPTH = 24  # position of the byte with the number of bits of a channel
 AHEAD = 64  # pairs that are read together
 
-# What Pillow raises for files that are cut off, garbled, or no image at all.
+# What Pillow raises for files that are cut off, damaged, or not an image.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -60,10 +60,10 @@ class Examined:
 def examine(
     pairs: Iterable[Pair], num_labels: int, allowed_values: Collection[int] | None = None
 ) -> Iterator[Examined]:
-    """Read each pair once, in order, and say what is wrong with it.
+    """Read each pair once, in order, and find its problems.
 
     Args:
-        num_labels: How many labels there are, background included.
+        num_labels: Number of labels, background included.
         allowed_values: Values that a mask may hold; None for 0 .. num_labels - 1 and IGNORE.
     """
     allowed = np.zeros(256, dtype=bool)
@@ -77,12 +77,12 @@ def examine(
 def find_problems(
     pairs: Iterable[Pair], num_labels: int, allowed_values: Collection[int] | None = None
 ) -> list[Problem]:
-    """Everything wrong with the files of these pairs; the arguments are those of `examine`."""
+    """All problems of these pairs; the arguments are those of `examine`."""
     return [problem for examined in examine(pairs, num_labels, allowed_values) for problem in examined.problems]
 
 
 def mask_values(files: Iterable[Path]) -> set[int]:
-    """Every value that occurs in these masks; those that cannot be read are left to `examine`."""
+    """Every value that occurs in these masks; masks that cannot be read are skipped, `examine` reports them."""
     found = np.zeros(256, dtype=bool)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for mask, _ in threads.map(_read_mask, files):
@@ -92,16 +92,16 @@ def mask_values(files: Iterable[Path]) -> set[int]:
 
 
 def shared_images(train: dict[str, Path], test: dict[str, Path]) -> list[Problem]:
-    """Images, by the hash of their pixels, that are learnt from and tested on."""
+    """Problems for images, by the hash of their pixels, that are in both training and test."""
     return [
-        Problem(str(file), "image to learn from that is also tested on", f"the same as {test[digest]}", warning=True)
+        Problem(str(file), "training image that is also a test image", f"the same as {test[digest]}", warning=True)
         for digest, file in train.items()
         if digest in test
     ]
 
 
 def content_hash(arrays: Iterable[np.ndarray]) -> str:
-    """sha256 over the shapes and values of arrays: the same if and only if they are the same data."""
+    """sha256 over the shapes and values of arrays: equal only for equal data."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode())
@@ -129,14 +129,14 @@ def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
                 return None, [Problem(str(path), "image has more than 8 bits a channel", detail)]
             _check_area(file)
             turned = file.getexif().get(ORIENTATION)
-            file.info.pop("transparency", None)  # of no use here, and in a palette image Pillow warns of it
+            file.info.pop("transparency", None)  # not used here, and Pillow warns about it in palette images
             image = np.array(file if file.mode == "RGB" else file.convert("RGB"))
     except DECODING_ERRORS as error:
         return None, [Problem(str(path), "unreadable image", _reason(error, "JPEG or PNG"))]
     if turned not in TURNED:
         return image, []
-    detail = f"EXIF orientation {turned}; it is used as stored, its mask must lie the same way"
-    return image, [Problem(str(path), "photograph that is stored turned", detail, warning=True)]
+    detail = f"EXIF orientation {turned}; it is used as stored, its mask must have the same orientation"
+    return image, [Problem(str(path), "photograph that is stored rotated", detail, warning=True)]
 
 
 def _read_mask(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
@@ -162,17 +162,17 @@ def _reason(error: Exception, kinds: str) -> str:
 
 def _check_parts(data: bytes) -> None:
     """Compare the parts of a PNG with their check sums, which decoding does not do for the pixels."""
-    place, kind = len(PNG_START), b""
+    position, kind = len(PNG_START), b""
     if not data.startswith(PNG_START):
         return
     while kind != b"IEND":
-        if place + 12 > len(data):
+        if position + 12 > len(data):
             raise ValueError("the file is cut off")
-        length, kind = struct.unpack(">I4s", data[place : place + 8])
-        end = place + 8 + length
-        if zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+        length, kind = struct.unpack(">I4s", data[position : position + 8])
+        end = position + 8 + length
+        if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise ValueError(f"its part {kind.decode('latin-1')!r} is cut off or does not match its check sum")
-        place = end + 4
+        position = end + 4
 
 
 def _check_area(file: Image.Image) -> None:

@@ -1,7 +1,6 @@
-"""Which image belongs to which mask: by the same stem in two folders, or by a list of names.
+"""Pairs of image and mask: by the same stem in two folders, or by a list of names.
 
-Stems are compared in Unicode's composed form, so that an accent that one program wrote as a letter and another as
-letter and accent is the same name.
+Stems are compared in Unicode's composed form (NFC), in which equal names with accents are equal strings.
 """
 
 import os
@@ -24,7 +23,7 @@ class Pair:
         name: For messages and figures.
         image: JPEG or PNG.
         mask: PNG, one label per pixel.
-        domain: Where the image was taken, for data sets that are learnt place by place.
+        domain: E.g. the city of the image, for data sets with domains.
     """
 
     name: str
@@ -39,9 +38,9 @@ def pair_files(
     image_suffixes: Collection[str] = IMAGE_SUFFIXES,
     mask_suffixes: Collection[str] = MASK_SUFFIXES,
 ) -> tuple[list[Pair], list[Problem]]:
-    """Images with the masks of the same stem, ordered by name, and what is wrong with the folders.
+    """Images with the masks of the same stem, ordered by name, and the problems of the folders.
 
-    Files with other suffixes are no part of the data set. A stem that has a problem is in no pair.
+    Files with other suffixes are not part of the data set. A stem with a problem is in no pair.
     """
     problems: list[Problem] = []
     by_stem = [
@@ -67,7 +66,7 @@ def pair_files(
 
 
 def pair_listed(names_file: Path, images: Path, masks: Path) -> tuple[list[Pair], list[Problem]]:
-    """The images, .jpg, and masks, .png, that a file names, one a line, in its order; and what is wrong with them.
+    """The images (.jpg) and masks (.png) that a file names, one a line, in its order; and their problems.
 
     A line is a stem, or the path of an image followed by that of its mask, of which only the stem counts.
     """
@@ -97,7 +96,7 @@ def pair_listed(names_file: Path, images: Path, masks: Path) -> tuple[list[Pair]
 
 
 def links_outside(root: Path, pairs: Iterable[Pair]) -> list[Problem]:
-    """Files that are links to somewhere outside the data set: they change or vanish without the data set knowing."""
+    """Problems for files that are links out of the data set: their targets can change or disappear unnoticed."""
     inside = os.path.realpath(root)
     links = [file for pair in pairs for file in (pair.image, pair.mask) if file.is_symlink()]
     ends = [Path(os.path.realpath(file)) for file in links]  # unlike resolve(), without an error for links in a circle

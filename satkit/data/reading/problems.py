@@ -1,4 +1,4 @@
-"""What is wrong with a data set on disk: one `Problem` per file, one `DataError` for all of them."""
+"""Problems of a data set on disk: one `Problem` per file, one `DataError` for all of them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a data set.
+    """One problem of a data set.
 
     Attributes:
         path: The file or folder concerned.
-        what: What is wrong, in the same words for all files.
-        detail: What was found in this one.
-        warning: Whether the data can be used all the same.
+        what: The kind of problem, in the same words for all files.
+        detail: What was found in this file.
+        warning: Whether the data can be used nevertheless.
     """
 
     path: str
@@ -28,20 +28,20 @@ class Problem:
 
 
 class DataError(ValueError):
-    """Data on disk that is not what it should be; `problems` holds all that was found."""
+    """Missing, damaged or wrong data on disk; `problems` holds all that was found."""
 
     def __init__(self, problems: Collection[Problem]):
         self.problems = tuple(problems)
         found = counted(len(self.problems), "problem")
-        super().__init__(f"The data set has {found}; mend or remove what is named:\n{listing(self.problems)}")
+        super().__init__(f"The data set has {found}; repair or remove what is listed:\n{listing(self.problems)}")
 
 
 class DataWarning(UserWarning):
-    """Data on disk that can be used, but is hardly meant to be as it is."""
+    """Data on disk that can be used, but is probably not as intended."""
 
 
 def raise_if(problems: Collection[Problem]) -> None:
-    """Raise one `DataError` with all problems that are no mere warnings, unless there are none."""
+    """Raise one `DataError` with all problems that are not warnings, if there are any."""
     serious = [problem for problem in problems if not problem.warning]
     if serious:
         raise DataError(serious)
@@ -56,5 +56,5 @@ def listing(problems: Collection[Problem], most: int = MOST_SHOWN) -> str:
 
 
 def counted(count: int, thing: str) -> str:
-    """How many of a thing there are: "1 problem", "2 problems"."""
+    """A number with its noun: "1 problem", "2 problems"."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")

@@ -1,8 +1,8 @@
-"""From files on disk to a data set: checked, decoded once and kept, so that the next time takes a moment.
+"""From files on disk to a data set: checked and decoded once, then stored, so that later reads are fast.
 
-Each data set on disk says what belongs to it with `DataFiles`, without opening an image. `read` does the rest, the same
-for all of them. What is kept belongs to a key made of the name, size and time of change of every file: when one of them
-changes, everything is read again.
+Each data set on disk lists its files in `DataFiles`, without opening an image. `read` does the rest for all of them.
+The stored arrays have a key made of the name, size and modification time of every file: if one of them changes,
+everything is read again.
 """
 
 import hashlib
@@ -25,24 +25,24 @@ from satkit.data.reading.problems import DataWarning, Problem, counted, listing,
 from satkit.utils.errors import UsageError
 
 SPLITS = ("train", "test")
-SAY_AFTER = 3.0  # seconds of reading without a word
-SAY_EVERY = 5.0
+FIRST_REPORT = 3.0  # seconds of reading before the first line of progress
+REPORT_EVERY = 5.0  # seconds
 
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Where a data set lies on disk, before anything of it is read.
+    """The files of a data set on disk, before any of them is read.
 
     Attributes:
         name: The name it is chosen by.
         root: Its folder.
         class_names: By label; `class_names[0]` is "background".
-        train: Files of the images to learn from.
-        test: Files of the images that scores are computed on.
+        train: Files of the training images.
+        test: Files of the test images.
         table: Label of each of the 256 values of a mask.
         values: The values that a mask may hold.
-        problems: What is wrong with the folders and names.
-        domains: Places where images were taken, in the order of learning, if they are known.
+        problems: Problems of the folders and names.
+        domains: All domains in the order of learning; empty for data without domains.
     """
 
     name: str
@@ -57,7 +57,7 @@ class DataFiles:
 
     @property
     def key(self) -> str:
-        """Changes with the files' names, sizes and times of change, and with how their values are read."""
+        """Changes with the files' names, sizes and modification times, and with the table of labels."""
         digest = hashlib.sha256(repr((store.VERSION, self.name, sorted(self.values), self.table.tolist())).encode())
         for split in SPLITS:
             for pair in getattr(self, split):
@@ -67,20 +67,20 @@ class DataFiles:
 
     @property
     def store(self) -> Path:
-        """The folder in the cache that holds what was decoded: one for each place on disk and way to read it."""
-        asked = (str(self.root.resolve()), [len(getattr(self, split)) for split in SPLITS], self.table.tolist())
-        return store.cache_folder() / "data" / f"{self.name}-{hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
+        """The folder in the cache for the decoded arrays: one for each folder on disk and table of labels."""
+        identity = (str(self.root.resolve()), [len(getattr(self, split)) for split in SPLITS], self.table.tolist())
+        return store.cache_folder() / "data" / f"{self.name}-{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}"
 
 
 @dataclass
 class Scan:
-    """What reading all files has found.
+    """The result of reading all files.
 
     Attributes:
-        problems: Everything wrong, by file, warnings included.
+        problems: All problems, warnings included.
         fingerprint: A hash of all pixels and labels.
-        pairs: How many pairs were read.
-        seconds: How long that took.
+        pairs: Number of pairs that were read.
+        seconds: Time it took.
     """
 
     problems: list[Problem]
@@ -93,22 +93,22 @@ def root_folder(title: str, root: str | Path, layout: str, source: str) -> Path:
     """The folder of a data set.
 
     Raises:
-        UsageError: If there is none; it says which tree is expected and where to get the data.
+        UsageError: If there is no such folder; the message shows the expected tree and where to get the data.
     """
     folder = Path(root).expanduser()
     if not str(root) or not folder.is_dir():
-        got = f"{str(root)!r}, which is no folder" if str(root) else "none"
+        got = f"{str(root)!r}, which is not a folder" if str(root) else "none"
         text = f"{title} needs its folder, got {got}. Get the data from {source}, and pass its folder with --root ROOT:"
         raise UsageError(f"{text}\n{layout}")
     return folder
 
 
 def read(files: DataFiles) -> SegmentationData:
-    """The data set: read and checked the first time, afterwards mapped from what was kept.
+    """The data set: read and checked the first time, afterwards mapped from the stored arrays.
 
     Raises:
-        DataError: If anything is wrong, with every file concerned.
-        UsageError: If there is no room to keep what is decoded.
+        DataError: If there are problems, with every file concerned.
+        UsageError: If the decoded arrays cannot be stored.
     """
     data = _kept(files)
     if data is not None:
@@ -116,8 +116,8 @@ def read(files: DataFiles) -> SegmentationData:
     scan = scan_and_keep(files)
     raise_if(scan.problems)
     if scan.problems:
-        found = counted(len(scan.problems), "thing")
-        warnings.warn(f"{files.name} can be used, with {found} to know:\n{listing(scan.problems)}", DataWarning, 2)
+        found = counted(len(scan.problems), "warning")
+        warnings.warn(f"{files.name} can be used, with {found}:\n{listing(scan.problems)}", DataWarning, 2)
     data = _kept(files)
     if data is None:
         raise UsageError(f"The files in {files.root} changed while they were read. Run the same again.")
@@ -125,12 +125,12 @@ def read(files: DataFiles) -> SegmentationData:
 
 
 def scan_and_keep(files: DataFiles) -> Scan:
-    """Read every file, find everything wrong, and keep what was decoded unless something is.
+    """Read every file, find all problems, and store the decoded arrays if there are none but warnings.
 
     Raises:
-        UsageError: If there is no room to keep it.
+        UsageError: If they cannot be stored.
     """
-    filled, key = None, files.key  # of what is about to be read: files may change meanwhile
+    filled, key = None, files.key  # taken before reading, since files may change meanwhile
     try:
         filled = store.new_folder(files.store)
         scan = scan_files(files, filled)
@@ -145,16 +145,16 @@ def scan_and_keep(files: DataFiles) -> Scan:
     return scan
 
 
-def scan_files(files: DataFiles, into: Path | None = None, say: Callable[[str], None] | None = None) -> Scan:
-    """Read every file once and find everything wrong with the data set.
+def scan_files(files: DataFiles, into: Path | None = None, report: Callable[[str], None] | None = None) -> Scan:
+    """Read every file once and find all problems of the data set.
 
     Args:
-        into: Folder to store what is decoded in; None keeps nothing.
-        say: Called with a line of progress now and then; by default prints to the error stream.
+        into: Folder to store decoded arrays in; None stores nothing.
+        report: Called with a line of progress every few seconds; by default prints to the error stream.
     """
     problems = [*files.problems, *links_outside(files.root, (*files.train, *files.test))]
     num_labels, started, count = len(files.class_names), time.monotonic(), 0
-    progress = _Progress(files, say)
+    progress = _Progress(files, report)
     digests: dict[str, dict[str, Path]] = {split: {} for split in SPLITS}
     whole = hashlib.sha256()
     for split in SPLITS:
@@ -207,22 +207,22 @@ def _writer(into: Path | None, split: str):
 
 
 class _Progress:
-    """A line now and then while many files are read."""
+    """A line of progress every few seconds while many files are read."""
 
-    def __init__(self, files: DataFiles, say: Callable[[str], None] | None):
+    def __init__(self, files: DataFiles, report: Callable[[str], None] | None):
         self.files, self.total = files, len(files.train) + len(files.test)
-        self.say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        self.report = report or (lambda line: print(line, file=sys.stderr, flush=True))
         self.started = time.monotonic()
-        self.next = SAY_AFTER
+        self.next = FIRST_REPORT
 
     def show(self, count: int) -> None:
-        """Say how far reading has come, if it is time to."""
+        """Report how much has been read, if it is time."""
         seconds = time.monotonic() - self.started
         if seconds < self.next or count == self.total:
             return
-        self.next = seconds + SAY_EVERY
+        self.next = seconds + REPORT_EVERY
         left = seconds / count * (self.total - count)
-        self.say(f"Reading {self.files.name} for the first time: {count} of {self.total}, about {left:.0f} s left")
+        self.report(f"Reading {self.files.name} for the first time: {count} of {self.total}, about {left:.0f} s left")
 
 
 def _nothing_in(pair: Pair) -> Problem:
@@ -232,8 +232,8 @@ def _nothing_in(pair: Pair) -> Problem:
 
 def _no_room(files: DataFiles, error: OSError) -> UsageError:
     return UsageError(
-        f"{files.name} is decoded once and kept in {files.store.parent}, which failed ({error}). "
-        "It takes 4 bytes a pixel. Set SATKIT_CACHE to a folder with room that can be written."
+        f"{files.name} is decoded once and stored in {files.store.parent}, which failed ({error}). "
+        "It takes 4 bytes a pixel. Set SATKIT_CACHE to a folder with enough space that can be written."
     )
 
 

@@ -1,9 +1,9 @@
-"""Images and labels decoded once, kept as plain uint8 in files that are mapped into memory.
+"""The store of decoded images and labels: plain uint8 in files that are mapped into memory.
 
 A store is a folder in the cache: `manifest.json` and, for each split, `NAME.images`, `NAME.labels` (the values, one
-image after the other) and `NAME.sizes.npy`, `NAME.present.npy`. The manifest is written last and holds the key that
-the content belongs to; a store with another key, or with files of the wrong length, counts as missing. Processes that
-use the same data share its pages in memory, so a data set may be larger than the memory.
+image after the other) and `NAME.sizes.npy`, `NAME.present.npy`. The manifest is written last and holds the key of the
+content; a store with another key, or with files of the wrong length, counts as missing. Processes that use the same
+data share its pages in memory, and a data set may be larger than the memory.
 """
 
 import math
@@ -20,16 +20,16 @@ from satkit.data.dataset import Split
 from satkit.utils.files import read_json, write_json
 
 VERSION = 1  # of the files in a store
-ABANDONED = 3600.0  # seconds without a change, after which an unfinished store is left over
+ABANDONED = 3600.0  # seconds without a change, after which an unfinished store is removed
 
 
 def cache_folder() -> Path:
-    """Where drawn and decoded data is kept: $SATKIT_CACHE, else `.cache/satkit` in the home folder."""
+    """Where drawn and decoded data is stored: $SATKIT_CACHE, else `.cache/satkit` in the home folder."""
     return Path(os.environ.get("SATKIT_CACHE") or Path.home() / ".cache" / "satkit").expanduser()
 
 
 class Writer:
-    """A split that is being stored, one image after the other; a context that closes its files."""
+    """Stores a split, one image after the other; a context manager that closes its files."""
 
     def __init__(self, folder: Path, name: str):
         self.folder, self.name = folder, name
@@ -47,7 +47,7 @@ class Writer:
         np.save(self.folder / f"{self.name}.present.npy", np.array(self.present, dtype=bool))
 
     def add(self, image: np.ndarray, labels: np.ndarray, present: np.ndarray) -> None:
-        """Append an image, uint8 (height, width, 3), its labels, uint8 (height, width), and which labels these are."""
+        """Append an image, uint8 (height, width, 3), its labels, uint8 (height, width), and which labels occur."""
         self.images.write(np.ascontiguousarray(image).data)
         self.labels.write(np.ascontiguousarray(labels).data)
         self.sizes.append(labels.shape)
@@ -55,15 +55,15 @@ class Writer:
 
 
 def new_folder(store: Path) -> Path:
-    """An empty folder beside a store, to be filled and then put in its place with `keep`.
+    """An empty folder beside a store; fill it, then let it replace the store with `keep`.
 
-    What a process that was killed has left behind is removed.
+    Folders that killed processes have left are removed.
     """
     store.parent.mkdir(parents=True, exist_ok=True)
     for left in store.parent.glob(f"{store.name}.tmp-*"):
         try:
             changed = max(path.stat().st_mtime for path in (left, *left.iterdir()))
-        except OSError:  # another process has just put it in its place
+        except OSError:  # another process has just moved it
             continue
         if time.time() - changed > ABANDONED:
             shutil.rmtree(left, ignore_errors=True)
@@ -71,7 +71,7 @@ def new_folder(store: Path) -> Path:
 
 
 def keep(filled: Path, store: Path, manifest: dict) -> None:
-    """Put a filled folder in the place of a store, with its manifest."""
+    """Replace a store by a filled folder, with its manifest."""
     write_json(filled / "manifest.json", {**manifest, "version": VERSION})
     shutil.rmtree(store, ignore_errors=True)
     try:
@@ -81,7 +81,7 @@ def keep(filled: Path, store: Path, manifest: dict) -> None:
 
 
 def find(store: Path, key: str) -> dict | None:
-    """The manifest of a store, or None if there is none that belongs to this key."""
+    """The manifest of a store; None if there is no store with this key."""
     try:
         manifest = read_json(store / "manifest.json")
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def find(store: Path, key: str) -> dict | None:
 
 
 def open_split(store: Path, name: str, names: tuple[str, ...], domains: tuple[str, ...] = ()) -> Split | None:
-    """A split of a store, mapped into memory; None if its files are not as long as they should be."""
+    """A split of a store, mapped into memory; None if its files have the wrong length."""
     try:
         sizes, present = (np.load(store / f"{name}.{kind}.npy", allow_pickle=False) for kind in ("sizes", "present"))
         images, labels = (
@@ -107,7 +107,7 @@ def open_split(store: Path, name: str, names: tuple[str, ...], domains: tuple[st
 
 
 def _cut(values: np.memmap, ends: list[int], shapes: list[tuple[int, int]], channels: int) -> Sequence[np.ndarray]:
-    """The images in a row of values: one array when all sizes agree, as the contract says."""
+    """The images in a row of values: one array if all sizes are equal, see `Split`."""
     values = np.asarray(values)
     tail = (3,) if channels == 3 else ()
     if len(set(shapes)) == 1:

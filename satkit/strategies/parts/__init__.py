@@ -1,1 +1,1 @@
-"""Parts beside loss and targets: importances, memory, freezing, fusion, initialisation."""
+"""Parts besides loss terms and targets: importances, memory, freezing, fusion, initialisation."""

@@ -8,15 +8,16 @@ import torch
 
 from satkit.models import IncrementalClassifier
 from satkit.models.classifier import last
+from satkit.strategies.contracts import ClassifierInit
 
 
 @dataclass(frozen=True)
-class BackgroundInit:
+class BackgroundInit(ClassifierInit):
     """New classes start as equal shares of background.
 
-    Each new class takes a copy of background's weights, and background and new classes the bias b - log(n + 1), with
-    b the old bias of background and n the number of new classes. Their probabilities then add up to what background
-    had before, so the student starts out agreeing with its teacher. Source: Cermelli et al., CVPR 2020, section 3.4;
+    Each new class takes a copy of background's weights, and background and new classes the bias b - log(n + 1), with b
+    the old bias of background and n the number of new classes. Their probabilities then add up to what background had
+    before, so the student's predictions start equal to its teacher's. Source: Cermelli et al., CVPR 2020, section 3.4;
     as in their released code, background's own bias is lowered too.
     """
 
@@ -32,8 +33,8 @@ class BackgroundInit:
 
 
 @dataclass(frozen=True)
-class AuxiliaryInit:
-    """New classes start as copies of channel 0, which has learnt to say no to everything.
+class AuxiliaryInit(ClassifierInit):
+    """New classes start as copies of channel 0, which has learnt a low score for every pixel.
 
     Source: DKD (Baek et al., NeurIPS 2022), whose auxiliary classifier is channel 0 here, see `AuxiliaryBackground`.
     """
@@ -48,38 +49,41 @@ class AuxiliaryInit:
 
 
 @dataclass(frozen=True)
-class UnknownInit:
+class UnknownInit(ClassifierInit):
     """New classes start as copies of the unknown class, in all layers of its head.
 
-    They were unknown objects until now. Source: SSUL (Cha et al., NeurIPS 2021).
+    Until now their objects were labelled unknown. Source: SSUL (Cha et al., NeurIPS 2021).
     """
 
     reserves: ClassVar[str] = "unknown"
 
     @torch.no_grad()
     def __call__(self, classifier: IncrementalClassifier) -> None:
-        new, known = classifier.steps[-1], classifier.reserved.state_dict()
-        for name, value in new.state_dict().items():  # the last layer has one row in the unknown head, to repeat
-            value.copy_(known[name].expand_as(value))
+        new, unknown = classifier.steps[-1], classifier.reserved.state_dict()
+        for (
+            name,
+            value,
+        ) in new.state_dict().items():  # the one row of the unknown head's last layer is repeated
+            value.copy_(unknown[name].expand_as(value))
 
 
 @dataclass(frozen=True)
-class ReservedInit:
+class ReservedInit(ClassifierInit):
     """New classes take over the channels that were reserved for them from the base step on.
 
-    Source: DFT* (arXiv 2508.04267), whose softmax holds every class that will ever come.
+    Source: DFT* (arXiv 2508.04267), whose softmax has a channel for every class of the scenario from the start.
     """
 
     reserves: ClassVar[str] = "future"
 
     @torch.no_grad()
     def __call__(self, classifier: IncrementalClassifier) -> None:
-        new, waiting = last(classifier.steps[-1]), last(classifier.reserved)
+        new, reserved = last(classifier.steps[-1]), last(classifier.reserved)
         count = new.out_channels
-        weight, bias = waiting.weight.clone(), waiting.bias.clone()
+        weight, bias = reserved.weight.clone(), reserved.bias.clone()
         new.weight.copy_(weight[:count])
         new.bias.copy_(bias[:count])
-        classifier.reserve(waiting.out_channels - count)
+        classifier.reserve(reserved.out_channels - count)
         if classifier.reserved is not None:
             last(classifier.reserved).weight.copy_(weight[count:])
             last(classifier.reserved).bias.copy_(bias[count:])

@@ -1,4 +1,4 @@
-"""What a step leaves as it is: parts of the network that do not learn after the base step."""
+"""Freezing: parts of the network that are not trained after the base step."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,22 +6,22 @@ from typing import ClassVar
 from torch import nn
 
 from satkit.models import Segmenter
-from satkit.strategies.strategy import positive
+from satkit.strategies.contracts import Part, positive
 
 
 @dataclass(frozen=True)
-class Freezing:
-    """Parts that stay as the step before left them; their batch norms keep their statistics too.
+class Freezing(Part):
+    """Parts of the network that keep their weights, and the statistics of their batch norms.
 
-    SSUL (Cha et al., NeurIPS 2021) freezes everything but the newest head, the one of the unknown class and, nearly,
-    the one of background; DFT* (arXiv 2508.04267) everything but the newest classifier.
+    SSUL (Cha et al., NeurIPS 2021) freezes everything but the newest head and the head of the unknown class, and trains
+    the head of background with a very small learning rate; DFT* (arXiv 2508.04267) trains the newest classifier only.
 
     Attributes:
         backbone: Freeze the backbone.
         decoder: Freeze the decoder.
         old_classifiers: Freeze the classifiers of earlier steps.
-        background_lr: Factor of the learning rate for background's own head (see `Head.background_apart`), where the
-            old classifiers are frozen; 0 freezes it as well.
+        background_lr: Factor of the learning rate for background's own head (see `Head.background_apart`), if the old
+            classifiers are frozen; 0 freezes it too.
     """
 
     backbone: bool = False
@@ -29,19 +29,19 @@ class Freezing:
     old_classifiers: bool = False
     background_lr: float = 0.0
 
-    place: ClassVar[str] = "freezing"
+    role: ClassVar[str] = "freezing"
 
     def __post_init__(self):
         positive(self, "background_lr", self.background_lr)
 
     def __call__(self, student: Segmenter) -> None:
-        """Freeze a student that has grown by the step's classes; what another step had frozen is freed."""
+        """Freeze parts of a student that has grown by the step's classes; all other parts become trainable."""
         student.requires_grad_(True)
         for part in self.frozen(student):
             part.requires_grad_(False)
 
     def frozen(self, student: Segmenter) -> list[nn.Module]:
-        """The modules that do not learn."""
+        """The modules that are not trained."""
         parts: list[nn.Module] = [student.backbone] if self.backbone else []
         parts += [student.decoder] if self.decoder else []
         if self.old_classifiers:
@@ -49,7 +49,7 @@ class Freezing:
         return parts
 
     def factor(self, student: Segmenter) -> tuple[nn.Module | None, float]:
-        """The module that learns at another rate, and the factor of its rate; None if there is none."""
+        """The module with another learning rate, and the factor of that rate; None if there is none."""
         if self.old_classifiers and self.background_lr and len(student.classifier.steps) > 1:
             return student.classifier.steps[0], self.background_lr
         return None, 1.0

@@ -8,15 +8,16 @@ import torch
 
 from satkit.models import Segmenter
 from satkit.scenario import Step
+from satkit.strategies.contracts import Part
 from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)
-class WeightFusion:
+class WeightFusion(Part):
     """Every weight that both models have becomes (1 - a) teacher + a student, at the end of a step.
 
-    a is sqrt(new / (new + old)), with the numbers of new and old classes: the more is new, the more counts the
-    student. Channels of new classes stay as they are. Source: EWF (Xiao et al., CVPR 2023).
+    a is sqrt(new / (new + old)), with the numbers of new and old classes: with more new classes the student counts
+    more. Channels of new classes stay as they are. Source: EWF (Xiao et al., CVPR 2023).
 
     Attributes:
         share: a itself, in [0, 1]; None for the formula.
@@ -24,7 +25,7 @@ class WeightFusion:
 
     share: float | None = None
 
-    place: ClassVar[str] = "fusion"
+    role: ClassVar[str] = "fusion"
 
     def __post_init__(self):
         if self.share is not None and not 0 <= self.share <= 1:
@@ -36,7 +37,7 @@ class WeightFusion:
 
     @torch.no_grad()
     def __call__(self, student: Segmenter, teacher: Segmenter, step: Step) -> None:
-        """Change the student in place."""
+        """Average the weights into the student, in place."""
         before, share = teacher.state_dict(), self.alpha(step)
         for name, value in student.state_dict().items():
             there = name in before and before[name].shape == value.shape

@@ -1,25 +1,25 @@
-"""Importance of every parameter for what was learnt, and the penalty for moving the important ones.
+"""Importance of every parameter for the old classes, and the penalty for changing important ones.
 
 EWC, path integral (PI, also called synaptic intelligence) and Riemannian walk (RW) differ in how they measure
 importance while a step is trained. In the next step each adds
 
     weight * sum over parameters of importance * (parameter - parameter of the teacher) ** 2
 
-with importances scaled to [0, 1] within each tensor, as MiB's, PLOP's and SATS's code does; RW's is the sum of two
-such. New channels of the classifier are free.
+with importances scaled to [0, 1] within each tensor, as in the code of MiB, PLOP and SATS; RW adds two such
+importances. New channels of the classifier have no penalty.
 
-An importance is settings only. What it measures is a flat dict of tensors that the training loop owns and that is
+An importance holds settings only. What it measures is a flat dict of tensors that belongs to the training loop and is
 saved with the run: "ewc.fisher.decoder.fuse.weight", for example.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from satkit.strategies.strategy import positive
+from satkit.strategies.contracts import Part, positive
 from satkit.utils.errors import UsageError, unknown
 
 State = dict[str, Tensor]
@@ -28,49 +28,56 @@ GRADIENTS = ("previous", "current")
 TINY = 1e-8
 
 
-class Importance(Protocol):
-    """The contract of an importance."""
+class Importance(Part):
+    """The contract of an importance; in the log, the penalty of each is called "importance"."""
 
-    name: ClassVar[str]
-    place: ClassVar[str]
+    role: ClassVar[str] = "importance"
+    name: ClassVar[str] = "importance"
     weight: float
 
     def start(self, student: nn.Module, before: State) -> State:
-        """What is measured at the beginning of a step, from what `finish` returned for the step before (or {})."""
+        """The state at the beginning of a step, from what `finish` returned for the step before ({} for none)."""
+        raise NotImplementedError
 
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
         """Measure one iteration, in place: after the backward of the data's loss, before the optimiser's update."""
+        raise NotImplementedError
 
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
         """The penalty, weight included."""
+        raise NotImplementedError
 
     def finish(self, state: State, student: nn.Module) -> State:
         """What the next step needs."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the importances share: the penalty, by what `start` has put under `holds`."""
+class QuadraticPenalty(Importance):
+    """The penalty that EWC, PI and RW share.
+
+    Attributes:
+        weight: Factor of the penalty.
+        prefix: Where in the state `start` puts the importance of each parameter.
+    """
 
     weight: float = 100.0
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
-    holds: ClassVar[str]
+    prefix: ClassVar[str]
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
 
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
-        return self.weight * drift(state, self.holds, student, teacher)
+        return self.weight * weighted_distance(state, self.prefix, student, teacher)
 
 
 @dataclass(frozen=True)
-class EWC(Held):
+class EWC(QuadraticPenalty):
     """Elastic weight consolidation: the squared gradient, the diagonal of the Fisher information.
 
     Source: Kirkpatrick et al., PNAS 2017. As in MiB's code the Fisher information starts as ones and is a running
-    mean, F <- momentum * gradient ** 2 + (1 - momentum) * F, so that with 0.9 it remembers little more than the last
+    mean, F <- momentum * gradient ** 2 + (1 - momentum) * F, so that with 0.9 it depends on little more than the last
     batch. A parameter without a gradient keeps its F.
 
     Attributes:
@@ -80,7 +87,7 @@ class EWC(Held):
 
     momentum: float = 0.9
 
-    holds: ClassVar[str] = "ewc.held."
+    prefix: ClassVar[str] = "ewc.importance."
 
     def __post_init__(self):
         super().__post_init__()
@@ -88,14 +95,14 @@ class EWC(Held):
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             state[f"ewc.fisher.{name}"] = _carried(before, f"ewc.fisher.{name}", torch.ones_like(parameter))
-            state[f"ewc.held.{name}"] = scaled(state[f"ewc.fisher.{name}"])
+            state[f"ewc.importance.{name}"] = scaled(state[f"ewc.fisher.{name}"])
         return state
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             _update_fisher(state[f"ewc.fisher.{name}"], parameter, self.momentum)
 
     def finish(self, state: State, student: nn.Module) -> State:
@@ -103,8 +110,8 @@ class EWC(Held):
 
 
 @dataclass(frozen=True)
-class PathIntegral(Held):
-    """Path integral: how much each parameter's way has lowered the loss, per squared distance.
+class PathIntegral(QuadraticPenalty):
+    """Path integral: how much the changes of a parameter have lowered the loss, per squared distance.
 
     path <- path - gradient * displacement in every iteration, and at the end of a step
 
@@ -123,7 +130,7 @@ class PathIntegral(Held):
     gradient: str = "previous"
     epsilon: float = 1e-20
 
-    holds: ClassVar[str] = "pi.held."
+    prefix: ClassVar[str] = "pi.importance."
 
     def __post_init__(self):
         super().__post_init__()
@@ -134,9 +141,9 @@ class PathIntegral(Held):
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             state[f"pi.score.{name}"] = _carried(before, f"pi.score.{name}", torch.zeros_like(parameter))
-            state[f"pi.held.{name}"] = scaled(state[f"pi.score.{name}"])
+            state[f"pi.importance.{name}"] = scaled(state[f"pi.score.{name}"])
             state[f"pi.path.{name}"] = torch.zeros_like(parameter)
             state[f"pi.gradient.{name}"] = torch.zeros_like(parameter)
             state[f"pi.begin.{name}"] = parameter.detach().clone()
@@ -145,7 +152,7 @@ class PathIntegral(Held):
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             earlier, before = state[f"pi.gradient.{name}"], state[f"pi.before.{name}"]
             gradient = earlier if self.gradient == "previous" else _gradient(parameter)
             state[f"pi.path.{name}"].addcmul_(gradient, before - parameter)
@@ -155,7 +162,7 @@ class PathIntegral(Held):
     @torch.no_grad()
     def finish(self, state: State, student: nn.Module) -> State:
         left = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             path = state[f"pi.path.{name}"].clone()
             if self.gradient == "previous":  # the last update has not been seen yet
                 path += state[f"pi.gradient.{name}"] * (state[f"pi.before.{name}"] - parameter)
@@ -166,7 +173,7 @@ class PathIntegral(Held):
 
 
 @dataclass(frozen=True)
-class RiemannianWalk(Held):
+class RiemannianWalk(QuadraticPenalty):
     """Riemannian walk: Fisher information, and the loss lowered per distance in its metric.
 
     Every few iterations score <- score + gradient * (before - now) / (F / 2 * (now - before) ** 2 + 1e-8), with F as
@@ -183,7 +190,7 @@ class RiemannianWalk(Held):
     momentum: float = 0.9
     every: int = 10
 
-    holds: ClassVar[str] = "rw.held."
+    prefix: ClassVar[str] = "rw.importance."
 
     def __post_init__(self):
         super().__post_init__()
@@ -193,19 +200,19 @@ class RiemannianWalk(Held):
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             state[f"rw.fisher.{name}"] = _carried(before, f"rw.fisher.{name}", torch.ones_like(parameter))
-            state[f"rw.held.{name}"] = scaled(state[f"rw.fisher.{name}"])
+            state[f"rw.importance.{name}"] = scaled(state[f"rw.fisher.{name}"])
             if f"rw.score.{name}" in before:
                 state[f"rw.earlier.{name}"] = _carried(before, f"rw.score.{name}", parameter)
-                state[f"rw.held.{name}"] += scaled(state[f"rw.earlier.{name}"])
+                state[f"rw.importance.{name}"] += scaled(state[f"rw.earlier.{name}"])
             state[f"rw.walk.{name}"] = torch.zeros_like(parameter)
             state[f"rw.before.{name}"] = parameter.detach().clone()
         return state
 
     @torch.no_grad()
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for name, parameter in learning(student):
+        for name, parameter in trainable(student):
             fisher, before = state[f"rw.fisher.{name}"], state[f"rw.before.{name}"]
             if iteration and iteration % self.every == 0:
                 moved = parameter - before
@@ -216,50 +223,48 @@ class RiemannianWalk(Held):
 
     def finish(self, state: State, student: nn.Module) -> State:
         left = _part(state, "rw.fisher.")
-        for name, _ in learning(student):
+        for name, _ in trainable(student):
             score, earlier = state[f"rw.walk.{name}"].clamp(min=0), state.get(f"rw.earlier.{name}")
             left[f"rw.score.{name}"] = score if earlier is None else 0.5 * (score + earlier)
         return left
 
 
 @dataclass(frozen=True)
-class EveryImportance:
-    """All three in their default settings, measured side by side: for a base step that several strategies share."""
+class EveryImportance(Importance):
+    """All three with their default settings: for a base step that several strategies share."""
 
-    name: ClassVar[str] = "importance"
-    place: ClassVar[str] = "importance"
     weight: ClassVar[float] = 0.0
 
     @property
-    def each(self) -> tuple[Importance, ...]:
+    def measured(self) -> tuple[Importance, ...]:
         """The importances that are measured."""
         return EWC(), PathIntegral(), RiemannianWalk()
 
     def start(self, student: nn.Module, before: State) -> State:
-        return {key: value for one in self.each for key, value in one.start(student, before).items()}
+        return {key: value for one in self.measured for key, value in one.start(student, before).items()}
 
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        for one in self.each:
+        for one in self.measured:
             one.observe(state, student, iteration)
 
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
         raise RuntimeError("EveryImportance measures a base step, which has no penalty. Choose EWC, PI or RW.")
 
     def finish(self, state: State, student: nn.Module) -> State:
-        return {key: value for one in self.each for key, value in one.finish(state, student).items()}
+        return {key: value for one in self.measured for key, value in one.finish(state, student).items()}
 
 
-def learning(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters that learn, by name."""
+def trainable(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters that are trained, by name."""
     return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)
 
 
-def drift(state: State, prefix: str, student: nn.Module, teacher: nn.Module) -> Tensor:
+def weighted_distance(state: State, prefix: str, student: nn.Module, teacher: nn.Module) -> Tensor:
     """Sum of importance * (parameter - teacher's) ** 2 over the parameters that the teacher has too; 0 for none."""
     old = dict(teacher.named_parameters())
     moved = [
         (state[prefix + name] * (parameter - old[name].detach()).square()).sum()
-        for name, parameter in learning(student)
+        for name, parameter in trainable(student)
         if name in old and prefix + name in state
     ]
     return torch.stack(moved).sum() if moved else torch.zeros((), requires_grad=True)

@@ -1,8 +1,8 @@
-"""Exemplar memory: a few images of earlier steps that are shown again in every later one.
+"""Exemplar memory: a few images of earlier steps that are shown again in every later step.
 
-What a memory may know is the question. An image was annotated in its own step, so its label map shows that step's
-classes and nothing else; that is the default here. The published tables complete the labels of exemplars with ground
-truth of all classes seen so far, which nobody had annotated (see Kwak et al., arXiv 2405.09858).
+An image was annotated in its own step, so by default its label map shows the classes of that step only. The published
+tables complete the labels of exemplars with the ground truth of all classes seen so far, which no annotator of the
+scenario has given (see Kwak et al., arXiv 2405.09858).
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from satkit.strategies.contracts import Part
 from satkit.utils.errors import UsageError, unknown
 
 SAMPLINGS = ("balanced", "random")
@@ -17,12 +18,12 @@ LABELS = ("step", "complete")
 
 
 @dataclass(frozen=True)
-class ExemplarMemory:
+class ExemplarMemory(Part):
     """Images that are kept, how they are chosen, and how their labels are read.
 
     Attributes:
         size: Images in the memory; 100 for VOC and 300 for ADE20K in the published tables.
-        sampling: "balanced" takes an image for one class after the other (SSUL-M), "random" any image.
+        sampling: "balanced" draws an image for each class in turn (SSUL-M), "random" any image.
         labels: "step" keeps labels as they were annotated in the image's own step; "complete" completes them with the
             ground truth of every class seen so far.
         share: Part of every batch that comes from the memory, between 0 and 1.
@@ -34,7 +35,7 @@ class ExemplarMemory:
     share: float = 0.5
 
     name: ClassVar[str] = "memory"
-    place: ClassVar[str] = "memory"
+    role: ClassVar[str] = "memory"
 
     def __post_init__(self):
         if not isinstance(self.size, int) or self.size < 1:
@@ -58,7 +59,7 @@ class ExemplarMemory:
         Raises:
             UsageError: If there are fewer images than the memory is to hold.
         """
-        entries, places = np.unique(np.concatenate([kept, found]), axis=0, return_index=True)
+        entries, positions = np.unique(np.concatenate([kept, found]), axis=0, return_index=True)
         if len(entries) < self.size:
             raise UsageError(
                 f"A memory must fit into the data: {self.size} images are asked for, but only {len(entries)} have been "
@@ -67,17 +68,17 @@ class ExemplarMemory:
         random = np.random.Generator(np.random.PCG64(seed))
         order = random.permutation(len(entries))
         if self.sampling == "balanced":
-            order = _in_turn(order, present[places][:, 1:], random)
+            order = _in_turn(order, present[positions][:, 1:], random)
         return entries[np.sort(order[: self.size])]
 
 
 def _in_turn(order: np.ndarray, present: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Entries so that each class in turn takes a random unused one; entries that show no class come last."""
     columns = random.permutation(present.T)
-    waiting = [list(random.permutation(np.flatnonzero(column))) for column in columns]  # an order of its own for each
+    queues = [list(random.permutation(np.flatnonzero(column))) for column in columns]  # each in another order
     taken: dict[int, None] = {}
-    while any(waiting):
-        for queue in waiting:
+    while any(queues):
+        for queue in queues:
             while queue:
                 entry = queue.pop()
                 if entry not in taken:

@@ -1,1 +1,1 @@
-"""Target policies: what the loss sees in place of the labels."""
+"""Target policies: what the loss uses instead of the labels."""

@@ -1,8 +1,8 @@
-"""Pseudo-labels: where the annotator shows background, the teacher says which old class it may be.
+"""Pseudo-labels: where the annotator shows background, the teacher's prediction is used as label if it is certain.
 
-Source: PLOP (Douillard et al., CVPR 2021, section 3.3), used unchanged by SATS. On every pixel that the annotator calls
-background, the teacher's most likely class becomes the target if the teacher is certain enough, and IGNORE otherwise.
-Certain means: the entropy lies below a threshold of the predicted class, the median over the step's training images.
+Source: PLOP (Douillard et al., CVPR 2021, section 3.3), used unchanged by SATS. On every pixel that the annotator
+labels background, the target is the teacher's most likely class if the teacher is certain, and IGNORE otherwise.
+Certain means that the entropy is below a threshold of the predicted class: its median over the step's training images.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.models import SegmenterOutput
 from satkit.scenario import Step
-from satkit.strategies.strategy import positive
+from satkit.strategies.contracts import Targets, positive
 from satkit.utils.errors import unknown
 
 THRESHOLDS = ("median", "as_released", "none")
@@ -27,19 +27,19 @@ RELEASED_BINS = 100
 
 
 @dataclass(frozen=True)
-class EntropyPseudoLabels:
-    """Targets from the teacher wherever it is certain.
+class EntropyPseudoLabels(Targets):
+    """The teacher's predictions as targets, wherever it is certain.
 
     Attributes:
         floor: Smallest threshold, on the scale of `uncertainty`.
         threshold: "median" is the paper's median per predicted class; "as_released" repeats the arithmetic of the
             released PLOP and SATS code, whose running sum adds bin numbers instead of bin counts and so accepts
             nearly every pixel; "none" accepts every pixel.
-        entropy: "sum" is entropy as the paper has it, the sum of -p log p, as a share of its largest value; "mean" is
-            the released code's, see `uncertainty`. It decides what `floor` means, and nothing else, as long as the
-            threshold is the median.
-        exemplars: "kept" leaves labels of old classes as they are, which the annotator gave to exemplars; with
-            "as_released" the pseudo-labels replace these too, as in the released PLOP-M and SATS-M.
+        entropy: "sum" is the entropy of the paper, the sum of -p log p, divided by its largest possible value; "mean"
+            is that of the released code, see `uncertainty`. With the threshold "median" it only changes the meaning of
+            `floor`.
+        exemplars: "kept" keeps the old classes that exemplars are labelled with; with "as_released" pseudo-labels
+            replace these labels too, as in the released PLOP-M and SATS-M.
     """
 
     floor: float = 0.001
@@ -90,9 +90,9 @@ def uncertainty(teacher_logits: Tensor, step: Step, kind: str = "sum") -> tuple[
     """Entropy on the scale that the threshold's floor refers to, and the predicted class, per pixel.
 
     Args:
-        kind: "sum" gives the entropy as a share of its largest value, in [0, 1]. "mean" gives what the released code
-            computes: the *mean* of -p log p over classes, divided by the logarithm of the number of old channels and
-            again by that of all channels, which is never above 1 / (old channels * log of all channels).
+        kind: "sum" gives the entropy divided by its largest possible value, in [0, 1]. "mean" gives what the released
+            code computes: the *mean* of -p log p over classes, divided by the logarithm of the number of old channels
+            and again by that of all channels, which is never above 1 / (old channels * log of all channels).
     """
     probabilities = teacher_logits.float().softmax(dim=1)
     score = entropy(probabilities)
@@ -135,6 +135,6 @@ def _released_medians(counts: Tensor) -> Tensor:
         for number, count in enumerate(row):
             if running <= half <= running + count:
                 break
-            running += number  # the slip: the bin's number where its count is meant
+            running += number  # the error of the released code: the bin's number instead of its count
         medians[index] = (number + (half - running) / row[number]) / len(row)
     return medians.float()

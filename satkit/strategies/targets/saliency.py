@@ -1,7 +1,7 @@
 """Saliency: which pixels belong to some object, whatever its class.
 
-SSUL needs it to tell unknown objects from background. Its authors take a ready-made network's maps; any frozen,
-callable dataclass from normalised images (batch, 3, height, width) to bool (batch, height, width) can stand here.
+SSUL needs it to separate unknown objects from background. Its authors use the maps of a pretrained network; any frozen,
+callable dataclass from normalised images (batch, 3, height, width) to bool (batch, height, width) can be used.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from satkit.utils.errors import UsageError
 
 @dataclass(frozen=True)
 class ContrastSaliency:
-    """Pixels whose colour is far from the image's usual ones.
+    """Pixels whose colour differs from the mean colour of the image.
 
     The distance of the smoothed colour to the image's mean colour, above `factor` times its mean over the image: after
     Achanta et al., CVPR 2009, in normalised RGB instead of Lab.

@@ -1,4 +1,4 @@
-"""The unknown class of SSUL: objects that no class learnt so far explains are targets of their own."""
+"""The unknown class of SSUL: objects of no class learnt so far are labelled UNKNOWN."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -9,15 +9,16 @@ from torch import Tensor
 from satkit.data.labels import BACKGROUND, UNKNOWN
 from satkit.models import SegmenterOutput
 from satkit.scenario import Step
+from satkit.strategies.contracts import Targets
 from satkit.strategies.targets.saliency import ContrastSaliency
 from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)
-class UnknownAndPseudoLabels:
-    """Background that is salient becomes UNKNOWN; where the teacher is sure of an old class, that class.
+class UnknownAndPseudoLabels(Targets):
+    """Salient background becomes UNKNOWN; where the teacher is certain of an old class, that class.
 
-    The teacher is sure where the highest of all its sigmoids, those of background and unknown included, is an old
+    The teacher is certain where the highest of all its sigmoids, those of background and unknown included, is an old
     class's and at least `threshold`. Source: SSUL (Cha et al., NeurIPS 2021).
 
     Attributes:
@@ -36,9 +37,6 @@ class UnknownAndPseudoLabels:
         if not 0 <= self.threshold <= 1:
             raise UsageError(f"The threshold of a sigmoid must be between 0 and 1, got {self.threshold}.")
 
-    def fit(self, seen, step) -> dict[str, Tensor]:
-        return {}
-
     def __call__(
         self, labels: Tensor, teacher: SegmenterOutput | None, step: Step, fitted: dict[str, Tensor], images: Tensor
     ) -> Tensor:
@@ -46,7 +44,7 @@ class UnknownAndPseudoLabels:
         targets = torch.where(unlabelled & self.saliency(images), UNKNOWN, labels.int())
         if teacher is not None:
             scores = torch.cat([teacher.logits, teacher.reserved], dim=1).float().sigmoid()
-            sureness, guess = scores.max(dim=1)
-            is_old = (guess > BACKGROUND) & (guess < step.num_old) & (sureness >= self.threshold)
+            certainty, guess = scores.max(dim=1)
+            is_old = (guess > BACKGROUND) & (guess < step.num_old) & (certainty >= self.threshold)
             targets = torch.where(unlabelled & is_old, guess.int(), targets)
         return targets.to(labels.dtype)

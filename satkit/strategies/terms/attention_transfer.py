@@ -1,21 +1,21 @@
 """Self-attention transfer, the loss of SATS (Qiu et al., Pattern Recognition 138, 2023, arXiv 2203.07667).
 
-A *region* is the set of pixels of one class in one image. Its *relation* is its mean attention row: what the region as
-a whole looks at. Class-specific region pooling computes the relation of every region in the teacher and in the student,
-and the loss is the distance between the two:
+A *region* is the set of pixels of one class in one image. Its *relation* is its mean attention row: what the region
+attends to on average. Class-specific region pooling computes the relation of every region in the teacher and in the
+student, and the loss is the distance between the two:
 
     relation[c, h] = mean over queries q of class c of attention[h, q]
     loss = mean over stages, images, regions c and heads h of || student[c, h] - teacher[c, h] ||_2
 
-Background and IGNORE are no regions; an image without any region counts zero. The distance is taken in float32: at the
-size of real drifts it would otherwise drown in the rounding error of bfloat16.
+Background and IGNORE are not regions; an image without any region counts zero. The distance is computed in float32,
+because real drifts are smaller than the rounding error of bfloat16.
 
 Where the paper and its released code differ: the code reads memory laid out (batch, head, query, key) as if it were
-(batch, query, head, key), which mixes heads and places in every stage of more than one head. `layout="paper"` is the
+(batch, query, head, key), which mixes heads and queries in every stage with more than one head. `layout="paper"` is the
 paper's definition and the default; `layout="as_released"` is what the code computes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,8 +24,17 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND
 from satkit.models.attention_taps import AttentionTap
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError, unknown
+
+DISTANCES = {
+    "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
+    "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
+    "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
+    "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
+        dim=-1
+    ),
+}
 
 
 def resize_labels(labels: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -53,6 +62,34 @@ def region_pool(tap: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> 
     return tap.pool(inside / size.clamp(min=1)), size.squeeze(-1) > 0
 
 
+def relation_distance(
+    student: AttentionTap,
+    teacher: AttentionTap,
+    labels: Tensor,
+    classes: tuple[int, ...],
+    distance: str = "l2",
+    pool: Callable = region_pool,
+) -> tuple[Tensor, Tensor]:
+    """Distance between the student's and the teacher's relation of every class region, per head.
+
+    `AttentionTransfer` is a weighted mean of these distances; figures and measurements call the same function.
+
+    Args:
+        student: Attention of one block of the student.
+        teacher: The same of the teacher.
+        labels: As in `region_pool`.
+        classes: As in `region_pool`.
+        distance: A key of `DISTANCES`.
+        pool: Computes relations and presence from a tap, labels and classes.
+
+    Returns:
+        Distances (batch, region, head), without a meaning where a region is absent, and present (batch, region).
+    """
+    ours, present = pool(student, labels, classes)
+    theirs, _ = pool(teacher, labels, classes)
+    return DISTANCES[distance](ours, theirs), present
+
+
 def regions_at(grid: tuple[int, int], labels: Tensor, classes: tuple[int, ...]) -> Tensor:
     """Which cells of a grid belong to which class: bool (batch, region, cell)."""
     at_cell = resize_labels(labels, grid).flatten(1)
@@ -63,8 +100,8 @@ def region_map(inputs: LossInputs, regions: str) -> Tensor:
     """The label maps whose classes are the regions: uint8 (batch, height, width).
 
     Args:
-        regions: "targets": what the loss sees. "teacher": the teacher's most likely class wherever the annotator shows
-            background, so that old classes are regions also for strategies without pseudo-labels.
+        regions: "targets": the targets of the loss. "teacher": the teacher's prediction wherever the annotator shows
+            background, so that old classes are regions in strategies without pseudo-labels too.
     """
     if regions == "targets":
         return inputs.targets
@@ -79,14 +116,6 @@ def to_key_regions(relations: Tensor, inside: Tensor) -> Tensor:
     return torch.cat([mass, rest], dim=-1)  # (batch, row, head, region + 1)
 
 
-DISTANCES = {
-    "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
-    "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
-    "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
-    "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
-        dim=-1
-    ),
-}
 CHOICES = {
     "pooling": ("class", "image", "none"),
     "layout": ("paper", "as_released"),
@@ -97,7 +126,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class AttentionTransfer:
+class AttentionTransfer(Term):
     """Distance between the student's and the teacher's relations.
 
     Attributes:
@@ -107,9 +136,9 @@ class AttentionTransfer:
         layout: "paper" or "as_released".
         distance: "l2" (the method), "l1", "squared" (l2 without the root) or "kl", from teacher to student.
         keys: "each" compares every key (the method); "regions" first sums the attention on the keys of each class
-            region, so that a relation says how much one region looks at another.
+            region, so that a relation is how much one region attends to another.
         regions: "targets" or "teacher", see `region_map`.
-        background: Whether background is a region too.
+        background: Whether background is also a region.
         stages: Numbers of the stages to compare, from 1 as in the names of the taps; empty for all.
         heads: Numbers of the heads to compare, from 1; empty for all.
     """
@@ -148,9 +177,7 @@ class AttentionTransfer:
 
     def stage(self, student: AttentionTap, teacher: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> Tensor:
         """The loss of one stage, without the weight."""
-        relations, present = self.pool(student, labels, classes)
-        taught, _ = self.pool(teacher, labels, classes)
-        distance = DISTANCES[self.distance](relations, taught)  # (batch, region, head)
+        distance, present = relation_distance(student, teacher, labels, classes, self.distance, self.pool)
         heads = numbered(range(distance.shape[-1]), self.heads, "head")
         distance = distance[..., heads].mean(dim=-1)  # (batch, region)
         return ((distance * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)).mean()
@@ -170,24 +197,24 @@ class AttentionTransfer:
         return relations, present
 
 
-def numbered(things: Sequence, numbers: tuple[int, ...], kind: str) -> list:
-    """The things with these numbers, counted from 1; all of them for no numbers.
+def numbered(items: Sequence, numbers: tuple[int, ...], kind: str) -> list:
+    """The items with these numbers, counted from 1; all of them if no numbers are given.
 
     Raises:
-        UsageError: For a number that there is not.
+        UsageError: For a number that does not exist.
     """
-    wrong = [number for number in numbers if not 1 <= number <= len(things)]
+    wrong = [number for number in numbers if not 1 <= number <= len(items)]
     if wrong:
         raise UsageError(
-            f"Attention transfer was asked for {kind} {wrong[0]}, but there are the {kind}s 1..{len(things)} here. "
+            f"Attention transfer was asked for {kind} {wrong[0]}, but there are the {kind}s 1..{len(items)} here. "
             "A head must exist in every stage that is compared."
         )
-    return [things[number - 1] for number in numbers] if numbers else list(things)
+    return [items[number - 1] for number in numbers] if numbers else list(items)
 
 
 @dataclass(frozen=True)
 class AsReleased:
-    """A tap read as the released code reads it: heads and queries interchanged in memory."""
+    """A tap as the released code reads it: heads and queries are interchanged in memory."""
 
     tap: AttentionTap
 

@@ -1,4 +1,4 @@
-"""Losses that learn the targets, with the reductions that the field uses spelt out."""
+"""Terms that learn the targets: cross-entropies, with the reductions of the published code."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.models import SegmenterOutput
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import unknown
 
 OVER = ("all", "valid")
@@ -19,7 +19,7 @@ VOID = ("ignored", "negative")
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(Term):
     """Cross-entropy of the student's softmax against the targets.
 
     Attributes:
@@ -27,10 +27,10 @@ class CrossEntropy:
         over: "all" divides the sum over valid pixels by the number of all pixels, ignored ones included, as the
             MiB, PLOP and SATS code does; "valid" divides by the number of pixels that are not IGNORE.
         adaptive: PLOP's adaptive factor: each image counts by the share of its unlabelled pixels whose pseudo-label
-            was accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0, so
-            that one whose every pixel is labelled teaches nothing.
+            was accepted (Douillard et al., CVPR 2021). As released, an image without unlabelled pixels counts 0: a
+            fully labelled image is not learnt from.
 
-    Reserved channels, see `Head`, take part in the softmax.
+    Reserved channels, see `Head`, are part of the softmax.
 
     Raises:
         ValueError: When called with UNKNOWN in the targets.
@@ -41,8 +41,6 @@ class CrossEntropy:
     adaptive: bool = False
 
     name: ClassVar[str] = "cross-entropy"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
     classifies: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -52,7 +50,7 @@ class CrossEntropy:
 
     @property
     def needs_new_classes(self) -> bool:
-        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        """Whether pixels of old classes add nothing to the loss, so that a step without new classes learns nothing."""
         return self.adaptive
 
     def __call__(self, inputs: LossInputs) -> Tensor:
@@ -66,16 +64,16 @@ class CrossEntropy:
 
 
 @dataclass(frozen=True)
-class UnbiasedCrossEntropy:
+class UnbiasedCrossEntropy(Term):
     """MiB's cross-entropy: background in the labels means background *or* an old class.
 
     With p the student's softmax over all channels: p(background) becomes p(background) + sum of p(c) over old classes
-    c. At the base step it is the plain cross-entropy. Source: Cermelli et al., CVPR 2020.
+    c. In the base step it is the plain cross-entropy. Source: Cermelli et al., CVPR 2020.
 
     Attributes:
         weight: Factor of the term.
         over: As in `CrossEntropy`.
-        old_labels: What becomes of pixels whose label is an old class, which exemplars and pseudo-labels have: "kept"
+        old_labels: How pixels labelled with an old class, from exemplars or pseudo-labels, are used: "kept"
             learns them as that class; "pooled" makes them background first, as the released code does.
 
     Raises:
@@ -87,8 +85,6 @@ class UnbiasedCrossEntropy:
     old_labels: str = "kept"
 
     name: ClassVar[str] = "cross-entropy"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
     classifies: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -100,7 +96,7 @@ class UnbiasedCrossEntropy:
 
     @property
     def needs_new_classes(self) -> bool:
-        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        """Whether pixels of old classes add nothing to the loss, so that a step without new classes learns nothing."""
         return self.old_labels == "pooled"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
@@ -111,17 +107,17 @@ class UnbiasedCrossEntropy:
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Term):
     """One sigmoid per channel against one-hot targets, summed over channels.
 
-    Reserved channels, see `Head`, take part; a pixel that is UNKNOWN is a positive of the last of them.
+    Reserved channels, see `Head`, are included; an UNKNOWN pixel is a positive of the last of them.
 
     Attributes:
         weight: Factor of the term.
         over: As in `CrossEntropy`; SSUL divides by the valid pixels.
         only: "all" channels, or those of the step's "new" classes alone (DKD).
-        void: "ignored" pixels that are IGNORE count nothing; as "negative" they are no class at all (DKD), and every
-            pixel is counted, whatever `over` says.
+        void: "ignored": IGNORE pixels add nothing. "negative": they are negatives of every class (DKD), and the mean is
+            over all pixels, whatever `over` is.
         positive_weight: Factor of the positives.
 
     Raises:
@@ -135,8 +131,6 @@ class BinaryCrossEntropy:
     positive_weight: float = 1.0
 
     name: ClassVar[str] = "binary cross-entropy"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
     classifies: ClassVar[bool] = True
     reads_unknown: ClassVar[bool] = True
 
@@ -153,11 +147,11 @@ class BinaryCrossEntropy:
 
     @property
     def needs_new_classes(self) -> bool:
-        """Whether pixels of old classes teach nothing, so that a step without new classes is not learnt."""
+        """Whether pixels of old classes add nothing to the loss, so that a step without new classes learns nothing."""
         return self.only == "new"
 
     def __call__(self, inputs: LossInputs) -> Tensor:
-        if getattr(inputs.student, "reserved", None) is None:
+        if inputs.student.reserved is None:
             refuse_unknown(self, inputs.targets)
         logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
         index = torch.where(targets == UNKNOWN, logits.shape[1] - 1, targets)
@@ -193,12 +187,11 @@ def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int, old_la
 
 def all_channels(output: SegmenterOutput) -> Tensor:
     """Logits of the classes and of the reserved channels, if there are any, (batch, channel, height, width)."""
-    reserved = getattr(output, "reserved", None)
-    return output.logits if reserved is None else torch.cat([output.logits, reserved], dim=1)
+    return output.logits if output.reserved is None else torch.cat([output.logits, output.reserved], dim=1)
 
 
 def refuse_unknown(term: object, targets: Tensor) -> None:
-    """Raise if a target is UNKNOWN, which is no channel of the term's.
+    """Raise if a target is UNKNOWN, for which the term has no channel.
 
     Raises:
         ValueError: With the number of such pixels.

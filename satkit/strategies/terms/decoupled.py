@@ -1,8 +1,8 @@
-"""The terms of DKD: logits decomposed into reasons for and against a class (Baek et al., NeurIPS 2022).
+"""The terms of DKD: logits decomposed into positive and negative reasoning scores (Baek et al., NeurIPS 2022).
 
-A logit is the sum of what speaks for a class (positive weights) and against it (negative weights); both are
-distilled. DKD has no background class. Channel 0 is its auxiliary classifier, which learns to say no everywhere, on
-features that it does not change, and from which new classes start.
+A logit is the sum of a part from positive weights (reasons for the class) and one from negative weights (reasons
+against it); both are distilled. DKD has no background class. Channel 0 is its auxiliary classifier: it learns a low
+score for every pixel, without changing the features, and new classes are initialised from it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.models import SegmenterOutput
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError
 
 
@@ -23,7 +23,7 @@ def decomposed(output: SegmenterOutput) -> tuple[Tensor, Tensor]:
     They add up to the logits without their biases.
 
     Raises:
-        UsageError: For deep heads, whose logits are no such sum of the embedding.
+        UsageError: For deep heads, whose logits are not a linear function of the embedding.
     """
     if output.weight is None:
         raise UsageError("DKD decomposes the logits of 1x1 classifiers; choose a head without deep=True.")
@@ -32,7 +32,7 @@ def decomposed(output: SegmenterOutput) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class DecoupledDistillation:
+class DecoupledDistillation(Term):
     """Binary cross-entropy of the student's reasons for and against each old class with the teacher's.
 
     Summed over the old classes, without channel 0, and over the two kinds; mean over all pixels, void ones included.
@@ -43,7 +43,6 @@ class DecoupledDistillation:
 
     name: ClassVar[str] = "decoupled distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -58,8 +57,8 @@ class DecoupledDistillation:
 
 
 @dataclass(frozen=True)
-class AuxiliaryBackground:
-    """Channel 0 learns to say no everywhere, without a gradient to the features.
+class AuxiliaryBackground(Term):
+    """Channel 0 learns a low score for every pixel, without a gradient to the features.
 
     Mean over all pixels, void ones included. Source: Baek et al., NeurIPS 2022.
     """
@@ -67,8 +66,6 @@ class AuxiliaryBackground:
     weight: float = 1.0
 
     name: ClassVar[str] = "auxiliary"
-    needs_teacher: ClassVar[bool] = False
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)

@@ -1,4 +1,4 @@
-"""Distillation of the teacher's class scores."""
+"""Terms that distil the teacher's class scores."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError, unknown
 
 OVER_CLASSES = ("mean", "sum")
@@ -15,11 +15,11 @@ CHANNELS = ("all", "foreground")
 
 
 @dataclass(frozen=True)
-class Distillation:
+class Distillation(Term):
     """Cross-entropy of the student's old channels against the teacher's softmax.
 
-    The student's logits are cut to the teacher's channels before the softmax, so that new classes have no part in it.
-    Source: LwF (Li and Hoiem, ECCV 2016), which takes the temperature 2 and the sum over classes; temperature 1, the
+    The student's logits are cut to the teacher's channels before the softmax, so new classes do not change it.
+    Source: LwF (Li and Hoiem, ECCV 2016), which uses the temperature 2 and the sum over classes; temperature 1, the
     mean over classes and the weight 100 are those of MiB's code. No factor of the squared temperature is applied.
 
     Attributes:
@@ -34,7 +34,6 @@ class Distillation:
 
     name: ClassVar[str] = "distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -50,10 +49,10 @@ class Distillation:
 
 
 @dataclass(frozen=True)
-class UnbiasedDistillation:
+class UnbiasedDistillation(Term):
     """MiB's distillation: the teacher's background is compared with the student's background *or* new classes.
 
-    The teacher calls everything background that is not an old class, the new classes too. So with C_old the teacher's
+    The teacher predicts background for all that is not an old class, the new classes too. So with C_old the teacher's
     channels, p the teacher's softmax and q the student's,
 
         q'(background) = q(background) + sum of q(c) over new classes c,   q'(c) = q(c) for old classes c,
@@ -63,7 +62,7 @@ class UnbiasedDistillation:
 
     Attributes:
         weight: Factor of the term.
-        over_classes: "mean" divides by |C_old| as released, and the published weights belong to it; "sum" does not.
+        over_classes: "mean" divides by |C_old|, as released and as the published weights assume; "sum" does not.
         sharpness: Factor of the teacher's logits.
     """
 
@@ -73,7 +72,6 @@ class UnbiasedDistillation:
 
     name: ClassVar[str] = "distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -87,7 +85,7 @@ class UnbiasedDistillation:
 
 
 @dataclass(frozen=True)
-class SigmoidDistillation:
+class SigmoidDistillation(Term):
     """Binary cross-entropy of the student's old channels against the teacher's sigmoids.
 
     Summed over channels, mean over all pixels, void ones included. Source: iCaRL's loss as MiB's code has it for
@@ -103,7 +101,6 @@ class SigmoidDistillation:
 
     name: ClassVar[str] = "distillation"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)

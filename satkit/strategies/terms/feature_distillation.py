@@ -1,4 +1,4 @@
-"""Distillation of feature maps: as they are (ILT), pooled in strips (PLOP), in cubes (RCIL), over class regions."""
+"""Terms that distil feature maps: unpooled (ILT), pooled in strips (PLOP), in cubes (RCIL), over class regions."""
 
 import math
 from collections.abc import Callable
@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.models import SegmenterOutput
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.strategies.terms.attention_transfer import CHOICES, region_map, regions_at
 from satkit.utils.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
-class FeatureDistillation:
+class FeatureDistillation(Term):
     """Mean squared difference of the backbone's last feature maps, over all their elements.
 
     Source: ILT (Michieli and Zanuttigh, ICCV workshops 2019); the weight 100 is that of MiB's code.
@@ -29,7 +29,6 @@ class FeatureDistillation:
 
     name: ClassVar[str] = "features"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
     trains_backbone: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -41,7 +40,7 @@ class FeatureDistillation:
 
 
 @dataclass(frozen=True)
-class LocalPOD:
+class LocalPOD(Term):
     """PLOP's local pooled outputs distillation: squared feature maps, averaged over strips of cells of several sizes.
 
     At scale s a map is cut into s x s cells; of each cell the means over its columns and the means over its rows are
@@ -62,7 +61,6 @@ class LocalPOD:
 
     name: ClassVar[str] = "pod"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -78,14 +76,15 @@ class LocalPOD:
 
 
 @dataclass(frozen=True)
-class PooledCube:
+class PooledCube(Term):
     """RCIL's pooled cube distillation: squared feature maps, averaged over windows in space and over channels.
 
     The loss of a layer is the mean over window sizes of the Frobenius norm of the difference, plus, for features, the
     norm after averaging over neighbouring channels; mean over images. Layers and factors are as in `LocalPOD`. Before
-    averaging, a map is padded with zeros by half a window on every side, as released; so every window fits every map.
-    Source: Zhang et al., CVPR 2022. Their code divides the part over channels by the number of feature maps, without
-    the logits, and gives the embedding the factor of the logits in it; here both parts have the same factors.
+    averaging, a map is padded with zeros by half a window on every side, as released; so every window fits into every
+    map. Source: Zhang et al., CVPR 2022. Their code divides the part over channels by the number of feature maps,
+    without the logits, and uses the factor of the logits for the embedding in it; here both parts have the same
+    factors.
 
     Attributes:
         weight: Factor of feature maps and embedding; 0.01 for VOC, 5e-6 for ADE20K.
@@ -101,7 +100,6 @@ class PooledCube:
 
     name: ClassVar[str] = "pooled cube"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
@@ -120,12 +118,12 @@ class PooledCube:
 
 
 @dataclass(frozen=True)
-class RegionFeatureTransfer:
-    """Class-specific region pooling of feature maps: what is left of SATS for a backbone without attention.
+class RegionFeatureTransfer(Term):
+    """Class-specific region pooling of feature maps: SATS for a backbone without attention.
 
     The mean feature vector of every class region, at every stage, and the L2 norm of its difference; mean over the
     regions of an image, images (one without a region counts 0) and stages. Source: the convolutional variant in the
-    released SATS code, which divides by four where it has five maps; here the mean is a mean.
+    released SATS code, which divides the sum over five maps by four; here it is divided by their number.
 
     Attributes:
         weight: Factor of the term; 1 as released.
@@ -137,7 +135,6 @@ class RegionFeatureTransfer:
 
     name: ClassVar[str] = "region features"
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
     trains_backbone: ClassVar[bool] = True
 
     def __post_init__(self):
@@ -176,7 +173,7 @@ Distance = Callable[[Tensor, Tensor], Tensor]  # of two maps (batch, channel, he
 def over_layers(
     inputs: LossInputs, of_features: Distance, of_logits: Distance, weight: float, logits_weight: float
 ) -> Tensor:
-    """PLOP's sum over layers, weighted, with its factor for how much is old."""
+    """PLOP's weighted sum over layers, with its factor for the share of old classes."""
     step, student, teacher = inputs.step, inputs.student, inputs.teacher
     layers = list(zip(maps_of(student), maps_of(teacher), strict=True))
     losses = [weight * of_features(new.float(), old.detach().float()).mean() for new, old in layers]
@@ -228,5 +225,5 @@ def pooled_in_space(student: Tensor, teacher: Tensor, kernels: tuple[int, ...]) 
 
 def pooled_over_channels(student: Tensor, teacher: Tensor, kernel: int) -> Tensor:
     """Norm of the difference of squared maps averaged over neighbouring channels, (batch)."""
-    difference = (student.square() - teacher.square()).flatten(2).transpose(1, 2)  # (batch, place, channel)
+    difference = (student.square() - teacher.square()).flatten(2).transpose(1, 2)  # (batch, cell, channel)
     return F.avg_pool1d(difference, kernel, stride=1, padding=kernel // 2).flatten(1).norm(dim=1)

@@ -1,8 +1,8 @@
 """The terms of SDR: features near the prototype of their class, prototypes apart from each other, features sparse.
 
-A prototype is the mean embedding of a class. SDR keeps running means over its whole training; here a prototype is the
-mean over the batch, so that a term needs no memory of its own: old classes are matched with the teacher's, features
-are attracted to the student's. Regions of old classes are where the teacher sees one on background; those of new
+A prototype is the mean embedding of a class. SDR keeps running means over its whole training. Here a prototype is the
+mean over the batch, so that a term keeps no state: prototypes of old classes are matched with the teacher's, features
+are attracted to the student's. Regions of old classes are where the teacher predicts one on background; those of new
 classes are the labels. Source: Michieli and Zanuttigh, CVPR 2021.
 """
 
@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from satkit.strategies.strategy import LossInputs, positive
+from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.strategies.terms.attention_transfer import region_map, regions_at
 from satkit.strategies.terms.feature_distillation import region_means
 
@@ -48,11 +48,10 @@ def prototypes(embedding: Tensor, labels: Tensor, classes: tuple[int, ...]) -> P
 
 
 @dataclass(frozen=True)
-class _PrototypeTerm:
+class _PrototypeTerm(Term):
     weight: float
 
     needs_teacher: ClassVar[bool] = True
-    needs_attention: ClassVar[bool] = False
 
     def __post_init__(self):
         positive(self, "weight", self.weight)

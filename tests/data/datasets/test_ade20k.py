@@ -72,7 +72,7 @@ def test_without_its_folder_it_shows_the_tree_it_expects():
 
 @needs_data
 def test_the_real_ade20k_shows_the_same_three_images_twice_and_is_warned_of():
-    with pytest.warns(DataWarning, match="image to learn from that is also tested on"):
+    with pytest.warns(DataWarning, match="training image that is also a test image"):
         data = load_data("ade20k", REAL)
     assert (len(data.train), len(data.test)) == (3, 3)
     np.testing.assert_array_equal(data.train.present, data.test.present)

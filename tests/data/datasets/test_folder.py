@@ -164,11 +164,11 @@ def test_a_share_outside_zero_and_one_is_refused(root, share):
 
 def test_a_single_image_is_too_few_to_learn_from_and_test_on(tmp_path):
     add(tmp_path, "a.png", "a.png", (2, 4))
-    with pytest.raises(DataError, match=r"images: folder with a single image \(one to learn from, one to test on\)"):
+    with pytest.raises(DataError, match=r"images: folder with a single image \(training and test need one each\)"):
         load_data("folder", tmp_path)
 
 
-def test_one_class_alone_is_nothing_to_learn_one_after_the_other(tmp_path):
+def test_a_single_class_is_refused(tmp_path):
     for name in "ab":
         add(tmp_path, f"{name}.png", f"{name}.png", (2, 2), values=(0, 5))
     message = "A data set needs 2 to 253 classes beside background, got 1: class 5."
@@ -180,7 +180,7 @@ def test_one_class_alone_is_nothing_to_learn_one_after_the_other(tmp_path):
         label_classes({value: str(value) for value in range(254)})
 
 
-def test_masks_that_cannot_be_read_are_named_rather_than_the_classes_they_lack(root):
+def test_unreadable_masks_are_reported_before_missing_classes(root):
     for file in (root / "masks").iterdir():
         Image.new("RGB", (4, 4)).save(file)
     with pytest.raises(DataError, match=r"beach 1.png: mask is not single-channel with 8 bits \(its mode is RGB,"):

@@ -150,7 +150,7 @@ def test_no_two_shapes_look_alike_in_any_rotation():
             assert max(overlaps) < 0.88, (first.__name__, second.__name__)
 
 
-def test_colour_says_nothing_about_the_class():
+def test_colour_is_independent_of_the_class():
     images, labels = scenes.draw_split("train", 600, 32, seed=2)
     means = []
     for label in range(1, 21):
@@ -190,7 +190,7 @@ def test_every_parameter_has_its_own_cache_file():
 
 
 @pytest.mark.parametrize("place", [0, 10, 64, 5000, -1])
-def test_one_changed_byte_in_the_cache_is_found_and_mended(place):
+def test_one_changed_byte_in_the_cache_is_found_and_the_scenes_are_drawn_again(place):
     good = scenes.load(**SMALL)
     data = bytearray(cache_file().read_bytes())
     data[place] ^= 1
@@ -212,17 +212,17 @@ def test_a_truncated_cache_is_found_and_written_anew(length):
 
 def test_a_cache_that_cannot_be_written_only_warns(cache):
     cache.write_text("a file where the folder should be")
-    with pytest.warns(UserWarning, match="could not be kept .* Set SATKIT_CACHE to a folder that can be written"):
+    with pytest.warns(UserWarning, match="could not be stored .* Set SATKIT_CACHE to a folder that can be written"):
         data = scenes.load(**SMALL)
     assert len(data.train) == 3
 
 
-def test_nothing_but_the_whole_cache_file_is_left_behind(cache):
+def test_only_the_complete_cache_file_remains(cache):
     scenes.load(**SMALL)
     assert list(cache.iterdir()) == [cache_file()]
 
 
-def test_the_cache_is_in_the_home_folder_unless_told_otherwise(monkeypatch, tmp_path):
+def test_the_cache_is_in_the_home_folder_by_default(monkeypatch, tmp_path):
     monkeypatch.delenv("SATKIT_CACHE")
     monkeypatch.setattr(scenes.Path, "home", lambda: tmp_path)
     assert scenes.cache_folder() == tmp_path / ".cache" / "satkit"

@@ -56,7 +56,7 @@ def test_there_are_twenty_classes_in_the_order_of_the_masks():
     assert list(CLASS_NAMES[1:]) == sorted(CLASS_NAMES[1:])
 
 
-def test_augmented_masks_are_learnt_from_where_they_are_there_and_val_is_tested_on(root):
+def test_augmented_masks_are_used_for_training_if_present_and_val_for_tests(root):
     files = find(root)
     assert names(files) == ("qpa", "v")
     assert {pair.mask.parent.name for pair in files.train} == {"SegmentationClassAug"}
@@ -64,16 +64,16 @@ def test_augmented_masks_are_learnt_from_where_they_are_there_and_val_is_tested_
     assert names(find(root, masks="augmented")) == ("qpa", "v")
 
 
-def test_without_augmented_masks_the_lists_of_the_devkit_are_learnt_from(root):
+def test_without_augmented_masks_the_training_list_of_the_devkit_is_used(root):
     files = find(root, masks="original")
     assert (names(files), files.train[0].mask.parent.name) == (("a", "v"), "SegmentationClass")
     shutil.rmtree(root / "VOCdevkit/VOC2012/SegmentationClassAug")
     assert names(find(root)) == ("a", "v")
 
 
-def test_augmented_masks_that_are_asked_for_must_be_there(root):
+def test_requested_augmented_masks_must_exist(root):
     shutil.rmtree(root / "VOCdevkit/VOC2012/SegmentationClassAug")
-    with pytest.raises(UsageError, match=r"must lie in .*SegmentationClassAug, which is no folder. Choose masks 'orig"):
+    with pytest.raises(UsageError, match="SegmentationClassAug, which is missing. Choose masks 'orig"):
         find(root, masks="augmented")
 
 

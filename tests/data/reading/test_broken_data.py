@@ -1,4 +1,4 @@
-"""A thousand broken data sets are all noticed before anything is learnt; with two hundred sound ones no fault is found.
+"""A thousand damaged data sets are all refused before training; two hundred undamaged ones have no problems.
 
 Each of twenty kinds of damage is done to one file of fifty small random data sets, of all layouts there are on disk.
 What is said of it must name that file and accuse no other, and nothing may come but a `DataError`, or a `DataWarning`
@@ -52,7 +52,7 @@ def test_every_broken_data_set_is_noticed_and_its_file_is_named(name, tmp_path):
     assert not failures, "\n".join(failures)
 
 
-def test_no_fault_is_found_with_sound_data_sets(tmp_path):
+def test_data_sets_without_damage_have_no_problems(tmp_path):
     failures = []
     for seed in CLEAN_SEEDS:
         tree = draw(tmp_path / str(seed), np.random.default_rng([len(KINDS), seed]))

@@ -50,7 +50,7 @@ def the_problem(folders, **options):
     return problems[0]
 
 
-def test_a_sound_data_set_has_no_problems(folders):
+def test_a_data_set_without_damage_has_no_problems(folders):
     assert problems_of(folders) == []
 
 
@@ -190,7 +190,7 @@ def test_the_hash_sees_values_shapes_and_order():
 
 
 @pytest.mark.parametrize(("which", "kinds"), [(0, "JPEG or PNG"), (1, "PNG")])
-def test_text_under_the_name_of_an_image_is_said_to_be_none(folders, which, kinds):
+def test_a_text_file_named_like_an_image_is_an_unreadable_image(folders, which, kinds):
     (folders[which] / "a.png").write_text("not a picture")
     assert the_problem(folders).detail == f"its content is not {kinds}"
 
@@ -265,7 +265,7 @@ def test_images_of_every_usual_mode_become_three_channels(folders, mode):
     assert (image == 255).all()
 
 
-def test_transparency_of_a_palette_image_is_dropped_without_a_word(folders):
+def test_transparency_of_a_palette_image_is_dropped_without_a_warning(folders):
     image = Image.fromarray(np.zeros((4, 6), dtype=np.uint8)).convert("P")
     image.save(folders[0] / "a.png", transparency=b"\x00\x80")
     with warnings.catch_warnings():
@@ -274,14 +274,14 @@ def test_transparency_of_a_palette_image_is_dropped_without_a_word(folders):
 
 
 @pytest.mark.parametrize(("orientation", "warned"), [(0, False), (1, False), (3, True), (6, True), (9, False)])
-def test_a_photograph_that_is_stored_turned_is_used_as_stored_with_a_warning(folders, orientation, warned):
+def test_a_photograph_that_is_stored_rotated_is_used_as_stored_with_a_warning(folders, orientation, warned):
     (folders[0] / "a.png").unlink()
     exif = Image.Exif()
     exif[check.ORIENTATION] = orientation
     Image.new("RGB", (6, 4)).save(folders[0] / "a.jpg", exif=exif)
     problems = problems_of(folders)
     assert [(problem.what, problem.warning) for problem in problems] == [
-        ("photograph that is stored turned", True)
+        ("photograph that is stored rotated", True)
     ] * warned
     assert all(problem.detail.startswith(f"EXIF orientation {orientation};") for problem in problems)
     assert next(examine(pair_files(*folders)[0], 2)).image.shape == (4, 6, 3)
@@ -302,4 +302,4 @@ def test_the_values_of_masks_are_found_and_unreadable_masks_are_left_out(folders
 
 def test_an_image_in_both_splits_is_a_warning_that_names_both_files():
     found = shared_images({"1": Path("a.jpg"), "2": Path("b.jpg")}, {"3": Path("c.jpg"), "2": Path("d.jpg")})
-    assert found == [Problem("b.jpg", "image to learn from that is also tested on", "the same as d.jpg", warning=True)]
+    assert found == [Problem("b.jpg", "training image that is also a test image", "the same as d.jpg", warning=True)]

@@ -15,7 +15,7 @@ def test_a_problem_names_its_file_exactly_as_it_is_called(name):
 
 def test_the_error_lists_twenty_problems_and_counts_all():
     problems = [Problem(f"{number}.png", "unreadable mask") for number in range(23)]
-    with pytest.raises(DataError, match="has 23 problems; mend or remove what is named:") as caught:
+    with pytest.raises(DataError, match="has 23 problems; repair or remove what is listed:") as caught:
         raise_if(problems)
     lines = str(caught.value).splitlines()
     assert len(lines) == 1 + 20 + 1
@@ -24,7 +24,7 @@ def test_the_error_lists_twenty_problems_and_counts_all():
     assert caught.value.problems == tuple(problems)
 
 
-def test_exactly_twenty_problems_have_no_line_that_counts_the_rest():
+def test_twenty_problems_are_listed_without_a_line_for_more():
     assert listing([Problem(str(number), "missing file") for number in range(20)]).endswith("  19: missing file")
 
 
@@ -35,13 +35,13 @@ def test_a_single_problem_is_not_called_problems():
 
 def test_warnings_alone_raise_nothing():
     raise_if([])
-    raise_if([Problem("a.jpg", "photograph that is stored turned", warning=True)])
+    raise_if([Problem("a.jpg", "photograph that is stored rotated", warning=True)])
 
 
-def test_warnings_are_no_part_of_the_error():
+def test_warnings_are_not_part_of_the_error():
     serious = Problem("b.png", "unreadable mask")
     with pytest.raises(DataError) as caught:
-        raise_if([Problem("a.jpg", "photograph that is stored turned", warning=True), serious])
+        raise_if([Problem("a.jpg", "photograph that is stored rotated", warning=True), serious])
     assert caught.value.problems == (serious,)
     assert "a.jpg" not in str(caught.value)
 

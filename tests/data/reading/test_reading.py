@@ -109,14 +109,14 @@ def test_an_image_that_is_added_or_taken_away_is_noticed(root):
     assert data_of(root).train.names == ("b", "e")
 
 
-def test_a_file_of_another_split_is_no_part_of_what_was_read(root, monkeypatch):
+def test_a_file_of_another_split_does_not_change_the_stored_data(root, monkeypatch):
     data_of(root)
     forbid_decoding(monkeypatch)
     change_a_pixel(root / "val/c.png", 1)
     assert len(data_of(root).test) == 1
 
 
-def test_other_test_images_are_kept_beside_these_when_their_number_differs(root, cache, monkeypatch):
+def test_splits_of_different_sizes_have_different_stores(root, cache, monkeypatch):
     write(root / "val/f.png", np.full((3, 4, 3), 200))
     write(root / "valannot/f.png", np.zeros((3, 4)))
     data_of(root)
@@ -126,7 +126,7 @@ def test_other_test_images_are_kept_beside_these_when_their_number_differs(root,
     assert data_of(root).test.names == ("d",)
 
 
-def test_the_fingerprint_is_of_the_data_and_not_of_place_and_time(root, tmp_path):
+def test_the_fingerprint_depends_on_the_data_and_not_on_folder_and_time(root, tmp_path):
     fingerprint = data_of(root).fingerprint
     assert len(fingerprint) == 64
     shutil.copytree(root, tmp_path / "elsewhere")
@@ -158,7 +158,7 @@ def test_swapped_splits_and_masks_change_the_fingerprint(root):
     assert len({scan_files(variant).fingerprint for variant in variants}) == len(variants)
 
 
-def test_other_values_of_a_mask_are_another_key_and_place(root):
+def test_other_mask_values_change_the_key_and_the_store(root):
     files = camvid.find(root)
     other = dataclasses.replace(files, table=np.roll(files.table, 1))
     assert files.key != other.key
@@ -173,32 +173,32 @@ def test_labels_go_through_the_table_and_presence_is_theirs(root):
     assert data.test.present.shape == (1, 12)
 
 
-def test_warnings_are_said_once_when_the_data_is_first_read(root):
+def test_warnings_are_shown_once_when_the_data_is_first_read(root):
     shutil.copy(root / "train/a.png", root / "test/d.png")
     write(root / "trainannot/b.png", np.full((3, 4), camvid.UNLABELLED))
-    with pytest.warns(DataWarning, match="camvid can be used, with 2 things to know:") as said:
+    with pytest.warns(DataWarning, match="camvid can be used, with 2 warnings:") as said:
         data_of(root)
     assert len(said) == 1
     lines = str(said[0].message).splitlines()[1:]
     assert lines == [
         f"  {root}/trainannot/b.png: mask without a label (all of its pixels are ignored, {IGNORE} in the labels)",
-        f"  {root}/train/a.png: image to learn from that is also tested on (the same as {root}/test/d.png)",
+        f"  {root}/train/a.png: training image that is also a test image (the same as {root}/test/d.png)",
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data_of(root)
 
 
-def test_what_was_warned_of_stays_in_the_manifest(root):
+def test_warnings_are_stored_in_the_manifest(root):
     write(root / "trainannot/b.png", np.full((3, 4), camvid.UNLABELLED))
-    with pytest.warns(DataWarning, match="with 1 thing to know"):
+    with pytest.warns(DataWarning, match="with 1 warning"):
         data_of(root)
     files = camvid.find(root)
     (warned,) = store.find(files.store, files.key)["warnings"]
     assert warned.startswith(f"{root}/trainannot/b.png: mask without a label")
 
 
-def test_everything_wrong_is_raised_at_once_and_nothing_is_kept(root, cache):
+def test_all_problems_are_raised_together_and_nothing_is_stored(root, cache):
     (root / "train/a.png").write_bytes(b"")
     write(root / "trainannot/b.png", np.full((3, 4), 12))
     (root / "test/d.png").unlink()
@@ -213,14 +213,14 @@ def test_everything_wrong_is_raised_at_once_and_nothing_is_kept(root, cache):
         assert stores(cache) == []
 
 
-def test_data_that_was_kept_is_not_given_when_the_folder_has_a_problem_since(root):
+def test_stored_data_is_not_used_if_the_folder_has_a_new_problem(root):
     data_of(root)
     write(root / "trainannot/e.png", np.zeros((3, 4)))
     with pytest.raises(DataError, match=r"trainannot/e.png: mask without image"):
         data_of(root)
 
 
-def test_reading_that_is_interrupted_keeps_nothing(root, cache, monkeypatch):
+def test_interrupted_reading_stores_nothing(root, cache, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -256,13 +256,15 @@ def test_a_damaged_store_is_read_again(root):
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(root, tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("a file where a folder should be")
-    with pytest.raises(UsageError, match="Set SATKIT_CACHE to a folder with room that can be written.") as caught:
+    with pytest.raises(
+        UsageError, match="Set SATKIT_CACHE to a folder with enough space that can be written."
+    ) as caught:
         data_of(root)
     assert str(tmp_path / "cache" / "data") in str(caught.value)
     assert "4 bytes a pixel" in str(caught.value)
 
 
-def test_a_full_disk_is_said_and_leaves_nothing_behind(root, cache, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_files(root, cache, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -272,30 +274,30 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(root, cache, monkeypatch)
     assert stores(cache) == []
 
 
-def test_looking_for_problems_keeps_nothing_and_counts_the_pairs(root, cache):
+def test_scanning_without_a_folder_stores_nothing_and_counts_the_pairs(root, cache):
     scan = scan_files(camvid.find(root))
     assert (scan.problems, scan.pairs) == ([], 3)
     assert scan.seconds > 0
     assert not cache.exists()
 
 
-def test_progress_is_said_now_and_then_and_not_at_the_end(root, monkeypatch):
-    monkeypatch.setattr(reading, "SAY_AFTER", 0.0)
-    monkeypatch.setattr(reading, "SAY_EVERY", 0.0)
-    said = []
-    scan_files(camvid.find(root), say=said.append)
-    assert [line.split(", about")[0] for line in said] == [
+def test_progress_is_reported_during_reading_and_not_at_the_end(root, monkeypatch):
+    monkeypatch.setattr(reading, "FIRST_REPORT", 0.0)
+    monkeypatch.setattr(reading, "REPORT_EVERY", 0.0)
+    lines = []
+    scan_files(camvid.find(root), report=lines.append)
+    assert [line.split(", about")[0] for line in lines] == [
         f"Reading camvid for the first time: {count} of 3" for count in (1, 2)
     ]
 
 
-def test_a_quick_look_says_nothing(root, capsys):
+def test_fast_reading_reports_no_progress(root, capsys):
     scan_files(camvid.find(root))
     assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("given", "got"), [("", "got none."), ("no/such/folder", "got 'no/such/folder', which is no folder.")]
+    ("given", "got"), [("", "got none."), ("no/such/folder", "got 'no/such/folder', which is not a folder.")]
 )
 def test_without_its_folder_a_data_set_says_what_to_pass_and_where_to_get_it(given, got):
     with pytest.raises(UsageError) as caught:

@@ -44,7 +44,7 @@ def at(tmp_path):
 
 
 @pytest.mark.parametrize("sizes", [EQUAL, RAGGED, [(1, 1)]])
-def test_what_is_kept_comes_back_as_it_was(at, sizes):
+def test_stored_data_is_read_back_unchanged(at, sizes):
     images, labels, present = kept(at, sizes)
     split = store.open_split(at, "train", tuple("abc"[: len(sizes)]), ("ulm",) * len(sizes))
     for stored, expected in ((split.images, images), (split.labels, labels), (split.present, present)):
@@ -80,7 +80,7 @@ def test_images_that_do_not_lie_in_one_piece_are_stored_as_they_look(at):
     np.testing.assert_array_equal(opened(at, 1).labels[0], labels[0].T)
 
 
-def test_only_the_key_that_was_kept_is_found(at):
+def test_a_store_is_found_by_its_key_only(at):
     assert store.find(at, "a") is None
     kept(at, key="a")
     assert store.find(at, "a") == {"key": "a", "version": store.VERSION}
@@ -163,7 +163,7 @@ def test_a_folder_that_another_process_moves_away_meanwhile_is_no_error(at, monk
     assert store.new_folder(at).is_dir()
 
 
-def test_keeping_again_replaces_what_was_there(at):
+def test_storing_again_replaces_the_store(at):
     kept(at, EQUAL, key="a")
     images, _, _ = kept(at, RAGGED, key="b")
     assert (store.find(at, "a"), store.find(at, "b")["key"]) == (None, "b")
@@ -171,7 +171,7 @@ def test_keeping_again_replaces_what_was_there(at):
     assert [path.name for path in at.parent.iterdir()] == [at.name], "nothing is left beside it"
 
 
-def test_a_process_that_is_faster_wins_and_nothing_is_left_over(at, monkeypatch):
+def test_the_faster_of_two_processes_writes_the_store_and_no_folder_remains(at, monkeypatch):
     slow = store.new_folder(at)
     fill(slow, *arrays(EQUAL))
     original = store.shutil.rmtree

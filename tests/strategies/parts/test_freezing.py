@@ -1,4 +1,4 @@
-"""What is frozen stays as it was, to the last bit, statistics included."""
+"""Frozen parts keep their weights and statistics bit for bit."""
 
 import pytest
 import torch

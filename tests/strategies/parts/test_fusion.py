@@ -1,4 +1,4 @@
-"""Student and teacher become one model, weighted by how much is new."""
+"""Weight fusion: the average of student and teacher, weighted by the share of new classes."""
 
 import copy
 import math

@@ -129,13 +129,13 @@ def test_the_riemannian_walk_of_a_straight_path_has_a_closed_form():
     assert kind.finish(descend(uphill, kind, 13, -lr)[0], uphill)["rw.score.theta"].tolist() == [0, 0, 0]
 
 
-def test_the_riemannian_walk_holds_by_fisher_information_and_score_together():
+def test_the_importance_of_the_riemannian_walk_is_scaled_fisher_information_plus_scaled_score():
     before = {"rw.fisher.theta": torch.tensor([2.0, 4.0, 3.0]), "rw.score.theta": torch.tensor([8.0, 0.0, 4.0])}
-    held = RiemannianWalk().start(problem(), before)["rw.held.theta"]
-    assert_close(held, torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64))
+    importance = RiemannianWalk().start(problem(), before)["rw.importance.theta"]
+    assert_close(importance, torch.tensor([1.0, 1.0, 1.0], dtype=torch.float64))
     before["rw.score.theta"] = torch.tensor([0.0, 4.0, 4.0])
-    held = RiemannianWalk().start(problem(), before)["rw.held.theta"]
-    assert_close(held, torch.tensor([0.0, 2.0, 1.5], dtype=torch.float64))
+    importance = RiemannianWalk().start(problem(), before)["rw.importance.theta"]
+    assert_close(importance, torch.tensor([0.0, 2.0, 1.5], dtype=torch.float64))
 
 
 def test_the_riemannian_walk_averages_its_score_with_that_of_the_step_before():
@@ -154,10 +154,10 @@ def test_the_penalised_problem_ends_in_the_weighted_mean_of_old_and_new(kind):
     teacher = copy.deepcopy(model)
     model.target = torch.tensor([-1.0, 2.0, 5.0], dtype=torch.float64)
     state = kind.start(model, left)
-    held = next(value for key, value in state.items() if ".held." in key).clone()
-    assert float(held.max()) > 0.9
+    importance = next(value for key, value in state.items() if ".importance." in key).clone()
+    assert float(importance.max()) > 0.9
     descend(model, kind, 4000, 0.05, state=state, teacher=teacher)
-    pull = 2 * 2.0 * held  # weight 2, and the derivative of a square
+    pull = 2 * 2.0 * importance  # weight 2, and the derivative of a square
     wanted = (model.curvature * model.target + pull * teacher.theta.detach()) / (model.curvature + pull)
     assert_close(model.theta.detach(), wanted, rtol=1e-6, atol=1e-6)
 
@@ -175,7 +175,7 @@ def test_a_step_that_is_resumed_ends_in_the_same_state(kind):
 
 
 @every_kind
-def test_new_parameters_are_free_and_old_ones_are_held(kind):
+def test_old_parameters_are_penalised_and_new_ones_are_not(kind):
     torch.manual_seed(0)
     teacher = nn.Sequential(nn.Linear(3, 2))
     student = nn.Sequential(copy.deepcopy(teacher[0]), nn.Linear(2, 4))
@@ -200,12 +200,12 @@ def test_new_parameters_are_free_and_old_ones_are_held(kind):
 def test_the_penalty_equals_a_loop_over_all_elements(kind):
     torch.manual_seed(0)
     student, teacher = nn.Linear(3, 2), nn.Linear(3, 2)
-    state = {kind.holds + name: torch.rand_like(parameter) for name, parameter in student.named_parameters()}
+    state = {kind.prefix + name: torch.rand_like(parameter) for name, parameter in student.named_parameters()}
     expected = 0.0
     for name, parameter in student.named_parameters():
         old = teacher.get_parameter(name).flatten().tolist()
-        held = state[kind.holds + name].flatten().tolist()
-        expected += sum(m * (a - b) ** 2 for m, a, b in zip(held, parameter.flatten().tolist(), old, strict=True))
+        importance = state[kind.prefix + name].flatten().tolist()
+        expected += sum(m * (a - b) ** 2 for m, a, b in zip(importance, parameter.flatten().tolist(), old, strict=True))
     penalty = kind.penalty(state, student, teacher)
     assert float(penalty.detach()) == pytest.approx(2.0 * expected, rel=1e-5)
     penalty.backward()
@@ -213,7 +213,7 @@ def test_the_penalty_equals_a_loop_over_all_elements(kind):
 
 
 @every_kind
-def test_without_a_learning_parameter_in_common_there_is_nothing_to_penalise(kind):
+def test_the_penalty_is_zero_without_a_trainable_parameter_in_common(kind):
     model = problem()
     teacher = copy.deepcopy(model)
     state = kind.start(model, {})
@@ -232,7 +232,7 @@ def test_frozen_parameters_and_buffers_are_not_measured(kind):
 
 
 @every_kind
-def test_what_is_left_stays_as_it_is_while_training_goes_on(kind):
+def test_the_result_of_a_step_does_not_change_while_training_goes_on(kind):
     model = problem()
     state, _ = descend(model, kind, 7, 0.1)
     left = kind.finish(state, model)
@@ -259,15 +259,15 @@ def test_scaling_is_to_zero_and_one_within_a_tensor_and_survives_equal_values():
     assert scaled(torch.ones(3)).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("kind", [EWC(), PathIntegral(), RiemannianWalk()], ids=lambda kind: kind.holds)
-def test_an_importance_takes_its_own_from_what_all_three_have_left(kind):
+@pytest.mark.parametrize("kind", [EWC(), PathIntegral(), RiemannianWalk()], ids=lambda kind: kind.prefix)
+def test_an_importance_reads_its_own_state_after_a_base_step_that_measured_all_three(kind):
     model, everything = problem(), EveryImportance()
     left = everything.finish(descend(model, everything, 25, 0.05)[0], model)
-    own = {key: value for key, value in left.items() if key.startswith(kind.holds.split(".")[0])}
+    own = {key: value for key, value in left.items() if key.startswith(kind.prefix.split(".")[0])}
     from_all, from_own = kind.start(model, left), kind.start(model, own)
     assert from_all.keys() == from_own.keys()
     assert all(torch.equal(from_all[key], from_own[key]) for key in from_all)
-    assert float(from_all[kind.holds + "theta"].max()) > 0.9
+    assert float(from_all[kind.prefix + "theta"].max()) > 0.9
 
 
 def test_a_score_of_its_first_step_is_not_halved_for_a_new_parameter():

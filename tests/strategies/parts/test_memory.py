@@ -1,4 +1,4 @@
-"""Exemplar memory: what is kept, how evenly, and that it never surprises."""
+"""Exemplar memory: which images it holds, how balanced it is, and that it is reproducible."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pseudo-labels by entropy: what counts as certain, and what is never touched."""
+"""Pseudo-labels by entropy: which pixels are certain, and which are never changed."""
 
 import math
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""SSUL's targets: unknown objects, and old classes where the teacher is sure."""
+"""SSUL's targets: unknown objects, and old classes where the teacher is certain."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace

@@ -19,8 +19,12 @@ from satkit.utils.errors import UsageError
 STEP = Step(0, old=(), new=(1, 2), future=())
 
 
+def output(logits, reserved=None) -> SimpleNamespace:
+    return SimpleNamespace(logits=logits, reserved=reserved)
+
+
 def inputs_for(logits, targets, labels=None) -> LossInputs:
-    return LossInputs(STEP, targets if labels is None else labels, targets, SimpleNamespace(logits=logits))
+    return LossInputs(STEP, targets if labels is None else labels, targets, output(logits))
 
 
 def random_case() -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,12 +95,12 @@ LATER = scenario(["background", *"abcdefghijk"], "8-3").steps[1]  # 9 old channe
 
 def golden_case() -> LossInputs:
     labels, logits = (torch.from_numpy(GOLDEN[name]) for name in ("labels_logits", "logits_student"))
-    return LossInputs(LATER, labels, labels, SimpleNamespace(logits=logits))
+    return LossInputs(LATER, labels, labels, output(logits))
 
 
 def later_case(labels, logits, targets=None, **student) -> LossInputs:
     targets = labels if targets is None else targets
-    return LossInputs(LATER, labels, targets, SimpleNamespace(logits=logits, **student))
+    return LossInputs(LATER, labels, targets, output(logits, **student))
 
 
 def some_labels(*values: int, shape=(2, 3, 5), seed=0) -> torch.Tensor:
@@ -144,7 +148,7 @@ def test_unbiased_cross_entropy_is_cross_entropy_where_background_is_the_only_ol
     found = unbiased_cross_entropy(logits, labels.long(), 1)
     plain = torch.nn.functional.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")
     assert_close(found, plain)
-    base = LossInputs(STEP, labels, labels, SimpleNamespace(logits=logits))
+    base = LossInputs(STEP, labels, labels, output(logits))
     for over in ("all", "valid"):
         assert_close(UnbiasedCrossEntropy(over=over)(base), CrossEntropy(over=over)(base))
 

@@ -1,4 +1,4 @@
-"""DKD: reasons for and against a class, and an auxiliary classifier that says no."""
+"""DKD: reasons for and against a class, and the auxiliary classifier."""
 
 import math
 
