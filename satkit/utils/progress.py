@@ -1,12 +1,11 @@
-"""How far a piece of work is and how long it still takes, truthfully, in a terminal, a notebook and a log.
+"""How far a piece of work is and how long it still takes, in a terminal, a notebook and a log.
 
-The training loop knows nothing of this: it calls a callable. A terminal gets one line that is rewritten in
-place, a notebook with somebody in front of it a bar that is updated in place, everything else one plain line
-every few seconds. When the environment variable SATKIT_PROGRESS names a file, the state is written there too,
-so that a process that has started a notebook can see how far a training inside its kernel is.
+The training loop knows nothing of this: it calls a callable. A terminal and a notebook with somebody in front of it
+get a bar of tqdm, everything else one plain line every few seconds. When the environment variable SATKIT_PROGRESS
+names a file, the state is written there too, so that a process that has started a notebook can see how far a training
+inside its kernel is.
 """
 
-import html
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 LINE_SECONDS = 0.2  # between two states of a line in a terminal
 BAR_SECONDS = 0.25  # between two states of a bar in a notebook
 FILE_SECONDS = 0.25  # between two states in the progress file
+WIDEST = 100  # characters of a bar in a terminal
 KEYS = {"label", "done", "total", "seconds", "seconds_per_unit", "values", "time"}
 
 
@@ -192,21 +192,6 @@ def training_progress(total: int, label: str) -> Callable:
     return lambda iteration: progress.update(iteration.number, loss=iteration.losses["total"])
 
 
-class _Line:
-    """One line of a terminal, rewritten in place."""
-
-    seconds = LINE_SECONDS
-
-    def __init__(self, stream):
-        self.stream, self.width = stream, 0
-
-    def show(self, line: str, done: int, total: int, last: bool) -> None:
-        line = line[: max(20, shutil.get_terminal_size().columns - 1)]
-        self.stream.write("\r" + line.ljust(self.width) + ("\n" if last else ""))
-        self.stream.flush()
-        self.width = len(line)
-
-
 class _Log:
     """Plain lines, one after the other."""
 
@@ -219,22 +204,26 @@ class _Log:
 
 
 class _Bar:
-    """A progress bar and a line of text in a notebook, updated in place."""
+    """A bar of tqdm with our line of text: in a terminal, or in a notebook, where it needs no stream."""
 
-    seconds = BAR_SECONDS
-
-    def __init__(self):
-        self.handle = None
+    def __init__(self, stream, seconds: float):
+        self.stream, self.seconds, self.bar = stream, seconds, None
 
     def show(self, line: str, done: int, total: int, last: bool) -> None:
-        from IPython.display import display
+        if self.bar is None:
+            self.bar = self._make(total)
+        self.bar.n = done
+        self.bar.set_description_str(line)
+        if last:
+            self.bar.close()
 
-        bar = f'<progress value="{done}" max="{max(1, total)}" aria-label="progress"></progress>'
-        bundle = {"text/plain": line, "text/html": f"{bar} {html.escape(line)}"}
-        if self.handle is None:
-            self.handle = display(bundle, raw=True, display_id=True)
+    def _make(self, total: int):
+        if self.stream is None:
+            from tqdm.notebook import tqdm
         else:
-            self.handle.update(bundle, raw=True)
+            from tqdm import tqdm
+        width = None if self.stream is None else min(WIDEST, shutil.get_terminal_size().columns - 1)
+        return tqdm(total=max(1, total), file=self.stream, bar_format="{desc} {bar}", ncols=width)
 
 
 class _File:
@@ -265,12 +254,12 @@ class _File:
                 warnings.warn(f"Progress cannot be written to {self.path} ({error}).", stacklevel=5)
 
 
-def _outlet(stream, interval: float) -> _Line | _Log | _Bar:
+def _outlet(stream, interval: float) -> _Bar | _Log:
     if stream is None and live_front_end():
-        return _Bar()
+        return _Bar(None, BAR_SECONDS)
     if stream is None:
         stream = sys.stderr if _kernel_shell() is None else sys.stdout
-    return _Line(stream) if stream.isatty() else _Log(stream, interval)
+    return _Bar(stream, LINE_SECONDS) if stream.isatty() else _Log(stream, interval)
 
 
 def _kernel_shell():
