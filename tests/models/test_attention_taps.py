@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import pytest
 import torch
+from samples import count_hooks
 from torch.overrides import _get_current_function_mode_stack
 from torch.testing import assert_close
 
@@ -77,10 +78,6 @@ def unfused_attention(model, images) -> list[torch.Tensor]:
         block.fused_attn = True
         handle.remove()
     return seen
-
-
-def count_hooks(model) -> int:
-    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
 @hooked_model
