@@ -1,15 +1,10 @@
 """Notebooks that tests write, and what an executed one has printed."""
 
-import re
 import time
 from pathlib import Path
 
 import nbformat
 
-# A line that draws a picture for everybody.
-DRAWS = re.compile(
-    r"^\s*(figure|ax|axes|figure, all_axes|\w+_axes) = (?!\[)|plots\.iou_heatmap\(|^\w+ = explore_\w+\(", re.MULTILINE
-)
 PYTHON3 = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 # A parameters cell with every type that there is.
 PARAMETERS = """

@@ -14,6 +14,11 @@ def segmenter(seed=0):
     return build_segmenter("mit_quick", (6,), decoder_width=16)
 
 
+def count_hooks(model) -> int:
+    """Hooks on a model and everything inside it; torch gives no public count of them."""
+    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
+
+
 def picture(seed=0, size=(32, 32)):
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
 

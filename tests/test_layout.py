@@ -8,7 +8,6 @@ ROOT, TESTS = Path(satkit.__file__).parent, Path(__file__).parent
 # Modules whose behaviour is asked for elsewhere, and where.
 ELSEWHERE = {
     "__main__.py": "cli/test_exit_codes.py starts it as a process",
-    "strategies/contracts.py": "strategies/test_strategy.py makes parts of every contract",
 }
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import pytest
 import torch
-from torch.overrides import _get_current_function_mode_stack
+from samples import count_hooks
 from torch.testing import assert_close
 
 from satkit.models.attention_taps import AttentionTap, BackboneError, Capture, attention_blocks, spread, tapped
@@ -77,10 +77,6 @@ def unfused_attention(model, images) -> list[torch.Tensor]:
         block.fused_attn = True
         handle.remove()
     return seen
-
-
-def count_hooks(model) -> int:
-    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
 @hooked_model
@@ -192,14 +188,22 @@ def test_gradients_reach_the_projections_of_queries_and_keys(name):
 
 @pytest.mark.parametrize("method", ["hooks", "interception"])
 @pytest.mark.parametrize("name", ["mit_quick", "vit_tiny"])
-def test_taps_leave_no_hooks_behind(name, method):
-    model, images = fresh_model(name), images_for(name)
-    before = count_hooks(model), len(_get_current_function_mode_stack())
-    taps_of(model, images, method)
-    assert (count_hooks(model), len(_get_current_function_mode_stack())) == before
-    with pytest.raises(RuntimeError, match="channels"), tapped(model, method):
-        model.forward_intermediates(images[:, :2])  # two channels where three are expected
-    assert (count_hooks(model), len(_get_current_function_mode_stack())) == before
+def test_a_tap_leaves_no_hook_behind_and_sees_nothing_afterwards(name, method):
+    model, first, second = fresh_model(name), images_for(name, 1), images_for(name, 2)
+    with torch.no_grad(), tapped(model, method) as capture:
+        model.forward_intermediates(first)
+    before = [tap.queries.clone() for tap in capture.taps()]
+    with torch.no_grad():
+        model.forward_intermediates(second)
+    assert all(torch.equal(tap.queries, queries) for tap, queries in zip(capture.taps(), before, strict=True))
+    assert count_hooks(model) == 0
+    with pytest.raises(RuntimeError, match="channels"), tapped(model, method) as capture:
+        model.forward_intermediates(first[:, :2])  # two channels where three are expected
+    with torch.no_grad():
+        model.forward_intermediates(second)
+    with pytest.raises(BackboneError, match="none arrived from"):
+        capture.taps()
+    assert count_hooks(model) == 0
 
 
 @pytest.mark.parametrize("name", ["mit_quick", "vit_tiny", "eva02"])

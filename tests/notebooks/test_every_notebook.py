@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 from kernels import Reader
-from notebook_files import DRAWS
 
 from satkit.notebooks.finding import list_notebooks, list_solutions
 from satkit.notebooks.parameters import parameters
@@ -21,6 +20,7 @@ from satkit.studies.saved_figures import kept_figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebooks]
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = {path.stem: path for path in list_notebooks()}
 NOTEBOOKS |= {f"solutions/{path.stem}": path for path in list_solutions()}
 
@@ -62,7 +62,7 @@ def test_it_runs_alone_after_an_interrupt_twice_and_from_the_root(work, name):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_it_draws_and_does_not_complain(work, name):
+def test_it_draws_for_everybody_and_does_not_complain(work, name):
     drawn = 0
     for cell in work[name].result()[0].cells:
         outputs = cell.get("outputs", [])
@@ -73,8 +73,11 @@ def test_it_draws_and_does_not_complain(work, name):
         assert "Warning" not in said
         pictures = [item for item in outputs if "image/png" in item.get("data", {})]
         drawn += len(pictures)
-        if cell.cell_type == "code" and DRAWS.search(cell.source):
-            assert pictures, cell.source
+        widgets = [item for item in outputs if WIDGET in item.get("data", {})]
+        assert bool(widgets) == ("interactive" in cell.metadata.get("tags", [])), cell.source
+        if widgets:
+            assert pictures, f"nothing to see without a front end: {cell.source}"
+            assert drawn > len(pictures), f"nobody without a mouse has seen a picture yet: {cell.source}"
     assert drawn >= (1 if "/" in name else 2)
 
 

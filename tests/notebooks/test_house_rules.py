@@ -1,17 +1,15 @@
-"""The lessons keep to the house rules. That they run is tested in test_every_notebook."""
+"""What every reader of a lesson may rely on. That the lessons run and draw is tested in test_every_notebook."""
 
 import re
-import statistics
 
 import nbformat
 import pytest
-from notebook_files import DRAWS
 
 from satkit.notebooks.finding import list_notebooks, notebook_folder, promise
 from satkit.notebooks.parameters import check_house_rules
 
 LESSONS = sorted(path.stem for path in list_notebooks())
-MOST_LINES, USUAL_LINES = 15, 7
+MOST_LINES = 15
 
 
 def read(name):
@@ -45,28 +43,18 @@ class TestEveryLesson:
         assert tagged == [True] + [False] * (len(tagged) - 1)
         check_house_rules(notebook_folder() / f"{name}.ipynb")
 
-    def test_opens_with_its_number_goals_time_and_needs(self, name):
+    def test_opens_with_its_number_its_promise_its_time_and_its_needs(self, name):
         first = read(name).cells[0]
         assert first.cell_type == "markdown"
         assert first.source.startswith(f"# {name[:2]} · ")
-        for word in ("Goals", "Time", "Needs", "Words"):
+        assert promise(notebook_folder() / f"{name}.ipynb")
+        for word in ("Time", "Needs"):
             assert f"**{word}** — " in first.source
-        assert promise(notebook_folder() / f"{name}.ipynb").endswith((".", "?"))
-
-    def test_ends_with_what_we_saw_questions_exercises_and_further_reading(self, name):
-        text = prose(name)
-        places = [
-            re.search(rf"^(## |\*\*){heading}(\*\*)?", text, re.MULTILINE).start()
-            for heading in ("What we saw", "Questions", "Exercises", "Further reading")
-        ]
-        assert places == sorted(places)
-        questions = text[places[1] : places[2]]
-        assert len(re.findall(r"^\d\. ", questions, re.MULTILINE)) == 3
 
     def test_has_a_hidden_hint_for_every_exercise(self, name):
         exercises = re.split(r"\*\*(?:Exercises|Further reading)\*\*", prose(name))[1]
         numbered = re.split(r"^\d\. ", exercises, flags=re.MULTILINE)[1:]
-        assert len(numbered) >= 3
+        assert numbered
         for exercise in numbered:
             hint = re.search(r"<details><summary>Hint</summary>(.+?)</details>", exercise, re.DOTALL)
             assert hint, exercise
@@ -76,30 +64,9 @@ class TestEveryLesson:
         for cell in read(name).cells:
             assert not re.search(r"(?<![\w.>)\]/:-])(/(home|root|tmp|work|usr|Users|mnt|data)/|[A-Z]:\\)", cell.source)
 
-    def test_has_short_cells_with_prose_between_them(self, name):
-        lengths = []
+    def test_has_cells_that_fit_on_a_screen(self, name):
         for cell in code(name)[1:]:
-            assert cell.source.strip()
-            assert "plt.show()" not in cell.source
-            lengths.append(len(cell.source.splitlines()))
-            assert lengths[-1] <= MOST_LINES, cell.source
-        assert statistics.median(lengths) <= USUAL_LINES
-        kinds = "".join(cell.cell_type[0] for cell in read(name).cells)
-        assert "cccc" not in kinds
-
-    def test_shows_a_picture_for_everybody_before_one_for_the_mouse(self, name):
-        cells = code(name)
-        for place, cell in enumerate(cells):
-            tagged = "interactive" in cell.metadata.get("tags", [])
-            assert tagged == bool(re.search(r"= explore_\w+\(", cell.source)), cell.source
-            if tagged:
-                assert any(DRAWS.search(earlier.source) for earlier in cells[:place])
-
-    def test_asks_for_a_guess_before_it_shows(self, name):
-        assert len(re.findall(r"\b[Gg]uess", prose(name))) >= 2
-
-    def test_names_what_to_read_further_with_arxiv_numbers(self, name):
-        assert re.search(r"\*\*Further reading\*\* — .*arXiv\s\d{4}\.\d{5}", prose(name), re.DOTALL)
+            assert 1 <= len(cell.source.strip().splitlines()) <= MOST_LINES, cell.source
 
     def test_next_names_a_lesson(self, name):
         named = re.findall(r"`(\d\d_\w+)`", prose(name).split("**Next**")[1])

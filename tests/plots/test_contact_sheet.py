@@ -3,6 +3,7 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from satkit.data.labels import IGNORE
 from satkit.plots import contact_sheet, style
@@ -67,7 +68,8 @@ def test_many_columns_become_narrow_and_keep_the_sheet_within_a_page():
     figure.draw_without_rendering()
     assert figure.get_figwidth() <= style.WIDEST
     assert contact_sheet(*pictures(16), NAMES).get_figwidth() == pytest.approx(6 * 1.75)
-    titles = [text.get_window_extent() for ax in figure.axes for text in [ax._left_title] if text.get_text()]
+    texts = [text for ax in figure.axes for text in ax.findobj(Text) if text.get_text()]
+    titles = [text.get_window_extent() for text in texts if text.get_text().endswith(".png")]
     assert len(titles) == 16
     assert not any(first.overlaps(second) for first, second in combinations(titles, 2))
 

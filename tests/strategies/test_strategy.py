@@ -1,9 +1,7 @@
 """A strategy is a list of parts: which it needs, what they add up to, and what it computes."""
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import ClassVar
 
 import pytest
 import torch
@@ -60,36 +58,6 @@ def test_a_term_that_needs_a_teacher_is_refused_in_the_base_step(term):
 def test_a_strategy_without_terms_is_refused(settings):
     with pytest.raises(UsageError, match="needs at least one loss term in `terms` and in `base_terms`"):
         Strategy("mine", **{"terms": (CrossEntropy(),), "base_terms": (CrossEntropy(),), **settings})
-
-
-@dataclass(frozen=True)
-class LeastTerm:
-    """A term that declares nothing but its name."""
-
-    name: ClassVar[str] = "least"
-
-    def __call__(self, inputs: LossInputs) -> torch.Tensor:
-        return inputs.student.logits.mean()
-
-
-def test_a_term_that_does_not_inherit_has_the_defaults_of_the_contract():
-    strategy = FINE_TUNING + LeastTerm()
-    assert [term.name for term in strategy.terms] == ["cross-entropy", "least"]
-    assert not strategy.needs_teacher
-    assert not strategy.needs_attention
-    assert strategy.losses(inputs_at(NEXT_STEP, teacher=False))["least"] == 1
-
-
-def test_abilities_are_class_attributes_and_not_settings():
-    described = json.dumps((SATS + EWC() + ExemplarMemory()).describe())
-    for ability in ("needs_teacher", "needs_attention", "classifies", "in_base_step", "deep_heads", "role"):
-        assert f'"{ability}"' not in described
-
-
-@pytest.mark.parametrize("part", [{"targets": LeastTerm()}, {"classifier": LeastTerm()}])
-def test_targets_and_classifier_must_inherit_from_their_contract(part):
-    with pytest.raises(UsageError, match=f"The {next(iter(part))} of strategy 'mine' must inherit from "):
-        simple(**part)
 
 
 def test_losses_are_named_after_their_terms_and_follow_the_step():

@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from mouse import send
 from PIL import Image
 
 import satkit.widgets
@@ -26,16 +27,16 @@ def picture():
 
 
 def test_clicks_and_keys_arrive_and_each_is_answered(picture):
-    picture._receive(picture, {"kind": "click", "x": 0.25, "y": 1}, [])
-    picture._receive(picture, {"kind": "key", "key": "ArrowUp", "shift": True}, [])
-    picture._receive(picture, {"kind": "something else"}, [])
+    send(picture, {"kind": "click", "x": 0.25, "y": 1})
+    send(picture, {"kind": "key", "key": "ArrowUp", "shift": True})
+    send(picture, {"kind": "something else"})
     assert picture.heard == [(0.25, 1.0), ("ArrowUp", True)]
     assert picture.answers == 3
 
 
 def test_an_event_that_fails_is_answered_too(picture):
     with pytest.raises(KeyError):
-        picture._receive(picture, {"kind": "click"}, [])
+        send(picture, {"kind": "click"})
     assert picture.answers == 1  # else the front end would wait
 
 

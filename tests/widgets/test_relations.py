@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mouse import click, press
+from mouse import click, panels, press
 
 from satkit.analysis.attention import look, relation_matrix, relations_of
 from satkit.data.labels import IGNORE
@@ -33,7 +33,7 @@ def test_it_shows_the_relations_that_region_pool_computes(explorer, two_steps, s
 def test_the_map_shown_is_that_of_the_chosen_region(explorer):
     for place, (_, label) in enumerate(explorer.region.options):
         explorer.choose(region=label)
-        shown = explorer._map_view.arrays()["student"]
+        shown = panels(explorer)[2].images[-1].get_array()
         np.testing.assert_array_equal(shown, explorer.arrays()["student relations"][place])
 
 
@@ -42,7 +42,7 @@ def test_a_click_into_the_image_takes_the_region_there(explorer):
     for panel in range(4):
         for _, label in explorer.region.options:
             row, column = np.argwhere(labels == label)[0]
-            click(explorer, explorer._map_view.axes[0][panel], column, row)
+            click(explorer, panels(explorer)[panel], column, row)
             assert explorer.region.value == label
             assert f"region: {explorer.subject.name(label)}" in explorer.said
 
@@ -50,7 +50,7 @@ def test_a_click_into_the_image_takes_the_region_there(explorer):
 def test_a_click_on_a_pixel_without_annotation_is_answered_in_the_line(explorer):
     before = explorer.region.value
     row, column = np.argwhere(explorer.subject.labels == IGNORE)[0]
-    click(explorer, explorer._map_view.axes[0][0], column, row)
+    click(explorer, panels(explorer)[0], column, row)
     assert "not annotated, so it belongs to no region. Click an object." in explorer.said
     assert explorer.region.value == before
 
@@ -58,13 +58,12 @@ def test_a_click_on_a_pixel_without_annotation_is_answered_in_the_line(explorer)
 @pytest.mark.parametrize("panel", range(3))
 def test_a_click_on_a_cell_names_its_numbers_and_frames_its_row(explorer, panel):
     explorer.choose(view="matrices")
-    view = explorer._matrix_view
-    last = view.shape[0] - 1
-    click(explorer, view.axes[panel], 1, last)
+    last = len(explorer.region.options) - 1
+    click(explorer, panels(explorer)[panel], 1, last)
     assert explorer.region.value == explorer.region.options[last][1]
     for name in ("teacher", "student"):
         assert f"{name} {100 * explorer.arrays()[f'{name} matrix'][last, 1]:.1f} %" in explorer.said
-    assert {frame.get_y() for frame in view.frames} == {last - 0.46}
+    assert {frame.get_y() for ax in panels(explorer) for frame in ax.patches} == {last - 0.46}
 
 
 def test_keys_change_region_and_stage(explorer):
@@ -96,7 +95,7 @@ def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_s
     with pytest.raises(ValueError, match=rf"Class {gone[0]} .* has no query in this image at stage 4"):
         explorer.choose(region=gone[0])
     row, column = np.argwhere(explorer.subject.labels == gone[0])[0]
-    click(explorer, explorer._map_view.axes[0][0], column, row)
+    click(explorer, panels(explorer)[0], column, row)
     assert "has no query in this image at stage 4; regions there are" in explorer.said
 
 

@@ -12,7 +12,6 @@ from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.utils.files import load_tensors
 from satkit.widgets import watch_training
-from satkit.widgets.training import TrainingWatch
 
 SETTINGS = Settings(preset="smoke")
 
@@ -35,6 +34,17 @@ def study(tmp_path_factory):
 def watched(*arguments, **choices):
     """What `await watch_training(...)` gives in a cell."""
     return asyncio.run(watch_training(*arguments, **choices))
+
+
+def at_every_iteration(monkeypatch, act):
+    """Do something after every iteration of a training, before those who watch it are told."""
+    train = Experiment.train
+
+    def trained(experiment, *arguments):
+        *others, report = arguments
+        return train(experiment, *others, lambda iteration: (act(iteration), report(iteration)))
+
+    monkeypatch.setattr(Experiment, "train", trained)
 
 
 def weights(run):
@@ -67,16 +77,17 @@ def test_watching_changes_nothing_in_the_result(study):
 def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, monkeypatch):
     experiment = study("stopped")
     run = experiment.run
-    follow = TrainingWatch._follow
+    shown = []
+    monkeypatch.setattr("satkit.widgets.training.display", lambda watch, **_: shown.append(watch))
 
-    def pressed(watch, iteration, begun):
+    def press_stop(iteration):
         if iteration.number == 7:
-            threading.Thread(target=watch.stop_button.click).start()  # from where messages of the front end arrive
-            while not watch._stopping:
+            button = shown[0].stop_button
+            threading.Thread(target=button.click).start()  # from where messages of the front end arrive
+            while not button.disabled:
                 pass
-        follow(watch, iteration, begun)
 
-    monkeypatch.setattr(TrainingWatch, "_follow", pressed)
+    at_every_iteration(monkeypatch, press_stop)
     watch = watched(experiment, 1, images=5)
     assert watch.stopped
     assert watch.student is None
@@ -100,13 +111,7 @@ def test_an_interrupt_of_the_kernel_keeps_a_checkpoint_and_stops_the_cells_below
     experiment = study("interrupted")
     run = experiment.run
     reached = threading.Event()
-    follow = TrainingWatch._follow
-
-    def slowly(watch, iteration, begun):
-        reached.set()
-        follow(watch, iteration, begun)
-
-    monkeypatch.setattr(TrainingWatch, "_follow", slowly)
+    at_every_iteration(monkeypatch, lambda iteration: reached.set())
 
     async def cell():
         task = asyncio.create_task(watch_training(experiment, 1, images=5))

@@ -13,7 +13,6 @@ from satkit.data import BACKGROUND, IGNORE
 from satkit.scenario import Step
 from satkit.strategies import EntropyPseudoLabels
 from satkit.strategies.targets.pseudo_labels import BINS, RELEASED_BINS, entropy, uncertainty
-from satkit.strategies.targets.pseudo_labels import _released_medians as released_medians
 from satkit.utils.errors import UsageError
 
 GOLDEN = np.load(GOLDEN_FILE)
@@ -156,15 +155,26 @@ def literal_released_median(histogram: np.ndarray) -> float:
         return float(number / bins + np.float64(half - running) / np.float64(histogram[number]) / bins)
 
 
+def logits_of(histogram: np.ndarray, index: int) -> torch.Tensor:
+    """Logits of pixels that are all most likely of one class, with so many in each bin of uncertainty."""
+    sharpness = torch.logspace(2, -3, 20_000, dtype=torch.float64)
+    pixels = (sharpness[None, :] * torch.eye(STEP.num_old)[index][:, None])[None, :, None]
+    scores = uncertainty(pixels, STEP)[0][0, 0].double().numpy()  # ascending
+    wanted = (np.repeat(np.arange(RELEASED_BINS), histogram) + 0.5) / RELEASED_BINS
+    return pixels[..., np.searchsorted(scores, wanted)]
+
+
 def test_the_released_median_is_repeated_slip_included():
     generator = np.random.default_rng(0)
-    histograms = [generator.integers(0, top, RELEASED_BINS) for top in (2, 5, 100, 10000) for _ in range(10)]
+    histograms = [generator.integers(0, top, RELEASED_BINS) for top in (2, 5, 20) for _ in range(11)]
     histograms += [np.eye(RELEASED_BINS, dtype=int)[place] * count for place in (0, 3, 99) for count in (1, 2, 500)]
-    histograms.append(np.zeros(RELEASED_BINS, dtype=int))
-    found = released_medians(torch.from_numpy(np.stack(histograms)))
-    expected = torch.tensor([literal_released_median(each) for each in histograms], dtype=torch.float64).float()
-    assert_close(found, expected, equal_nan=True)
-    assert found[-1] == 0
+    for first in range(0, len(histograms), STEP.num_old - 1):
+        four = [*histograms[first : first + STEP.num_old - 1], np.zeros(RELEASED_BINS, dtype=int)]
+        logits = torch.cat([logits_of(histogram, index) for index, histogram in enumerate(four)], dim=-1)
+        labels = torch.zeros(1, *logits.shape[2:], dtype=torch.uint8)
+        found = fitted([(labels, logits)], threshold="as_released")
+        expected = torch.tensor([literal_released_median(each) for each in four], dtype=torch.float64).float()
+        assert_close(found, expected.clamp(min=0.0), equal_nan=True)
 
 
 def test_as_released_thresholds_equal_the_literal_arithmetic_on_the_pixels():
