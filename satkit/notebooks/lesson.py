@@ -4,6 +4,7 @@ A lesson begins with `lesson = Lesson(globals())`, which reads the parameters in
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from satkit.experiments.experiment import Experiment
@@ -39,6 +40,10 @@ class Lesson:
     def figures(self) -> Path:
         """The folder for figures that the report of the study will show."""
         return self.study.folder / "figures"
+
+    def with_settings(self, **changed) -> "Lesson":
+        """The same lesson with other settings, such as `seed=1`, in the study that is named after them."""
+        return Lesson(vars(replace(self.settings, **changed)))
 
     def plan(self, strategy: str | Strategy = "fine-tuning") -> Plan:
         """What a strategy would be trained on; nothing is trained."""
