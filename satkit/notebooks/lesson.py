@@ -4,6 +4,7 @@ A lesson begins with `lesson = Lesson(globals())`, which reads the parameters in
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from satkit.experiments.experiment import Experiment
@@ -40,6 +41,10 @@ class Lesson:
         """The folder for figures that the report of the study will show."""
         return self.study.folder / "figures"
 
+    def with_settings(self, **changed) -> "Lesson":
+        """The same lesson with other settings, such as `seed=1`, in the study that is named after them."""
+        return Lesson(vars(replace(self.settings, **changed)))
+
     def plan(self, strategy: str | Strategy = "fine-tuning") -> Plan:
         """What a strategy would be trained on; nothing is trained."""
         return self.study.plan(strategy)
@@ -68,14 +73,22 @@ class Lesson:
 
     def trained(self, strategy: str | Strategy, steps: int | None = None) -> Experiment:
         """Models of the study; what is missing is trained now. Says where they are."""
-        self.study.remember_settings()
-        self._say(f"Models: those of the study {self.study.folder.name} ({self._described(self.plan(strategy))}).")
+        self._begin(self.plan(strategy))
         return self.study.trained(strategy, steps)
+
+    def trained_base(self, strategy: str | Strategy = "fine-tuning") -> Experiment:
+        """The base step of a strategy; it is trained now if it is not finished. Says where it is."""
+        self._begin(self.plan(strategy))
+        return self.study.train_base(strategy)
 
     def base(self, strategy: str | Strategy = "fine-tuning") -> Experiment:
         """The base step of a strategy, as it is: not begun, begun or finished."""
         self.study.remember_settings()
         return self.study.base(strategy)
+
+    def _begin(self, plan: Plan) -> None:
+        self.study.remember_settings()
+        self._say(f"Models: those of the study {self.study.folder.name} ({self._described(plan)}).")
 
     def _described(self, plan: Plan) -> str:
         settings = self.settings
