@@ -19,7 +19,7 @@ DATA_SETS = ("scenes", "voc", "ade20k", "cityscapes", "camvid", "folder")
 PRESETS = ("smoke", "quick", "full", "published", "reference")
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 SAMPLE_CLASSES = 6  # of an order in a study's name
-STUDY = "name or folder of a study, whose settings are taken; empty: the kit's models, or a study named by its settings"
+STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"
 
 
 def option(default, help: str, choices: Iterable[str] = (), **more):
