@@ -18,6 +18,7 @@ from satkit.experiments.run_folder import Run, differences
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import Report, StudyFolder
 from satkit.utils.assets import asset
+from satkit.utils.errors import UsageError
 from satkit.utils.names import slug
 from satkit.utils.progress import training_progress
 
@@ -34,6 +35,20 @@ def kit_model(plan: Plan) -> Experiment | None:
         return None
     run = Run.open(folder)
     return None if differences(run.config, plan.config) else Experiment(plan, run)
+
+
+def open_kit_model(strategy: str) -> Experiment:
+    """The experiment of a strategy that comes with the kit, to be read only.
+
+    Raises:
+        UsageError: If the kit has no models of this strategy.
+    """
+    found = kit_model(Plan(SETTINGS, strategy))
+    if found is None:
+        raise UsageError(
+            f"The kit has models of {' and '.join(STRATEGIES)}, got {strategy!r}. Train it with satkit study."
+        )
+    return found
 
 
 def make_models(folder: str | Path, report: Report = training_progress) -> list[Path]:

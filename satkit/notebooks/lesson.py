@@ -73,14 +73,22 @@ class Lesson:
 
     def trained(self, strategy: str | Strategy, steps: int | None = None) -> Experiment:
         """Models of the study; what is missing is trained now. Says where they are."""
-        self.study.remember_settings()
-        self._say(f"Models: those of the study {self.study.folder.name} ({self._described(self.plan(strategy))}).")
+        self._begin(self.plan(strategy))
         return self.study.trained(strategy, steps)
+
+    def trained_base(self, strategy: str | Strategy = "fine-tuning") -> Experiment:
+        """The base step of a strategy; it is trained now if it is not finished. Says where it is."""
+        self._begin(self.plan(strategy))
+        return self.study.train_base(strategy)
 
     def base(self, strategy: str | Strategy = "fine-tuning") -> Experiment:
         """The base step of a strategy, as it is: not begun, begun or finished."""
         self.study.remember_settings()
         return self.study.base(strategy)
+
+    def _begin(self, plan: Plan) -> None:
+        self.study.remember_settings()
+        self._say(f"Models: those of the study {self.study.folder.name} ({self._described(plan)}).")
 
     def _described(self, plan: Plan) -> str:
         settings = self.settings

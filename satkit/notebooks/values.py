@@ -19,7 +19,8 @@ def check_values(path: str | Path, values: dict) -> None:
     """
     declared = parameters(path)
     if "study" in declared:
-        Plan(open_study(values.get("study", ""), chosen(values, explicit=True)).settings)
+        study = values.get("study", declared["study"].default)
+        Plan(open_study(study, chosen(values, explicit=True)).settings)
     for name in STRATEGY:
         if name in declared and values.get(name):
             find_strategy(values[name])

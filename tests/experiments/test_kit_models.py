@@ -13,6 +13,7 @@ from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
 from satkit.utils.assets import asset
+from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json
 
 LARGEST = 4_000_000  # bytes of one model
@@ -26,6 +27,16 @@ def studies(tmp_path, monkeypatch):
     """A folder of runs that is empty at first."""
     monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))
     return tmp_path
+
+
+@pytest.mark.parametrize("name", kit_models.STRATEGIES)
+def test_every_model_opens_by_the_name_of_its_strategy(name):
+    assert kit_models.open_kit_model(name).run.folder == asset(f"models/{name}")
+
+
+def test_a_strategy_without_a_model_is_refused_with_those_that_have_one():
+    with pytest.raises(UsageError, match="models of fine-tuning and sats, got 'mib'"):
+        kit_models.open_kit_model("mib")
 
 
 @pytest.mark.parametrize("name", kit_models.STRATEGIES)

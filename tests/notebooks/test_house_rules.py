@@ -5,11 +5,16 @@ import re
 import nbformat
 import pytest
 
-from satkit.notebooks.finding import list_notebooks, notebook_folder, promise
-from satkit.notebooks.parameters import check_house_rules
+from satkit.experiments.settings import FIELDS, STUDY
+from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder, promise
+from satkit.notebooks.parameters import check_house_rules, parameters, setting_parameter
 
 LESSONS = sorted(path.stem for path in list_notebooks())
 MOST_LINES = 15
+OWN_DEFAULTS = {
+    ("00_start_here", "study"),
+    ("00_start_here", "preset"),
+}  # it trains in seconds, into a study of its own
 
 
 def read(name):
@@ -82,12 +87,18 @@ class TestEveryLesson:
             path = find_notebook(number)
             parse_assignments(path, re.findall(r"-p (\S+)", values))
 
-    def test_declares_the_same_parameter_with_the_same_default_as_the_others(self, name):
-        from satkit.notebooks.parameters import parameters
+    def test_declares_settings_as_they_are_defined(self, name):
+        declared = parameters(notebook_folder() / f"{name}.ipynb")
+        for key in declared.keys() & FIELDS.keys():
+            assert declared[key] == setting_parameter(key) or (name, key) in OWN_DEFAULTS
+            assert declared[key].help == setting_parameter(key).help
+        assert "preset" not in declared or {"study", "data", "root", "seed"} <= declared.keys()
+        if "study" in declared:
+            assert declared["study"].help == STUDY
+            assert declared["study"].default == "" or (name, "study") in OWN_DEFAULTS
 
-        if name == "00_start_here":  # trains into a study of its own with the small preset
-            return
-        ours, theirs = (parameters(notebook_folder() / f"{each}.ipynb") for each in (name, "06_train_base_step"))
-        shared = set(ours) & set(theirs)
-        assert "preset" not in ours or len(shared) >= len(theirs) - 1  # all but base_of, which 06 alone has
-        assert {key: ours[key] for key in shared} == {key: theirs[key] for key in shared}
+
+@pytest.mark.parametrize("path", [*list_notebooks(), *list_solutions()], ids=lambda path: path.parent.name + path.stem)
+def test_the_code_of_a_notebook_has_no_lint_pragma_and_no_plumbing_of_progress(path):
+    for cell in nbformat.read(str(path), as_version=4).cells:
+        assert cell.cell_type != "code" or not re.search(r"noqa|lambda total, label", cell.source), cell.source

@@ -1,12 +1,14 @@
 """A lesson shows the models of the study that was named, else the kit's, else trains its own; it says which."""
 
+from dataclasses import replace
+
 import pytest
 from tiny import TINY
 
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.run_folder import runs_root
 from satkit.experiments.settings import Settings
-from satkit.experiments.study_folder import StudyFolder, silent
+from satkit.experiments.study_folder import StudyFolder, silent, stored_settings
 from satkit.notebooks.lesson import Lesson
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
@@ -72,3 +74,25 @@ def test_a_base_step_is_given_as_it_is():
     base = Lesson({"preset": "tiny"}).base("ewc")
     assert not base.run.is_done(0)
     assert base.run.name.startswith("base-")
+
+
+def test_other_settings_have_a_study_of_their_own_named_after_them():
+    lesson = Lesson({"study": "mine", "preset": "tiny"})
+    other = lesson.with_settings(seed=1, setting="disjoint")
+    assert other.settings == replace(lesson.settings, seed=1, setting="disjoint")
+    assert other.study.folder == runs_root() / "scenes-15-5-tiny-seed1-disjoint"
+
+
+def test_a_setting_can_go_back_to_its_default():
+    assert Lesson({"preset": "tiny", "seed": 1}).with_settings(preset="quick", seed=0).settings == Lesson({}).settings
+
+
+def test_a_base_step_is_trained_once_and_said_to_be_in_its_study(capsys):
+    lesson = Lesson({"study": "mine", "preset": "tiny"})
+    first = lesson.trained_base()
+    assert "study mine (scenes 15-5, preset tiny, seed 0)" in capsys.readouterr().out
+    assert stored_settings(lesson.study.folder) == lesson.settings
+    finished = first.run.step_folder(0) / "metrics.json"
+    written = finished.stat().st_mtime_ns
+    assert Lesson({"study": "mine"}).trained_base().run.folder == first.run.folder
+    assert finished.stat().st_mtime_ns == written

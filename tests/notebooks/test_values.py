@@ -2,6 +2,8 @@
 
 import pytest
 
+from satkit.experiments.settings import Settings
+from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.values import check_values
 from satkit.utils.errors import UsageError
@@ -30,3 +32,14 @@ def test_values_that_can_are_accepted(tmp_path, monkeypatch):
     check_values(find_notebook("06"), {"base_of": ""})
     check_values(find_notebook("10"), {"studies": []})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_contradicts_the_study_that_a_lesson_declares_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))
+    lesson = find_notebook("00")
+    check_values(lesson, {"preset": "quick"})
+    StudyFolder("first-look", Settings(preset="smoke")).remember_settings()
+    check_values(lesson, {"preset": "smoke"})
+    check_values(lesson, {"preset": "quick", "study": "other"})
+    with pytest.raises(UsageError, match="preset: smoke in the study, quick asked for"):
+        check_values(lesson, {"preset": "quick"})
