@@ -277,8 +277,8 @@ def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | 
     parts = [(None, 1.0), (classifier, faster), (slower, faster * factor)]
 
     def members(part: set | None) -> list:
-        learning = [p for p in student.parameters() if p.requires_grad]
-        return [p for p in learning if (p in part if part is not None else p not in classifier and p not in slower)]
+        trained = [p for p in student.parameters() if p.requires_grad]
+        return [p for p in trained if (p in part if part is not None else p not in classifier and p not in slower)]
 
     groups = [{"params": members(part), "highest_lr": schedule.lr * rate} for part, rate in parts]
     groups = [group for group in groups if group["params"]]

@@ -11,7 +11,7 @@ TRIALS = 10  # in a step, evenly spread; the last iteration is one of them
 
 
 class BestWeights:
-    """Scores the student now and then while a step is trained, and keeps the best of it in the run's folder.
+    """Scores the student at some iterations of a step, and keeps the best weights in the run's folder.
 
     What is reported is a function of the iteration's number, so a step that goes on from a checkpoint finds the same
     best weights as one that was never interrupted. A tie goes to the earlier iteration.

@@ -1,8 +1,8 @@
-"""What a run keeps of a step while it is trained: its history, and checkpoints to go on from.
+"""History and checkpoints of a step while it is trained.
 
-A `Recorder` is what the training loop reports to. It writes a checkpoint every few seconds and when somebody
-interrupts or a report raises KeyboardInterrupt, the history first: rows beyond a checkpoint are dropped when the step
-goes on from it.
+The training loop reports to a `Recorder`. It writes a checkpoint every few seconds, after a signal, and when a report
+raises KeyboardInterrupt; the history is written first, and rows after the checkpoint are dropped when the step goes on
+from it.
 """
 
 import time
@@ -45,7 +45,7 @@ class Recorder:
             self.save(iteration)
         try:
             self.report(iteration)
-        except KeyboardInterrupt:  # somebody who watches wants to stop
+        except KeyboardInterrupt:  # whoever watches stops the training
             self.save(iteration)
             raise
         if stop:

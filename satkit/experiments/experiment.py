@@ -127,7 +127,7 @@ class Experiment:
         return started.student
 
     def judge(self, student: Segmenter, step: Step) -> float:
-        """What the best weights of a step have most of: mean IoU over the images that the protocol selects on."""
+        """The score that selects the best weights of a step: mean IoU over the images that the protocol selects on."""
         plan = self.plan
         images = plan.tests(step)
         if plan.protocol.validates:

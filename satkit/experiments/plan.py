@@ -119,7 +119,7 @@ class Plan:
         _ = self.config
         self.try_backbone(attention=self.strategy.needs_attention)
         if self.scenario.by_domain and (reason := incompatible_with_domains(self.strategy)):
-            raise UsageError(f"{self.strategy.name} cannot learn place by place: {reason}")
+            raise UsageError(f"{self.strategy.name} cannot learn domain by domain: {reason}")
         if self.strategy.fusion and self.protocol.checkpoint == "best":
             raise UsageError(
                 f"{self.strategy.name} fuses teacher and student at the end of a step, so it has no best weights to "

@@ -1,11 +1,11 @@
-"""Numbers: how large, how long and how fast, for each data set and preset.
+"""Presets: how large, how long and how fast a training is, for each data set.
 
 A preset holds everything that is not the method: size of the data, backbone, schedules, augmentation. `smoke` checks
 that everything runs, `quick` shows the effect in minutes on two cores, `reference` is `quick` with shorter steps, for
 the many runs of the reference study, `full` takes the larger model, `published` is
-the set-up of the SATS paper and wants a GPU. On the small presets the threshold of the pseudo-labels is "none", chosen
-by measurement (see the README, "Numbers"): with the paper's median half of all background is ignored, and new classes
-starve.
+the set-up of the SATS paper and needs a GPU. On the small presets the threshold of the pseudo-labels is "none", chosen
+by measurement (see assets/paper_vs_code.md): with the paper's median half of all background is ignored, and too few
+pixels are left for the new classes to be learnt.
 """
 
 from dataclasses import dataclass, field, replace

@@ -4,6 +4,7 @@ A field of `Settings` carries its type, default, help and allowed values. The op
 parameters of the notebooks, the name of a study and the command that makes it again are derived from it.
 """
 
+import hashlib
 import math
 import re
 import shlex
@@ -18,7 +19,6 @@ from satkit.utils.names import slug
 DATA_SETS = ("scenes", "voc", "ade20k", "cityscapes", "camvid", "folder")
 PRESETS = ("smoke", "quick", "full", "published", "reference")
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-SAMPLE_CLASSES = 6  # of an order in a study's name
 STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"
 
 
@@ -35,6 +35,11 @@ def option(default, help: str, choices: Iterable[str] = (), **more):
     return field(default=default, metadata={"help": help, "choices": tuple(choices), **more})
 
 
+def digest(order: tuple[int, ...]) -> str:
+    """A short name of a class order, the same for equal orders only."""
+    return hashlib.sha256(repr(order).encode()).hexdigest()[:8]
+
+
 @dataclass(frozen=True)
 class Settings:
     """Data, scenario, preset and seed of a study. An empty text takes the preset's choice."""
@@ -48,7 +53,7 @@ class Settings:
     order: tuple[int, ...] = option(
         (),
         "labels in the order of learning, or the name of a published order; empty: the data set's own",
-        tag=lambda order: "order-" + "-".join(map(str, order[:SAMPLE_CLASSES])),
+        tag=lambda order: f"order-{digest(order)}",
     )
     backbone: str = option("", "a timm name; empty: the preset's", tag=slug)
     preset: str = option("quick", "how large, how long and how fast", PRESETS, always=True, tag=str)

@@ -1,11 +1,11 @@
-"""A kernel for one headless notebook: this very interpreter, private sockets, nothing left behind.
+"""A kernel for one headless notebook: this interpreter, private sockets, and nothing left afterwards.
 
-Jupyter's own way has weak spots that this file avoids. A kernel name may lead to another Python: here the
-command is always this interpreter. TCP ports can be snatched away by a neighbour: here kernels talk through
-socket files in a private folder wherever the system has them. Whoever waits for a notebook cannot be
-interrupted cleanly: here the notebook runs in a thread, so Ctrl-C reaches the main thread, and the kernel
-always ends with its run. And papermill is content after `sys.exit(0)`, and marks cells "completed" after a
-timeout or a dead kernel: here a run has succeeded only if nothing was raised and every cell was executed.
+It avoids four faults of the usual way. A kernel name may start another Python: here the command is always this
+interpreter. Another process may take a TCP port: here kernels use socket files in a private folder where the system has
+them. A process that waits for a notebook cannot be interrupted cleanly: here the notebook runs in a thread, so Ctrl-C
+reaches the main thread, and the kernel always ends with its run. papermill reports success after `sys.exit(0)`, and
+"completed" cells after a timeout or a dead kernel: here a run has succeeded only if nothing was raised and every cell
+was executed.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class KernelStopped(RuntimeError):
     """The run is being stopped, so no further cell is started."""
 
 
-class KernelLeft(RuntimeError):
+class KernelExited(RuntimeError):
     """A cell has called exit(), which asks the kernel to leave while the notebook goes on."""
 
 
@@ -175,7 +175,7 @@ class PrivateKernelManager(AsyncKernelManager):
 
 
 def execute(path: Path, output: Path, values: dict, kernel: Kernel, timeout: float | None, on_poll) -> None:
-    """Execute a notebook; see `notebooks.run_notebook` for what the arguments mean.
+    """Execute a notebook; see `runner.run_notebook` for what the arguments mean.
 
     Raises:
         RunFailed: If it did not run to its end.
@@ -214,7 +214,7 @@ def execute(path: Path, output: Path, values: dict, kernel: Kernel, timeout: flo
             raise place.failed("KernelDied", reason) from error
         except CellTimeoutError as error:
             raise place.failed("CellTimeout", f"the cell took longer than {timeout} s") from error
-        except KernelLeft as error:
+        except KernelExited as error:
             raise place.failed("SystemExit", LEFT) from error
         except Exception as error:
             if place.cell is None:
@@ -260,7 +260,7 @@ def quiet() -> None:
 
 
 class _Place:
-    """Where a run is: told before and after every cell that is executed."""
+    """The cell that a run is at; called before and after every cell."""
 
     def __init__(self, kernel: Kernel):
         self.kernel, self.cell, self.source = kernel, None, ""
@@ -272,7 +272,7 @@ class _Place:
 
     def end(self, cell, cell_index, execute_reply) -> None:
         if any(item.get("source") == "ask_exit" for item in execute_reply["content"].get("payload", [])):
-            raise KernelLeft
+            raise KernelExited
 
     def failed(self, error: str, reason: str) -> RunFailed:
         return RunFailed(self.cell, self.source, error, reason)

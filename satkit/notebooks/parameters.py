@@ -194,7 +194,7 @@ def _parse(name: str, kind: str, text: str):
         try:
             return json.loads(text)
         except ValueError:
-            pass  # said below, in the same words as for the other types
+            pass  # raised below, as for the other types
     raise _wrong_type(name, kind, text)
 
 

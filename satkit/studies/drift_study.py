@@ -82,8 +82,8 @@ def measure(before: Segmenter, after: Segmenter, tests: StepImages, classes, see
     for suffix, model, (fitted, tested) in (("_before", before, was), ("", after, now)):
         labels = tested.labels[EMBEDDING]
         probe = Probe(fitted.features[EMBEDDING], fitted.labels[EMBEDDING])
-        told = {"shown": tested.predicted, "known": probe.predict(tested.features[EMBEDDING])}
-        for name, predicted in told.items():
+        found_by = {"shown": tested.predicted, "known": probe.predict(tested.features[EMBEDDING])}
+        for name, predicted in found_by.items():
             found[name + suffix] = [class_accuracy(labels, predicted, [each]) for each in classes]
         found["cosine" + suffix] = _cosines(model, tested, classes)
     for layer in was[1].features:
@@ -243,9 +243,9 @@ class DriftStudy:
             "places": PLACES,
             "test_images": len(first.tests(first.steps[-1])),
             "columns": COLUMNS,
-            "strategies": {name: learning.describe() for name, learning in found.items()},
+            "strategies": {name: strategy.describe() for name, strategy in found.items()},
             "skipped": SKIPPED,
-            "not_measured": {name: {"cosine": DEEP} for name, learning in found.items() if learning.head.deep},
+            "not_measured": {name: {"cosine": DEEP} for name, strategy in found.items() if strategy.head.deep},
         }
 
 

@@ -35,7 +35,7 @@ def explore_attention(experiment: Experiment, **choices) -> "AttentionExplorer":
 
 
 class AttentionExplorer(Explorer):
-    """See `explore_attention`. What the mouse does, `choose` does in code.
+    """See `explore_attention`; `choose` does in code what the mouse does.
 
     Attributes:
         subject: The models and the image.
@@ -54,7 +54,7 @@ class AttentionExplorer(Explorer):
         self._drawn: tuple = ()
         chosen = [self.subject.step, self.subject.image, self.stage, self.head, self.view]
         super().__init__(LABEL, [*chosen, self.row, self.column, self.pin])
-        with self.quietly():
+        with self.with_one_refresh():
             self._load()
             self._go(self._middle())
             self._choose(**choices)
@@ -65,7 +65,7 @@ class AttentionExplorer(Explorer):
         return self.row.value, self.column.value
 
     def choose(self, **choices) -> None:
-        """Choose in code; what is not named stays.
+        """Choose in code; everything that is not named stays as it is.
 
         Args:
             **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `head`, from 1, or "mean";
@@ -75,7 +75,7 @@ class AttentionExplorer(Explorer):
         Raises:
             ValueError: If there is no such thing.
         """
-        with self._lock, self.quietly():
+        with self._lock, self.with_one_refresh():
             self._choose(**choices)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -96,8 +96,8 @@ class AttentionExplorer(Explorer):
             maps = {each: attention_of(tap, query_at(tap, pixel, size), self._head) for each, tap in self._taps.items()}
             query = query_at(self._tap, pixel, size)
             self._view.show(maps, row=row, query=query, grid=self._tap.query_grid, name=name)
-        said = self._describe(maps)
-        self.show(self._view.figure, said, f"What one patch attends to in {self._tap.name}. {said}")
+        text = self._describe(maps)
+        self.show(self._view.figure, text, f"What one patch attends to in {self._tap.name}. {text}")
 
     def clicked(self, ax, x: float, y: float) -> None:
         """Take the pixel under the mouse as the query."""
@@ -133,7 +133,7 @@ class AttentionExplorer(Explorer):
 
     def _load(self) -> None:
         """Load models and image, and let the other controls offer what there is for them."""
-        with self.silently():
+        with self.without_refresh():
             self.subject.load()
             offer(self.view, [ALL, *self.subject.panels])
             self.row.max, self.column.max = (side - 1 for side in self.subject.size)
@@ -169,7 +169,7 @@ class AttentionExplorer(Explorer):
         )
 
     def _move(self, pixel: tuple[int, int]) -> None:
-        with self.quietly():
+        with self.with_one_refresh():
             self._go(pixel)
 
     def _go(self, pixel: tuple[int, int]) -> None:

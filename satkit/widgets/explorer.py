@@ -1,4 +1,4 @@
-"""What every explorer is: controls, pictures and a line of text, which is where mistakes are told."""
+"""The base of all explorers: controls, a picture, and a line of text that also shows errors."""
 
 import base64
 import threading
@@ -18,7 +18,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class Explorer(ipywidgets.VBox):
-    """Controls above a picture; whatever is chosen, by mouse, key, slider or code, leads to `refresh`.
+    """Controls above a picture; every choice, by mouse, key, slider or code, calls `refresh`.
 
     Attributes:
         picture: The widget that shows the figure.
@@ -27,7 +27,7 @@ class Explorer(ipywidgets.VBox):
 
     def __init__(self, label: str, controls: list[ipywidgets.Widget]):
         use_style()
-        self._lock, self._quiet = threading.RLock(), False
+        self._lock, self._no_refresh = threading.RLock(), False
         self.figure: Figure | None = None
         self.picture = Picture(label, self._on_click, self._on_key)
         for control in controls:
@@ -51,9 +51,9 @@ class Explorer(ipywidgets.VBox):
         """The arrays behind the picture, by name."""
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The line below the picture."""
-        return self.picture.said
+        return self.picture.text
 
     @property
     def alt(self) -> str:
@@ -61,7 +61,7 @@ class Explorer(ipywidgets.VBox):
         return self.picture.alt
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture as it is now, as PNG, SVG or PDF, and give its path back.
+        """Save the picture as it is now as PNG, SVG or PDF; gives the path.
 
         Raises:
             ValueError: If the path ends in something else.
@@ -72,47 +72,47 @@ class Explorer(ipywidgets.VBox):
         self.figure.savefig(path, dpi=200)
         return path
 
-    def show(self, figure: Figure, said: str, alt: str, drawn: bool = False) -> None:
-        """Put a figure, its line of text and its meaning in words before the reader; see `png_of` for `drawn`."""
+    def show(self, figure: Figure, text: str, alt: str, drawn: bool = False) -> None:
+        """Show a figure with its line of text and its alt text; see `png_of` for `drawn`."""
         self.figure = figure
         with self.picture.hold_sync():
-            self.picture.png, self.picture.said, self.picture.alt = png_of(figure, drawn), said, alt
+            self.picture.png, self.picture.text, self.picture.alt = png_of(figure, drawn), text, alt
 
     @contextmanager
-    def quietly(self):
-        """Change several controls; one refresh follows, also after a mistake, so that picture and controls agree."""
+    def with_one_refresh(self):
+        """Change several controls; one refresh follows, also after an error, so that picture and controls agree."""
         try:
-            with self.silently():
+            with self.without_refresh():
                 yield
         finally:
-            if not self._quiet:
+            if not self._no_refresh:
                 self.refresh()
 
     @contextmanager
-    def silently(self):
+    def without_refresh(self):
         """Change controls without a refresh."""
-        outer, self._quiet = self._quiet, True
+        outer, self._no_refresh = self._no_refresh, True
         try:
             yield
         finally:
-            self._quiet = outer
+            self._no_refresh = outer
 
     def attempt(self, action: Callable, *arguments) -> None:
-        """Do something that a reader asked for; what is wrong with it is told in the line, and the picture stays."""
+        """Carry out a choice; an error is shown in the line of text, and the picture stays."""
         with self._lock:
             try:
                 action(*arguments)
             except ValueError as error:  # as every error of usage
-                self.picture.said = str(error)
+                self.picture.text = str(error)
             except Exception as error:
-                self.picture.said = f"{type(error).__name__}: {error}"
+                self.picture.text = f"{type(error).__name__}: {error}"
                 raise
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.alt}>"
 
     def _changed(self, _) -> None:
-        if not self._quiet:
+        if not self._no_refresh:
             self.attempt(self.refresh)
 
     def _on_click(self, x: float, y: float) -> None:

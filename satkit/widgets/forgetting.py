@@ -25,7 +25,8 @@ MOST_SEARCHED = 400  # test images that are looked through for a cell
 
 
 def explore_forgetting(experiment: Experiment, **choices) -> "ForgettingExplorer":
-    """A dashboard of a run: an image and its prediction after every step, every class's IoU, and where its pixels went.
+    """A dashboard of a run: an image with its prediction after every step, the IoU of every class, and what the pixels
+    of a class are predicted as.
 
     Args:
         experiment: The finished steps of its run are shown.
@@ -39,7 +40,7 @@ def explore_forgetting(experiment: Experiment, **choices) -> "ForgettingExplorer
 
 
 class ForgettingExplorer(Explorer):
-    """See `explore_forgetting`. What the mouse does, `choose` does in code.
+    """See `explore_forgetting`; `choose` does in code what the mouse does.
 
     Attributes:
         found: Numbers of the images behind the chosen cell, the one with most pixels first; empty without a cell.
@@ -62,7 +63,7 @@ class ForgettingExplorer(Explorer):
         self.tests = replace(tests, indices=tests.indices[:MOST_SEARCHED])
         self.cell: int | None = None
         self.found: list[int] = []
-        self._quiet = False
+        self._no_refresh = False
         self.step = ipywidgets.IntSlider(description="step", max=max(done - 1, 1), value=done - 1, disabled=done == 1)
         images = {"max": len(self.tests) - 1, "continuous_update": False}
         self.image = ipywidgets.IntSlider(description="image", **images)
@@ -72,13 +73,13 @@ class ForgettingExplorer(Explorer):
         for control in controls:  # before anything is drawn
             control.observe(self._leave_cell, "value")
         super().__init__(LABEL, controls)
-        with self.quietly():
+        with self.with_one_refresh():
             self.image.value = informative_images(self.tests, plan.scenario.base)[0]
             self.chosen.value = self._most_forgotten()
             self._choose(**choices)
 
     def choose(self, **choices) -> None:
-        """Choose in code; what is not named stays.
+        """Choose in code; everything that is not named stays as it is.
 
         Args:
             **choices: `step`, `image` and `label`, numbers from 0; `kind`, one of "right", "an old class", "background"
@@ -87,7 +88,7 @@ class ForgettingExplorer(Explorer):
         Raises:
             ValueError: If there is no such thing.
         """
-        with self._lock, self.quietly():
+        with self._lock, self.with_one_refresh():
             self._choose(**choices)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -107,10 +108,10 @@ class ForgettingExplorer(Explorer):
         picture, truth = image_and_labels(self.tests, self.image.value)
         predicted = self._predicted(picture)
         self._view.show(picture, truth, predicted, step=step, chosen=label, cell=self.cell)
-        said = " \N{MIDDLE DOT} ".join(
+        text = " \N{MIDDLE DOT} ".join(
             filter(None, [f"after step {step}", self._describe_class(), self._describe_cell()])
         )
-        self.show(self._view.figure, said, f"Image {self.image.value} and the scores {said}", drawn=True)
+        self.show(self._view.figure, text, f"Image {self.image.value} and the scores {text}", drawn=True)
 
     def clicked(self, ax, x: float, y: float) -> None:
         """Take the class of the nearest line, or look for the images behind a cell."""
@@ -119,10 +120,10 @@ class ForgettingExplorer(Explorer):
             if cell == (self.chosen.value, self.cell) and self.found:
                 self._next()
                 return
-            with self.quietly():
+            with self.with_one_refresh():
                 self._search(*cell)
         elif point:
-            with self.quietly():
+            with self.with_one_refresh():
                 self.step.value, self.chosen.value = point
                 self._forget_cell()
 
@@ -130,18 +131,18 @@ class ForgettingExplorer(Explorer):
         """Left and right change the step, up and down the class; Enter shows the next image, Escape leaves the cell."""
         if key in ("ArrowLeft", "ArrowRight"):
             last = self.experiment.run.steps_done() - 1
-            with self.quietly():
+            with self.with_one_refresh():
                 self.step.value = min(max(self.step.value + (1 if key == "ArrowRight" else -1), 0), last)
                 self._forget_cell()
         elif key in ("ArrowUp", "ArrowDown"):
-            with self.quietly():
+            with self.with_one_refresh():
                 change = 1 if key == "ArrowDown" else -1
                 self.chosen.value = (self.chosen.value + change) % len(self.names)
                 self._forget_cell()
         elif key == "Enter" and self.found:
             self._next()
         elif key == "Escape":
-            with self.quietly():
+            with self.with_one_refresh():
                 self._forget_cell()
 
     def _choose(self, *, step=None, image=None, label=None, kind=None) -> None:
@@ -180,7 +181,7 @@ class ForgettingExplorer(Explorer):
 
     def _next(self) -> None:
         place = self.found.index(self.image.value) if self.image.value in self.found else -1
-        with self.quietly():
+        with self.with_one_refresh():
             self._turn_to(self.found[(place + 1) % len(self.found)])
 
     def _turn_to(self, image: int) -> None:
@@ -189,7 +190,7 @@ class ForgettingExplorer(Explorer):
         self.cell, self.found = kept
 
     def _leave_cell(self, _) -> None:
-        if not self._quiet:
+        if not self._no_refresh:
             self._forget_cell()
 
     def _forget_cell(self) -> None:
@@ -199,7 +200,7 @@ class ForgettingExplorer(Explorer):
         """Pixels by image, class and kind of answer after the step, (image, class, 4); counted when first asked for."""
         step = self.step.value
         if step not in self._counts:
-            self.picture.said = f"Looking through {len(self.tests)} images ..."
+            self.picture.text = f"Looking through {len(self.tests)} images ..."
             confusions = confusions_by_image(self._model(step), self.tests, len(self.names))
             self._counts[step] = flow_counts(confusions, self._view.old, self._view.new)
         return self._counts[step]

@@ -35,7 +35,7 @@ function render({ model, el }) {
   function speak() {
     image.alt = model.get("alt");
     frame.setAttribute("aria-label", `${model.get("label")} ${model.get("alt")}`);
-    line.textContent = model.get("said");
+    line.textContent = model.get("text");
   }
 
   function send(event) {
@@ -78,7 +78,7 @@ function render({ model, el }) {
   const listeners = [
     ["change:png", draw],
     ["change:alt", speak],
-    ["change:said", speak],
+    ["change:text", speak],
     ["change:answers", answered],
   ];
   for (const [name, listener] of listeners) model.on(name, listener);

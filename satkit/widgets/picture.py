@@ -1,4 +1,4 @@
-"""The one widget of our own: a picture that is made in the kernel and reports where it was clicked.
+"""A picture that is drawn in the kernel and reports clicks and keys: the only widget with JavaScript of its own.
 
 Everything else, menus, sliders and buttons, are ipywidgets. Where the front end of this widget is missing, a plain
 image and a plain line of text take its place, and everything but the clicking remains.
@@ -27,7 +27,7 @@ class Picture(anywidget.AnyWidget):
         png: The picture.
         alt: What it shows, for somebody who cannot see it.
         label: What it is and how it is operated.
-        said: The line below it, read aloud when it changes.
+        text: The line below it, read aloud when it changes.
         answers: Events dealt with so far; the front end sends the next one when this changes.
         alive: Whether a front end shows it.
     """
@@ -37,7 +37,7 @@ class Picture(anywidget.AnyWidget):
     png = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
-    said = traitlets.Unicode("").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)
     answers = traitlets.Int(0).tag(sync=True)
     alive = traitlets.Bool(False).tag(sync=True)
 
@@ -56,7 +56,7 @@ class Picture(anywidget.AnyWidget):
         """The picture, and plain widgets that show the same until a front end has announced itself."""
         image, line = ipywidgets.Image(format="png"), ipywidgets.Label()
         traitlets.dlink((self, "png"), (image, "value"))
-        traitlets.dlink((self, "said"), (line, "value"))
+        traitlets.dlink((self, "text"), (line, "value"))
         plain = ipywidgets.VBox([image, line])
         traitlets.dlink((self, "alive"), (plain.layout, "display"), lambda alive: "none" if alive else "flex")
         return ipywidgets.VBox([self, plain])

@@ -38,7 +38,7 @@ def explore_relations(experiment: Experiment, **choices) -> "RelationExplorer":
 
 
 class RelationExplorer(Explorer):
-    """See `explore_relations`. What the mouse does, `choose` does in code.
+    """See `explore_relations`; `choose` does in code what the mouse does.
 
     Attributes:
         subject: The models and the image.
@@ -53,14 +53,14 @@ class RelationExplorer(Explorer):
         self.note = ""
         self._measured: tuple = ()
         super().__init__(LABEL, [self.subject.step, self.subject.image, self.stage, self.region, self.view])
-        with self.quietly():
+        with self.with_one_refresh():
             self._load()
             objects = [each for each in self._classes if each != BACKGROUND]
             self.region.value = largest_class(self.subject.labels, objects) if objects else BACKGROUND
             self._choose(**choices)
 
     def choose(self, **choices) -> None:
-        """Choose in code; what is not named stays.
+        """Choose in code; everything that is not named stays as it is.
 
         Args:
             **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `region`, a class index, 0
@@ -69,7 +69,7 @@ class RelationExplorer(Explorer):
         Raises:
             ValueError: If there is no such thing, or the region has no query at this stage.
         """
-        with self._lock, self.quietly():
+        with self._lock, self.with_one_refresh():
             self._choose(**choices)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -88,10 +88,10 @@ class RelationExplorer(Explorer):
             view, label = self._map_view, self.region.value
             maps = {name: values[place] for name, values in self._relations.items()}
             view.show(maps, region=self.subject.labels == label, colour=class_colour(label))
-        said = " \N{MIDDLE DOT} ".join(filter(None, [self.note, self._describe(place)]))
+        text = " \N{MIDDLE DOT} ".join(filter(None, [self.note, self._describe(place)]))
         self.note = ""
-        alt = f"Relations of the regions of one image in {self.stage.label}. {said}"
-        self.show(view.figure, said, alt, drawn=self.view.value == MATRICES)
+        alt = f"Relations of the regions of one image in {self.stage.label}. {text}"
+        self.show(view.figure, text, alt, drawn=self.view.value == MATRICES)
 
     def clicked(self, ax, x: float, y: float) -> None:
         """Take the region under the mouse, or the row of the cell."""
@@ -99,7 +99,7 @@ class RelationExplorer(Explorer):
             cell = self._matrix_view.cell(ax, x, y)
             if cell:
                 self.region.value = self._classes[cell[0]]
-                self.picture.said = self._describe_cell(*cell)
+                self.picture.text = self._describe_cell(*cell)
         elif ax in self._map_view.axes[0]:
             label = int(self.subject.labels[round(y), round(x)])
             if label == IGNORE:
@@ -117,7 +117,7 @@ class RelationExplorer(Explorer):
     def _load(self) -> None:
         """Load models and image, and measure the relations of every region at the stage."""
         subject = self.subject
-        with self.silently():
+        with self.without_refresh():
             subject.load()
             wanted = (subject.step.value, subject.image.value, self.stage.value)
             if wanted != self._measured:

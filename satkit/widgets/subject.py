@@ -1,4 +1,4 @@
-"""What an explorer looks at: the models of a step, an image, and a stage, loaded when somebody asks for them."""
+"""What an explorer shows: the models of a step, an image, and a stage; each is loaded when it is needed."""
 
 import ipywidgets
 import numpy as np
@@ -13,7 +13,7 @@ from satkit.widgets.menus import offer
 
 
 class Subject:
-    """Menus of finished steps and of stages and a slider of images, with what the models of the step make of the image.
+    """Menus of steps and stages, a slider of images, and what the models of the step give for the image.
 
     Attributes:
         step: Menu of the student's step; step 0 has no teacher.

@@ -1,4 +1,4 @@
-"""Watch a step being trained: its loss terms, what it forgets and what it learns, and a button that stops it."""
+"""A step while it is trained: loss terms, scores of old and new classes, and a button that stops it."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ DRAW_SHARE = 0.1  # of the time, at most, goes into pictures
 
 
 async def watch_training(experiment: Experiment, step: int, **choices) -> "TrainingWatch":
-    """Train a step as `Experiment.learn` does, with its curves before your eyes and a button to stop it.
+    """Train a step as `Experiment.learn` does, with live curves and a button to stop it.
 
     Write `watch = await watch_training(...)` in a cell: while it waits, the kernel hears the button (ipykernel 7; with
     an older one, interrupt the kernel instead). A stopped step leaves a checkpoint; the same call goes on from it.
@@ -134,14 +134,14 @@ class TrainingWatch(Explorer):
     def refresh(self) -> None:
         """Nothing is chosen here; see `draw`."""
 
-    def draw(self, said: str) -> None:
+    def draw(self, text: str) -> None:
         """Draw the curves as they are now, with a line of text."""
         began = time.monotonic()
         names = self._measured[0][1] if self._measured else {}
         scores = {name: [scores[name] for _, scores in self._measured] for name in names}
         self._view.show(self._history(), [iteration for iteration, _ in self._measured], scores)
-        said = f"{self.experiment.plan.strategy.name}, step {self.step.index} \N{MIDDLE DOT} {said}"
-        self.show(self._view.figure, said, f"Loss terms and scores of a training. {said}")
+        text = f"{self.experiment.plan.strategy.name}, step {self.step.index} \N{MIDDLE DOT} {text}"
+        self.show(self._view.figure, text, f"Loss terms and scores of a training. {text}")
         self._drawn_at = time.monotonic()
         self._draw_seconds = self._drawn_at - began
 

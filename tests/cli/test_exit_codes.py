@@ -113,3 +113,13 @@ def test_an_interrupted_lesson_keeps_a_checkpoint_and_goes_on_from_it(tmp_path, 
     assert (code, error) == (0, "")
     assert not list((tmp_path / "runs").rglob("checkpoint.safetensors"))
     assert list((tmp_path / "runs").rglob("metrics.json"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end as POSIX does")
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path):
+    env = {**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parent.parent)}
+    command = f"{sys.executable} -m satkit run --list | true"
+    ended = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -223,7 +223,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize("name", ["plop", "dkd", "ssul", "dft", "ewf"])
     def test_what_needs_new_classes_is_refused(self, settings, name):
-        with pytest.raises(UsageError, match="cannot learn place by place: "):
+        with pytest.raises(UsageError, match="cannot learn domain by domain: "):
             Plan(settings, name).check()
 
     def test_the_published_split_leaks_and_the_default_does_not(self, settings):

@@ -37,6 +37,11 @@ def test_studies_of_different_settings_have_different_names():
     assert Settings(shift=0.65, seed=3).name("15-1") == "scenes-15-1-quick-seed3-shift0.65"
 
 
+def test_orders_that_begin_alike_have_different_names():
+    other = (*range(20, 2, -1), 1, 2)
+    assert Settings(order=ORDER).name("15-5") != Settings(order=other).name("15-5")
+
+
 def test_the_command_names_what_was_chosen_and_no_folder():
     command = Settings("voc", "/where/ever", "15-1", shift=0.5).command(["sats", "mib"])
     assert command == (

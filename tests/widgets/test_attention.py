@@ -77,7 +77,7 @@ def test_a_click_into_any_panel_moves_query_sliders_and_picture(explorer, panel)
     click_pixel(explorer, panel, 50, 12)
     assert (explorer.row.value, explorer.column.value) == explorer.pixel == (50, 12)
     assert explorer.picture.png != before
-    assert "row 50, column 12" in explorer.said
+    assert "row 50, column 12" in explorer.text
     assert explorer.picture.answers == 1
 
 
@@ -91,7 +91,7 @@ def test_sliders_do_the_same_as_a_click_pixel(explorer, two_steps):
     explorer.row.value, explorer.column.value = 50, 12
     other = explore_attention(two_steps, image=3, pixel=(50, 12))
     assert explorer.picture.png == other.picture.png
-    assert explorer.said == other.said
+    assert explorer.text == other.text
 
 
 def test_a_moved_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_steps):
@@ -147,7 +147,7 @@ def test_one_panel_alone_keeps_the_scale_of_the_pair(explorer):
 def test_the_base_step_is_looked_at_without_a_teacher(two_steps):
     explorer = explore_attention(two_steps, step=0, image=3)
     assert list(explorer.arrays()) == ["model"]
-    assert "model: " in explorer.said
+    assert "model: " in explorer.text
     explorer.subject.step.value = 1
     assert list(explorer.arrays()) == ["teacher", "student", "difference"]
 
@@ -192,12 +192,12 @@ def test_what_goes_wrong_under_the_mouse_is_told_in_the_line(explorer, monkeypat
     monkeypatch.setattr(explorer.subject, "load", missing)
     before = explorer.picture.png
     press(explorer, "ArrowDown")
-    assert explorer.said == "The file is gone. Train the step again."
+    assert explorer.text == "The file is gone. Train the step again."
     assert explorer.picture.png == before
     assert explorer.picture.answers == 1
     monkeypatch.undo()
     press(explorer, "ArrowDown")
-    assert "ground truth" in explorer.said
+    assert "ground truth" in explorer.text
 
 
 def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):

@@ -52,7 +52,7 @@ def test_what_is_shown_is_the_prediction_of_the_step_and_the_stored_confusion(ex
 def test_it_begins_with_the_class_that_lost_most(explorer):
     lost = explorer.iou[0, 1:16] - explorer.iou[1, 1:16]
     assert explorer.chosen.value == 1 + lost.argmax()
-    assert f"at best {100 * explorer.iou[0, explorer.chosen.value]:.1f} %" in explorer.said
+    assert f"at best {100 * explorer.iou[0, explorer.chosen.value]:.1f} %" in explorer.text
 
 
 def test_arrows_change_step_and_class_and_the_controls_follow(explorer):
@@ -85,7 +85,7 @@ def test_a_click_on_a_cell_shows_the_image_with_most_such_pixels_and_then_the_ne
     assert explorer.image.value == order[0]
     assert explorer.found == [number for number in order if counts[number]]
     words = f"image {order[0]}: {counts[order[0]]} pixels of square are called background (image 1 of "
-    assert f"{words}{len(explorer.found)})" in explorer.said
+    assert f"{words}{len(explorer.found)})" in explorer.text
     click(explorer, matrix(explorer), background, label)
     assert explorer.image.value == order[1]
     press(explorer, "Enter")
@@ -102,7 +102,7 @@ def test_the_pixels_behind_a_cell_are_outlined_until_it_is_left(explorer):
     explorer.image.value = (explorer.image.value + 1) % 60
     assert explorer.cell is None
     assert not strip(explorer)[1].collections
-    assert explorer.said.startswith("after step 1 \N{MIDDLE DOT} IoU of square")
+    assert explorer.text.startswith("after step 1 \N{MIDDLE DOT} IoU of square")
 
 
 @pytest.mark.parametrize(("control", "value"), [("step", 0), ("chosen", 5), ("image", 1)])
@@ -110,13 +110,13 @@ def test_a_slider_or_menu_leaves_the_cell(explorer, control, value):
     explorer.choose(label=3, kind="background")
     getattr(explorer, control).value = value
     assert (explorer.cell, explorer.found) == (None, [])
-    assert explorer.said.startswith(f"after step {explorer.step.value} \N{MIDDLE DOT} IoU of ")
-    assert "pixels of" not in explorer.said
+    assert explorer.text.startswith(f"after step {explorer.step.value} \N{MIDDLE DOT} IoU of ")
+    assert "pixels of" not in explorer.text
 
 
 def test_a_cell_without_pixels_is_answered_in_the_line(explorer):
     click(explorer, matrix(explorer), 0, 3)  # fine-tuning knows no square any more
-    assert "No pixel of square is called right in the 60 images." in explorer.said
+    assert "No pixel of square is called right in the 60 images." in explorer.text
     assert explorer.found == []
 
 

@@ -44,7 +44,7 @@ def test_a_plain_image_and_line_stand_in_until_a_front_end_is_alive(picture):
     box = picture.with_fallback()
     plain = box.children[1]
     image, line = plain.children
-    picture.png, picture.said = b"png", "what is seen"
+    picture.png, picture.text = b"png", "what is seen"
     assert (image.value, line.value) == (b"png", "what is seen")
     assert isinstance(image, ipywidgets.Image)
     assert plain.layout.display == "flex"

@@ -44,14 +44,14 @@ def test_a_click_into_the_image_takes_the_region_there(explorer):
             row, column = np.argwhere(labels == label)[0]
             click(explorer, panels(explorer)[panel], column, row)
             assert explorer.region.value == label
-            assert f"region: {explorer.subject.name(label)}" in explorer.said
+            assert f"region: {explorer.subject.name(label)}" in explorer.text
 
 
 def test_a_click_on_a_pixel_without_annotation_is_answered_in_the_line(explorer):
     before = explorer.region.value
     row, column = np.argwhere(explorer.subject.labels == IGNORE)[0]
     click(explorer, panels(explorer)[0], column, row)
-    assert "not annotated, so it belongs to no region. Click an object." in explorer.said
+    assert "not annotated, so it belongs to no region. Click an object." in explorer.text
     assert explorer.region.value == before
 
 
@@ -62,7 +62,7 @@ def test_a_click_on_a_cell_names_its_numbers_and_frames_its_row(explorer, panel)
     click(explorer, panels(explorer)[panel], 1, last)
     assert explorer.region.value == explorer.region.options[last][1]
     for name in ("teacher", "student"):
-        assert f"{name} {100 * explorer.arrays()[f'{name} matrix'][last, 1]:.1f} %" in explorer.said
+        assert f"{name} {100 * explorer.arrays()[f'{name} matrix'][last, 1]:.1f} %" in explorer.text
     assert {frame.get_y() for ax in panels(explorer) for frame in ax.patches} == {last - 0.46}
 
 
@@ -91,12 +91,12 @@ def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_s
             break
     explorer.choose(stage=1, region=gone[0])
     explorer.stage.value = 3
-    assert f"{explorer.subject.name(gone[0])} has no query here, so this is {explorer.region.label}" in explorer.said
+    assert f"{explorer.subject.name(gone[0])} has no query here, so this is {explorer.region.label}" in explorer.text
     with pytest.raises(ValueError, match=rf"Class {gone[0]} .* has no query in this image at stage 4"):
         explorer.choose(region=gone[0])
     row, column = np.argwhere(explorer.subject.labels == gone[0])[0]
     click(explorer, panels(explorer)[0], column, row)
-    assert "has no query in this image at stage 4; regions there are" in explorer.said
+    assert "has no query in this image at stage 4; regions there are" in explorer.text
 
 
 @pytest.mark.parametrize(

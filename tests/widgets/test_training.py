@@ -66,7 +66,7 @@ def test_watching_changes_nothing_in_the_result(study):
     assert run.result() == other.result() | {"machine": run.result()["machine"]}
     assert watch.student is not None
     assert not watch.stopped
-    assert "finished: mean IoU on all test images old" in watch.said
+    assert "finished: mean IoU on all test images old" in watch.text
     curves = watch.arrays()
     assert curves["measured at"].tolist() == [0, 3, 6, 9, 12, 15, 18, 20]
     assert len(curves["old classes"]) == len(curves["new classes"]) == 8
@@ -92,7 +92,7 @@ def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, mo
     assert watch.stopped
     assert watch.student is None
     assert watch.stop_button.disabled
-    assert "stopped after iteration 7 of 20; a checkpoint is kept" in watch.said
+    assert "stopped after iteration 7 of 20; a checkpoint is kept" in watch.text
     assert not run.is_done(1)
     assert int(run.load_checkpoint(1)["iteration"]) == 7
     monkeypatch.undo()
@@ -131,7 +131,7 @@ def test_a_finished_step_shows_its_curves_at_once(study):
     run = experiment.run
     experiment.learn(1)
     watch = watched(experiment, 1)
-    assert "finished: mean IoU on all test images" in watch.said
+    assert "finished: mean IoU on all test images" in watch.text
     np.testing.assert_allclose(watch.arrays()["total"], [row["total"] for row in run.history(1)])
 
 
