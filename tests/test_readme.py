@@ -16,7 +16,8 @@ from satkit.notebooks.parameters import parse_assignments
 from satkit.scenario import task_sizes
 from satkit.strategies import STRATEGIES
 from satkit.strategies.lookup import find_strategy, names
-from satkit.studies import attention_study, report
+from satkit.studies import attention_study
+from satkit.studies.score_table import ScoreTable
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
@@ -50,7 +51,7 @@ def options_of(command):
 
 def test_the_table_is_the_one_of_the_stored_study(stored):
     between = re.search(r"<!-- table -->\n(.*)\n<!-- /table -->", README, re.DOTALL)
-    assert between[1].strip() == report.markdown_table(stored).strip()
+    assert between[1].strip() == ScoreTable(stored).markdown()
 
 
 def test_the_effects_of_attention_transfer_are_those_of_the_stored_reference_study():

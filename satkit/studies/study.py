@@ -9,13 +9,11 @@ its last checkpoint.
 import os
 import shutil
 import sys
-import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from satkit.evaluation.conventions import sentence
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.run_folder import Run, run_folder, slug
 from satkit.experiments.settings import Settings
@@ -23,7 +21,8 @@ from satkit.experiments.shared_base import base_folder, open_base
 from satkit.models import BackboneError
 from satkit.notebooks.runner import run_notebook
 from satkit.strategies.recipes import BASE
-from satkit.studies.report import COLUMNS, headings, meaning, threads, write_report
+from satkit.studies.report import write_report
+from satkit.studies.score_table import ScoreTable
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
 from satkit.utils.progress import format_seconds, read_progress
@@ -174,7 +173,7 @@ def study(settings: Settings, strategies: tuple[str, ...] = DEFAULT_STRATEGIES, 
         progress.close()
     result = collect(folder, settings, experiments, strategies)
     report = write_report(folder)
-    show(table(result))
+    show(f"\n{ScoreTable(result).text()}\n")
     show(f"Report: {report}\nTook {format_seconds(time.monotonic() - started)}.")
     return folder
 
@@ -222,31 +221,6 @@ def collect(folder: Path, settings: Settings, experiments, strategies) -> dict:
     }
     write_json(path, value)
     return value
-
-
-def table(result: dict) -> str:
-    """The study's table as text: mean IoU in percent."""
-    heads = ["strategy", *headings(result)]
-    rows = [heads]
-    for name, scores in result["strategies"].items():
-        values = (scores[key] for key in COLUMNS)
-        rows.append([name, *("-" if value is None else f"{100 * value:.1f}" for value in values)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
-    lines = [
-        "  ".join(
-            text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))
-        )
-        for row in rows
-    ]
-    lines.insert(1, "-" * len(lines[0]))
-    any_scores = next(iter(result["strategies"].values()))
-    settings = result["settings"]
-    notes = (
-        f"{settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}, seed "
-        f"{settings['seed']}, {threads(any_scores['machine'])} on {any_scores['machine']['device']}. "
-        f"{meaning(result)} {sentence(any_scores['conventions'])}"
-    )
-    return "\n" + "\n".join(lines) + "\n\n" + textwrap.fill(notes, 118) + "\n"
 
 
 def overview(root: str | Path) -> str:
