@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -308,7 +307,7 @@ def markdown(rows: list[Row], about: dict) -> str:
         f"{worlds['shifted']:g}. After ±, half the 95 % interval over seeds (Student's t, pairs of one seed); bold: it "
         "excludes zero. Old: classes of the base step, background included; new: classes learnt later."
     )
-    return effect_table(rows, pairs, worlds) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
+    return effect_table(rows, pairs, worlds, note).markdown()
 
 
 def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0) -> None:
