@@ -9,7 +9,7 @@ from places import ROOT
 
 from satkit.cli import parser
 from satkit.notebooks.finding import list_notebooks
-from satkit.studies import report
+from satkit.studies.score_table import ScoreTable
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (ROOT / "assets" / "commands.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def test_it_is_short():
 
 def test_the_table_is_the_one_of_the_stored_study(stored):
     between = re.search(r"<!-- table -->\n(.*)\n<!-- /table -->", README, re.DOTALL)
-    assert between[1].strip() == report.markdown_table(stored).strip()
+    assert between[1].strip() == ScoreTable(stored).markdown()
 
 
 def test_the_stored_study_shows_what_readme_claims(stored):

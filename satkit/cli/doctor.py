@@ -10,13 +10,13 @@ import platform
 import shutil
 import sys
 import tempfile
-import textwrap
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from satkit.utils.assets import source_tree
+from satkit.utils.tables import Column, Table
 
 STATUSES = ("ok", "note", "problem")
 MATCHING_PAIR = (
@@ -69,20 +69,19 @@ def main() -> int:
     return int(any(finding.status == "problem" for finding in findings))
 
 
-def table(findings: Iterable[Finding]) -> str:
-    """Findings as aligned text, each remedy below its finding, and a last line that sums up."""
-    findings = list(findings)
-    statuses = max((len(finding.status) for finding in findings), default=0)
-    names = max((len(finding.name) for finding in findings), default=0)
-    indent = " " * (statuses + names + 4)
-    lines = []
+def table(findings: Iterable[Finding], width: int | None = None) -> str:
+    """Findings as aligned text, each remedy below its finding, and a last line that sums up.
+
+    Args:
+        width: Characters of a line; None for those of the terminal.
+    """
+    findings, rows = list(findings), []
     for finding in findings:
-        lines.append(f"{finding.status:{statuses}}  {finding.name:{names}}  {finding.detail}")
-        indents = {"initial_indent": f"{indent}-> ", "subsequent_indent": f"{indent}   "}
-        lines += textwrap.wrap(finding.remedy, 100, break_long_words=False, break_on_hyphens=False, **indents)
+        rows.append((finding.status, finding.name, finding.detail))
+        rows += [("", "", f"-> {finding.remedy}")] if finding.remedy else []
     counts = {status: sum(finding.status == status for finding in findings) for status in STATUSES}
-    lines += ["", ", ".join(f"{count} {status}" for status, count in counts.items())]
-    return "\n".join(lines)
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items())
+    return Table([Column(""), Column(""), Column("")], rows, summary).text(width)
 
 
 def check_packages() -> list[Finding]:

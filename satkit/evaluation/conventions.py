@@ -7,6 +7,7 @@ uses it, and single conventions can be changed: `protocol("plop")`, `protocol("m
 from dataclasses import asdict, dataclass, fields, replace
 
 from satkit.utils.errors import UsageError, choose, unknown
+from satkit.utils.tables import Column, Table
 
 DEFAULT = "satkit"
 YES_NO = {"yes": True, "no": False}
@@ -133,11 +134,9 @@ def sentence(conventions: dict) -> str:
 
 def markdown() -> str:
     """The named protocols as a table; every row a convention."""
-    lines = [
-        "| convention | " + " | ".join(f"`{name}`" for name in PROTOCOLS) + " |",
-        "|---" * (len(PROTOCOLS) + 1) + "|",
+    columns = [Column("convention"), *(Column(f"`{name}`") for name in PROTOCOLS)]
+    rows = [
+        [f"`{name}`: {' or '.join(choices)}", *(getattr(each, name) for each in PROTOCOLS.values())]
+        for name, choices in CHOICES.items()
     ]
-    for name, choices in CHOICES.items():
-        values = (getattr(each, name) for each in PROTOCOLS.values())
-        lines.append(f"| `{name}`: {' or '.join(choices)} | " + " | ".join(values) + " |")
-    return "\n".join(lines)
+    return Table(columns, rows).markdown()

@@ -3,10 +3,11 @@
 The table is `assets/paper_vs_code.csv`; notebook 10 shows it.
 """
 
-import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 from satkit.utils.assets import asset
+from satkit.utils.csv_files import read_records
+from satkit.utils.tables import Column, Table
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,15 @@ class Point:
     """
 
     point: str
-    paper: str
-    released: str
+    paper: str = field(metadata={"head": "the paper"})
+    released: str = field(metadata={"head": "the released code"})
     satkit: str
     test: str
 
 
 def points() -> list[Point]:
     """The whole table."""
-    with asset("paper_vs_code.csv").open(newline="", encoding="utf-8") as file:
-        return [Point(*row.values()) for row in csv.DictReader(file)]
+    return read_records(asset("paper_vs_code.csv"), Point)
 
 
 def markdown(about: str = "", tests: bool = True) -> str:
@@ -41,10 +41,7 @@ def markdown(about: str = "", tests: bool = True) -> str:
         about: Only points that name this method.
         tests: Whether there is a column with the names of the tests, which are long.
     """
-    heads = {"point": "point", "paper": "the paper", "released": "the released code", "satkit": "satkit"}
-    heads |= {"test": "test"} if tests else {}
-    lines = ["| " + " | ".join(heads.values()) + " |", "|" + "---|" * len(heads)]
-    lines += [
-        "| " + " | ".join(getattr(each, name) for name in heads) + " |" for each in points() if about in each.point
-    ]
-    return "\n".join(lines)
+    shown = [each for each in fields(Point) if tests or each.name != "test"]
+    columns = [Column(each.metadata.get("head", each.name)) for each in shown]
+    rows = [[getattr(point, each.name) for each in shown] for point in points() if about in point.point]
+    return Table(columns, rows).markdown()

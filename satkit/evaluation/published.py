@@ -8,16 +8,16 @@ Two scores are comparable only under the same conventions: whether background is
 (`setting`), and whether there is a memory. Compare rows of one source, setting and backbone.
 """
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from satkit.utils.assets import asset
+from satkit.utils.csv_files import read_records
 from satkit.utils.errors import choose
+from satkit.utils.tables import RIGHT, Column, Table
 
 FILE = "published_results.csv"
-_TRUTH = {"true": True, "false": False}
 # Methods that satkit does not run, and why.
 NOT_RUN = {
     "MicroSeg": "It needs the mask proposals of another network, and those were trained on classes still to come.",
@@ -92,31 +92,18 @@ def published(data: str = "", task: str = "", setting: str = "", method: str = "
 
 @lru_cache
 def read_results(path: Path) -> tuple[PublishedResult, ...]:
-    """All rows of a table in the format of `published_results.csv`, in its order."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple(_result(line) for line in csv.DictReader(file, strict=True))
-
-
-def _result(line: dict[str, str]) -> PublishedResult:
-    scores = {name: float(line[name]) if line[name] else None for name in ("old", "new", "all", "average")}
-    return PublishedResult(
-        **{
-            **line,
-            **scores,
-            "memory": int(line["memory"]) if line["memory"] else None,
-            "background_in_old": _TRUTH[line["background_in_old"]] if line["background_in_old"] else None,
-            "copied": _TRUTH[line["copied"]],
-        }
-    )
+    """Every row of a table in the form of `published_results.csv`, in its order."""
+    return tuple(read_records(path, PublishedResult))
 
 
 def markdown(rows: list[PublishedResult]) -> str:
     """Results as a Markdown table."""
-    heads = ("method", "backbone", "old", "new", "all", "average", "background in old", "source")
-    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "--:|" * 4 + "---|---|"]
-    for row in rows:
-        scores = ["" if value is None else f"{value:g}" for value in (row.old, row.new, row.all, row.average)]
-        background = {None: "", True: "yes", False: "no"}[row.background_in_old]
-        source = f"{row.source}{' (copied there)' if row.copied else ''}"
-        lines.append("| " + " | ".join([row.method, row.backbone, *scores, background, source]) + " |")
-    return "\n".join(lines)
+    scores = [Column(name, RIGHT, form="{:g}".format, missing="") for name in ("old", "new", "all", "average")]
+    background = Column("background in old", form=lambda counts: "yes" if counts else "no", missing="")
+    columns = [Column("method"), Column("backbone"), *scores, background, Column("source")]
+    return Table(columns, [_cells(row) for row in rows]).markdown()
+
+
+def _cells(row: PublishedResult) -> tuple:
+    source = f"{row.source}{' (copied there)' if row.copied else ''}"
+    return (row.method, row.backbone, row.old, row.new, row.all, row.average, row.background_in_old, source)

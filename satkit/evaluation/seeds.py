@@ -1,23 +1,26 @@
 """Comparison of strategies over several seeds: means, spread, and the effect of one part with its interval.
 
-The input is one row per finished run: the strategy's short name, world (illumination shift or not), seed and scores.
-The difference between two strategies is computed for each seed, because runs of one seed start from the same base
-model; its interval is Student's t over seeds.
+Works on rows, one per finished run: the strategy's short name, world, seed and scores. Every function takes them as a
+list of `Row` or as the pandas table that `frame` makes of it. A difference between two strategies is taken within each
+seed, because they start from the same base model there, and its interval is Student's t over seeds.
 """
 
-import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import scipy.stats
 
-from satkit.utils.files import replacing
+from satkit.utils.csv_files import read_records, write_records
+from satkit.utils.errors import UsageError
+from satkit.utils.tables import RIGHT, Column, Table
 
 SCORES = ("old", "new", "all", "base", "kept", "forgetting", "average")
-# Student's t for a two-sided 95 % interval, by degrees of freedom.
-T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+CLASSES = ("old", "new", "all")  # scores that are mean IoUs after the last step
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,17 @@ class Estimate:
         return abs(self.mean) > self.half_width
 
 
-def estimate(values: Iterable[float]) -> Estimate:
+def student_t(freedom: int, confidence: float = 0.95) -> float:
+    """Student's t for a two-sided interval of a mean: how many standard errors it reaches to each side.
+
+    Args:
+        freedom: Degrees of freedom, at least 1: one less than there are seeds.
+        confidence: Share of such intervals that hold the true mean, in (0, 1).
+    """
+    return float(scipy.stats.t.ppf((1 + confidence) / 2, freedom))
+
+
+def estimate(values: Iterable[float], confidence: float = 0.95) -> Estimate:
     """Mean, spread and interval of values of several seeds."""
     values = np.array([value for value in values if math.isfinite(value)], dtype=float)
     count = len(values)
@@ -80,11 +93,11 @@ def estimate(values: Iterable[float]) -> Estimate:
     if count == 1:
         return Estimate(float(values[0]), math.nan, math.nan, 1)
     std = float(values.std(ddof=1))
-    return Estimate(float(values.mean()), std, T_95.get(count - 1, 2.0) * std / math.sqrt(count), count)
+    return Estimate(float(values.mean()), std, student_t(count - 1, confidence) * std / math.sqrt(count), count)
 
 
 def verdict(difference: Estimate) -> str:
-    """A difference of two mean IoUs in percentage points, with its interval and what it means."""
+    """What a difference of two mean IoUs with its 95 % interval says, in words and percentage points."""
     if difference.seeds == 0:
         return "not measured"
     points = f"{100 * difference.mean:+.1f} points"
@@ -95,24 +108,94 @@ def verdict(difference: Estimate) -> str:
     return f"{points} (95 % interval {low:+.1f} to {high:+.1f}, {difference.seeds} seeds): {means}"
 
 
-def effect_table(rows: list[Row], pairs: dict[str, str], worlds: Iterable[str]) -> str:
-    """Differences as a Markdown table, in percentage points: one line per pair, three columns per world.
+def frame(rows: Iterable[Row] | pd.DataFrame) -> pd.DataFrame:
+    """Rows as a pandas table: a line per run, with its strategy, world, seed and scores.
+
+    Raises:
+        UsageError: If a strategy has two runs with one seed in one world.
+    """
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    runs = pd.DataFrame(list(rows), columns=[each.name for each in fields(Row)])
+    double = runs[runs.duplicated(["strategy", "world", "seed"])]
+    if not double.empty:
+        run = double.iloc[0]
+        raise UsageError(
+            f"A strategy must have one run for each seed and world; {run.strategy!r} has two with seed {run.seed} in "
+            f"the {run.world} world. Compare studies one by one."
+        )
+    return runs
+
+
+def by_seed(rows: Iterable[Row] | pd.DataFrame, world: str, which: str = "all") -> pd.DataFrame:
+    """A score of every run in a world: a line per seed, a column per strategy, NaN where there is no run."""
+    runs = frame(rows)
+    return runs[runs["world"] == world].pivot(index="seed", columns="strategy", values=which)
+
+
+def score(rows: Iterable[Row] | pd.DataFrame, strategy: str, world: str, which: str = "all") -> Estimate:
+    """A score of a strategy over seeds."""
+    return estimate(by_seed(rows, world, which).get(strategy, ()))
+
+
+def difference(
+    rows: Iterable[Row] | pd.DataFrame,
+    strategy: str,
+    than: str,
+    world: str,
+    which: str = "all",
+    confidence: float = 0.95,
+) -> Estimate:
+    """How much higher a strategy scores than another, over the seeds that both have."""
+    scores = by_seed(rows, world, which)
+    if not {strategy, than} <= set(scores):
+        return estimate(())
+    return estimate(scores[strategy] - scores[than], confidence)
+
+
+def effects(
+    rows: Iterable[Row] | pd.DataFrame, pairs: Mapping[str, tuple[str, str]], confidence: float = 0.95
+) -> pd.DataFrame:
+    """Differences as a pandas table: a line for each world, pair and group of classes that was measured.
+
+    Args:
+        pairs: By a label, the strategy that is changed and the one that it is compared with.
+        confidence: Of the intervals.
+
+    Returns:
+        Columns: world, strategy (the label), classes ("old", "new" or "all"), and what an `Estimate` has: mean, std,
+        half_width, seeds, excludes_zero.
+    """
+    runs, lines = frame(rows), []
+    for world, (label, pair), classes in product(runs["world"].unique(), pairs.items(), CLASSES):
+        found = difference(runs, *pair, world, classes, confidence)
+        if found.seeds:
+            where = dict(world=world, strategy=label, classes=classes)
+            lines.append({**where, **asdict(found), "excludes_zero": found.excludes_zero})
+    return pd.DataFrame(lines)
+
+
+def effect_table(
+    rows: Iterable[Row] | pd.DataFrame, pairs: Mapping[str, str], worlds: Iterable[str], note: str = ""
+) -> Table:
+    """Differences in percentage points: a line a pair, three columns a world.
 
     Args:
         pairs: The strategy that is changed, by the one that it is compared with.
         worlds: Names of worlds.
+        note: What a reader must know.
     """
-    worlds, groups = list(worlds), ("old", "new", "all")
-    heads = ["strategy", *(f"{world}: {group}" for world in worlds for group in groups)]
-    lines = ["| " + " | ".join(heads) + " |", "|---|" + "--:|" * (len(heads) - 1)]
-    for than, strategy in pairs.items():
-        cells = [_cell(difference(rows, strategy, than, world, group)) for world in worlds for group in groups]
-        lines.append("| " + " | ".join([than, *cells]) + " |")
-    return "\n".join(lines)
+    runs, columns = frame(rows), [(world, classes) for world in worlds for classes in CLASSES]
+    heads = [Column(f"{world}: {classes}", RIGHT, form=_cell) for world, classes in columns]
+    lines = [
+        [than, *(difference(runs, strategy, than, world, classes) for world, classes in columns)]
+        for than, strategy in pairs.items()
+    ]
+    return Table([Column("strategy"), *heads], lines, note)
 
 
 def _cell(difference: Estimate) -> str:
-    """A difference in percentage points; bold where its interval excludes zero."""
+    """A difference in percentage points; bold, in Markdown, where its interval excludes zero."""
     if difference.seeds == 0:
         return "-"
     text = f"{round(100 * difference.mean, 1) + 0.0:+.1f}"  # never -0.0
@@ -120,49 +203,11 @@ def _cell(difference: Estimate) -> str:
     return f"**{text}**" if difference.excludes_zero else text
 
 
-def pick(rows: Iterable[Row], strategy: str, world: str) -> dict[int, Row]:
-    """The rows of a strategy in a world, by seed."""
-    return {row.seed: row for row in rows if row.strategy == strategy and row.world == world}
-
-
-def score(rows: Iterable[Row], strategy: str, world: str, which: str = "all") -> Estimate:
-    """A score of a strategy over seeds."""
-    return estimate(getattr(row, which) for row in pick(rows, strategy, world).values())
-
-
-def difference(rows: list[Row], strategy: str, than: str, world: str, which: str = "all") -> Estimate:
-    """How much higher a strategy scores than another, over the seeds that both have."""
-    one, other = pick(rows, strategy, world), pick(rows, than, world)
-    return estimate(
-        getattr(one[seed], which) - getattr(other[seed], which) for seed in sorted(one.keys() & other.keys())
-    )
-
-
 def read_rows(path: str | Path) -> list[Row]:
     """Rows of a CSV file that `write_rows` wrote."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return [
-            Row(**{each.name: _read(each.type, line[each.name]) for each in fields(Row)})
-            for line in csv.DictReader(file)
-        ]
+    return read_records(path, Row)
 
 
 def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
     """Rows as CSV, sorted, so that the same results give the same file."""
-    ordered = sorted(rows, key=lambda row: (row.world, row.strategy, row.seed))
-    with replacing(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [each.name for each in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        for row in ordered:
-            writer.writerow({key: _written(value) for key, value in asdict(row).items()})
-
-
-def _read(kind, text: str):
-    kind = {"float": float, "int": int, "str": str}.get(kind, kind)
-    return float(text or "nan") if kind is float else kind(text)
-
-
-def _written(value):
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
-    return value
+    write_records(path, Row, sorted(rows, key=lambda row: (row.world, row.strategy, row.seed)))

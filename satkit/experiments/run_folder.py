@@ -10,7 +10,6 @@
 Every file is whole or not there, and weights are checked by a hash, see `files`.
 """
 
-import csv
 import json
 import os
 import re
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from satkit.models import Segmenter, build_segmenter
 from satkit.strategies.step_state import StepState
+from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 
@@ -208,9 +208,8 @@ class Run:
         path = self.folder / "history.csv"
         if not path.exists():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
-        return [row for row in rows if step is None or row["step"] == step]
+        rows = [row for row in read_csv(path, default=float | None) if step is None or row["step"] == step]
+        return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
     def table(self, step: int) -> dict[str, list[float]]:
         """Logged iterations of a step by column, without the columns that it does not have."""
@@ -221,18 +220,8 @@ class Run:
         """Replace the logged iterations of one step."""
         everything = [row for row in self.history() if row["step"] != step] + rows
         everything.sort(key=lambda row: (row["step"], row["iteration"]))
-        columns = ["step", "iteration", "lr", "total"]
-        columns += [key for row in everything for key in row if key not in columns]
-        columns = list(dict.fromkeys(columns))
-        with (
-            replacing(self.folder / "history.csv") as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            for row in everything:
-                whole = {key: int(row[key]) for key in ("step", "iteration")}
-                writer.writerow({key: f"{value:.8g}" for key, value in row.items()} | whole)
+        columns = dict.fromkeys(["step", "iteration", "lr", "total", *(key for row in everything for key in row)])
+        write_csv(self.folder / "history.csv", everything, list(columns), digits=8, ends="\r\n")
 
     def finish(self, result: dict) -> dict:
         """Write result.json, the last file of a run."""

@@ -1,148 +1,133 @@
 """Strategies over several seeds: scores with their spread, effects with their intervals, curves over a weight.
 
-Scores and differences are given as shares in [0, 1] and drawn in percent, differences in percentage points. A bar
-through a mark is one standard deviation over seeds, or the 95 % interval; the axis names it.
+The functions take pandas tables, with scores and differences as shares in [0, 1]; they are drawn in percent, or in
+percentage points where they are differences. Each world has a panel of its own. A bar through a mark is one standard
+deviation over seeds, or the 95 % interval, and the axis says which.
 """
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from satkit.plots import style
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import seaborn
+
 LOOKS = {"old": style.OLD, "new": style.NEW, "all": style.ALL}
 INTERVALS = "95 % interval over seeds"
-SPREAD = "± one standard deviation over seeds"
+SPREAD = "± one standard deviation"
+APART = 0.22  # of a row, between the marks of two groups of classes
+WIDTH = 4.6  # inches of a panel
 
 
-def score_dots(
-    scores: Mapping[str, Mapping[str, tuple[float, float]]],
-    *,
-    ax: Axes | None = None,
-    title: str | None = None,
-    groups: Sequence[str] = ("old", "new", "all"),
-) -> Axes:
-    """Mean scores of each strategy as marks with their spread, one row per strategy.
+def score_dots(runs: "pd.DataFrame") -> Figure:
+    """Mean scores of each strategy as marks with their spread, a row a strategy, a panel a world.
 
     The blue circle of a strategy that forgets is at the left; so is the orange triangle of one that does not learn.
 
     Args:
-        scores: By strategy and group, mean and standard deviation over seeds, in [0, 1]; NaN is left out.
-        groups: Which of "old", "new" and "all" to draw.
-
-    Raises:
-        ValueError: If a strategy lacks a group.
+        runs: A line per run with its strategy, world, and scores "old", "new" and "all"; NaN is left out. Strategies
+            are drawn in the order in which they first stand there.
     """
-    for strategy, values in scores.items():
-        missing = [group for group in groups if group not in values]
-        if missing:
-            raise ValueError(f"Each strategy must have {', '.join(groups)}, but {strategy!r} has no {missing[0]}.")
-    ax = style.axes_or_new(ax, (8, 0.27 * len(scores) + 1.2))
-    rows = np.arange(len(scores))
-    for group in groups:
-        mean, std = (100 * np.array([values[group][part] for values in scores.values()]) for part in (0, 1))
-        _marks(ax, mean, rows, np.nan_to_num(std), LOOKS[group], group)
-    _finish(ax, list(scores), title)
-    ax.set_xlim(left=0)
-    ax.set_xlabel(f"mIoU (%), {SPREAD}")
-    ax.legend(title="classes", loc="upper left", bbox_to_anchor=(1.01, 1))
-    return ax
+    import seaborn  # here, because it takes a second, and all other figures do without
+
+    look = _points(height=0.27 * runs["strategy"].nunique() + 1.2)
+    scores = _long(runs, ["world", "strategy"])
+    grid = seaborn.catplot(scores, x="score", y="strategy", col="world", linestyle="none", **look)
+    return _finish(grid.set(xlim=(-2, None)), f"mIoU (%), {SPREAD} over seeds", "")
 
 
-def effects(
-    differences: Mapping[str, Mapping[str, tuple[float, float]]],
-    *,
-    ax: Axes | None = None,
-    title: str | None = None,
-    what: str = "difference",
-) -> Axes:
-    """The effect of one change on each strategy: differences with their intervals, left of zero a loss.
+def effects(measured: "pd.DataFrame", *, what: str = "difference") -> Figure:
+    """What one change does to each strategy: differences with their intervals, left of zero a loss; a panel a world.
 
     An interval that includes zero means that these seeds do not show whether the change helps.
 
     Args:
-        differences: By strategy and group, mean difference and half the width of its interval, in [-1, 1]; NaN for
-            the width draws no bar.
+        measured: A line per world, strategy and group of classes, in the columns world, strategy and classes ("old",
+            "new" or "all"), with its mean and half_width in [-1, 1]; a half width that is NaN is drawn without a bar.
         what: What the difference is, for the axis.
     """
-    groups = list(dict.fromkeys(group for values in differences.values() for group in values))
-    ax = style.axes_or_new(ax, (8, 0.33 * len(differences) + 1.3))
-    rows = np.arange(len(differences))
-    for number, group in enumerate(groups):
-        shifted = rows + 0.22 * (number - (len(groups) - 1) / 2)
-        pairs = [values.get(group, (np.nan, np.nan)) for values in differences.values()]
-        mean, half = (100 * np.array([pair[part] for pair in pairs]) for part in (0, 1))
-        _marks(ax, mean, shifted, np.nan_to_num(half), LOOKS[group], group)
-    ax.axvline(0, color="black", linewidth=1.2, zorder=1)
-    _finish(ax, list(differences), title)
-    ax.set_xlabel(f"{what} (percentage points of mIoU, {INTERVALS})")
-    ax.legend(title="classes", loc="upper left", bbox_to_anchor=(1.01, 1))
-    return ax
+    import seaborn
+
+    rows = list(dict.fromkeys(measured["strategy"]))
+    height = 0.33 * len(rows) + 1.5
+    grid = seaborn.FacetGrid(measured, col="world", height=height, aspect=WIDTH / height)
+    grid.map_dataframe(_intervals, rows=rows)
+    for ax in grid.axes.flat:
+        ax.axvline(0, color="black", linewidth=1.2, zorder=1)
+        ax.set_yticks(np.arange(len(rows)), rows)
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+    grid.add_legend(title="classes")
+    return _finish(grid, f"{what}\n(percentage points of mIoU, {INTERVALS})", "")
 
 
-def weight_curve(
-    weights: Sequence[float],
-    scores: Mapping[str, Sequence[tuple[float, float]]],
-    *,
-    default: float | None = None,
-    ax: Axes | None = None,
-    title: str | None = None,
-) -> Axes:
-    """Scores over the weight of a term, at equal distances from weight to weight.
+def weight_curve(runs: "pd.DataFrame", *, default: float | None = None) -> Figure:
+    """Scores over the weight of a term, a panel a world; the axis has a place for each weight and is not to scale.
 
     Args:
-        weights: Ascending; 0 means without the term.
-        scores: By group ("old", "new", "all"), mean and standard deviation at each weight, in [0, 1].
+        runs: A line per run with its weight (0 for without the term), world, and scores "old", "new" and "all".
         default: A weight to mark.
-
-    Raises:
-        ValueError: If weights and scores disagree on their number.
     """
-    for group, values in scores.items():
-        if len(values) != len(weights):
-            raise ValueError(f"There must be one score per weight ({len(weights)}), but {group!r} has {len(values)}.")
-    ax = style.axes_or_new(ax, (6, 3.6))
-    positions = np.arange(len(weights))
-    for group, values in scores.items():
-        mean, std = (100 * np.array([value[part] for value in values]) for part in (0, 1))
-        ax.errorbar(positions, mean, np.nan_to_num(std), **LOOKS[group].line(), capsize=3, label=group)
-    if default is not None and default in list(weights):
-        ax.axvline(list(weights).index(default), color=style.HATCH_GREY, linestyle=":", zorder=1)
-        ax.annotate(
-            "default",
-            (list(weights).index(default), 1),
-            (4, -10),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            fontsize=style.SMALL,
-        )
-    ax.set_xticks(positions, [f"{weight:g}" for weight in weights])
-    ax.set_xlabel("weight of the term (not to scale)")
-    ax.set_ylabel("mIoU (%)")
-    ax.set_ylim(bottom=0)
-    ax.set_title(title or "")
-    ax.legend(title="classes", loc="upper left", bbox_to_anchor=(1.01, 1))
-    return ax
+    import seaborn
+
+    weights = sorted(runs["weight"].unique())
+    look = _points(height=3.4) | {"order": weights, "linestyles": [look.dash for look in LOOKS.values()]}
+    grid = seaborn.catplot(_long(runs, ["world", "weight"]), x="weight", y="score", col="world", **look)
+    for ax in grid.axes.flat:
+        ax.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
+        if default in weights:
+            place = weights.index(default)
+            ax.axvline(place, color=style.HATCH_GREY, linestyle=":", zorder=1)
+            ax.text(place + 0.08, 0.02, "default", transform=ax.get_xaxis_transform(), fontsize=style.SMALL)
+    return _finish(grid.set(ylim=(-2, None)), "weight of the term (not to scale)", f"mIoU (%)\n{SPREAD}")
 
 
-def _marks(ax: Axes, values: np.ndarray, rows: np.ndarray, widths: np.ndarray, look: style.Look, label: str) -> None:
-    there = np.isfinite(values)
-    ax.errorbar(
-        values[there],
-        rows[there],
-        xerr=widths[there],
-        fmt=look.marker,
-        color=look.colour,
-        ecolor=look.colour,
+def _long(runs: "pd.DataFrame", keys: list[str]) -> "pd.DataFrame":
+    """A line per score, in percent."""
+    long = runs.melt(keys, list(LOOKS), "classes", "score")
+    return long.assign(score=100 * long["score"])
+
+
+def _points(height: float) -> dict:
+    """How seaborn draws means with one standard deviation in panels of this height in inches, by group of classes."""
+    return dict(
+        kind="point",
+        hue="classes",
+        palette={name: look.colour for name, look in LOOKS.items()},
+        markers=[look.marker for look in LOOKS.values()],
+        errorbar="sd",
+        capsize=0.15,
         markersize=6,
-        capsize=2.5,
-        elinewidth=1.4,
-        label=label,
+        linewidth=1.5,
+        height=height,
+        aspect=WIDTH / height,
     )
 
 
-def _finish(ax: Axes, names: list[str], title: str | None) -> None:
-    ax.set_yticks(np.arange(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_title(title or "")
+def _intervals(data: "pd.DataFrame", rows: list[str], **_: object) -> None:
+    """Marks with their intervals in the current panel, the groups of classes side by side."""
+    groups = [name for name in LOOKS if name in set(data["classes"])]
+    for place, name in enumerate(groups):
+        part, look = data[data["classes"] == name], LOOKS[name]
+        plt.errorbar(
+            100 * part["mean"],
+            [rows.index(row) + APART * (place - (len(groups) - 1) / 2) for row in part["strategy"]],
+            xerr=100 * part["half_width"].fillna(0),
+            fmt=look.marker,
+            color=look.colour,
+            capsize=2.5,
+            elinewidth=1.4,
+            label=name,
+        )
+
+
+def _finish(grid: "seaborn.FacetGrid", xlabel: str, ylabel: str) -> Figure:
+    """The figure, with titles of panels and axes."""
+    grid.set_titles("{col_name} world").set_axis_labels(xlabel, ylabel)
+    for ax in grid.axes.flat:
+        ax.grid(True)
+    return grid.figure

@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 import shutil
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -301,4 +300,4 @@ def markdown(rows: list[Row], about: dict) -> str:
         f"{worlds['shifted']:g}. After ±, half the 95 % interval over seeds (Student's t, pairs of one seed); bold: it "
         "excludes zero. Old: classes of the base step, background included; new: classes learnt later."
     )
-    return effect_table(rows, pairs, worlds) + "\n\n" + "\n".join(textwrap.wrap(note, 118))
+    return effect_table(rows, pairs, worlds, note).markdown()

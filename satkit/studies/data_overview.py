@@ -15,6 +15,7 @@ from satkit.experiments.plan import Plan
 from satkit.experiments.settings import Settings
 from satkit.scenario import Step
 from satkit.utils.errors import UsageError
+from satkit.utils.tables import RIGHT, Column, Table
 
 PREFERRED = 12  # images on a contact sheet
 RESOLUTION = 110  # dots an inch
@@ -49,11 +50,12 @@ def step_counts(plan: Plan) -> str:
         UsageError: For a step without images.
     """
     scenario = plan.scenario
-    lines = [f"{scenario.task} {scenario.setting}", f"{'step':>4}  {'train':>7}  {'test':>7}  learns"]
-    for step in scenario.steps:
-        counts = len(plan.annotated(step)), len(plan.tests(step))
-        lines.append(f"{step.index:4d}  {counts[0]:7,d}  {counts[1]:7,d}  {_what_arrives(scenario.names, step)}")
-    return "\n".join(lines)
+    columns = [Column("step", RIGHT), _count("train"), _count("test"), Column("learns")]
+    rows = [
+        [step.index, len(plan.annotated(step)), len(plan.tests(step)), _what_arrives(scenario.names, step)]
+        for step in scenario.steps
+    ]
+    return f"{scenario.task} {scenario.setting}\n{Table(columns, rows).text()}"
 
 
 def empty_steps(plan: Plan) -> list[str]:
@@ -144,14 +146,18 @@ def _content(data: SegmentationData) -> str:
     """Images of every class, as text."""
     lines = [f"{len(data.train):,} images to learn from, {len(data.test):,} to test on; images of each class:"]
     counts = [split.present.sum(axis=0) for split in (data.train, data.test)]
-    for label, name in enumerate(data.class_names):
-        lines.append(f"{label:4d}  {name:24s} {counts[0][label]:7,d}  {counts[1][label]:7,d}")
+    columns = [Column("label", RIGHT), Column("class"), _count("train"), _count("test")]
+    lines.append(Table(columns, list(zip(range(len(data.class_names)), data.class_names, *counts))).text())
     for number, purpose in zip(counts, ("to learn from", "to test on"), strict=True):
         absent = [data.class_names[label] for label in np.flatnonzero(number == 0) if label]
         lines += [f"In no image {purpose}: {', '.join(absent)}."] if absent else []
     if not (counts[0][0] or counts[1][0]):
         lines.append("There is no background in a whole annotation: it is what a step does not show.")
     return "\n".join([*lines, f"fingerprint {data.fingerprint[:16]}"])
+
+
+def _count(head: str) -> Column:
+    return Column(head, RIGHT, form="{:,d}".format)
 
 
 def _everything(data: SegmentationData) -> tuple[StepImages, list[int], tuple[str, ...]]:

@@ -6,7 +6,6 @@ every strategy learns the last step, and each old class is measured before and a
 same: kill the study at any time and start it again.
 """
 
-import csv
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -36,8 +35,9 @@ from satkit.strategies import STRATEGIES
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_study import config_hash
 from satkit.training import Iteration
+from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError
-from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.files import read_json, write_json
 from satkit.utils.names import slug
 from satkit.utils.progress import Progress
 from satkit.utils.provenance import machine
@@ -251,27 +251,15 @@ class DriftStudy:
 
 def write_runs(path: Path, runs: list[dict]) -> None:
     """What was measured as CSV, a line for every run and class; empty where there is no value."""
-    names = list(dict.fromkeys(key for run in runs for key in run if key != "config"))
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        for run in runs:
-            for place in range(len(run["class"])):
-                values = [run.get(name) for name in names]
-                writer.writerow([_written(value[place] if isinstance(value, list) else value) for value in values])
-
-
-def _written(value) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "" if value is None else str(value)
+    rows = [
+        {name: value[place] if isinstance(value, list) else value for name, value in run.items() if name != "config"}
+        for run in runs
+        for place in range(len(run["class"]))
+    ]
+    write_csv(path, rows, digits=4)
 
 
 def read_drifts(path: str | Path) -> dict[str, np.ndarray]:
     """The columns of a file that the study wrote, by name: texts, whole numbers, or floats with NaN for no value."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        names, *lines = csv.reader(file)
-    columns = dict(zip(names, zip(*lines, strict=True), strict=True))
-    kinds = {"strategy": str, "name": str, "seed": int, "class": int}
-    convert = {name: kinds.get(name, lambda text: float(text or "nan")) for name in names}
-    return {name: np.array([convert[name](text) for text in column]) for name, column in columns.items()}
+    rows = read_csv(path, {"strategy": str, "name": str, "seed": int, "class": int}, default=float)
+    return {name: np.array([each[name] for each in rows]) for row in rows[:1] for name in row}

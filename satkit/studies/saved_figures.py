@@ -15,6 +15,7 @@ from PIL import Image
 
 from satkit.utils.errors import choose
 from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.tables import percent
 
 DPI = 100
 QUALITIES = (90, 80, 65, 50, 30)  # of WebP; at the lowest, 9-point text is still sharp
@@ -68,7 +69,7 @@ CAPTIONS = {
     "film": Caption(
         "12",
         "{strategy}: the same images after every step",
-        "Follow an old object from left to right. {kept} of the base classes' mean IoU is left at the end.",
+        "Follow an old object from left to right. {left}",
         "Predictions of {strategy} after each step for three test images.",
     ),
     "iou": Caption(
@@ -129,6 +130,17 @@ CAPTIONS = {
         "Loss terms of {strategy} over the iterations of step {step}.",
     ),
 }
+
+
+def what_is_left(kept: float | None) -> str:
+    """How much of the base classes' mean IoU is left at the end, as a sentence.
+
+    Args:
+        kept: The share, as a run's result.json has it; None where the base step has learnt none of them.
+    """
+    if kept is None:
+        return "The base step has learnt none of its classes, so there is nothing to forget."
+    return f"{percent(kept)} of the base classes' mean IoU is left at the end."
 
 
 def in_groups(things: Iterable, most: int) -> list[list]:

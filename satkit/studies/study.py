@@ -6,18 +6,17 @@ name, so starting a study again does only what is missing; within a job, trainin
 """
 
 import os
-import textwrap
 import time
 from pathlib import Path
 
-from satkit.evaluation.conventions import sentence
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
 from satkit.strategies.recipes import BASE
 from satkit.studies.jobs import Job, jobs_of, why_no_attention
-from satkit.studies.report import COLUMNS, headings, meaning, threads, write_report
+from satkit.studies.report import write_report
+from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_progress import StudyProgress
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
@@ -44,7 +43,7 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = DEFAULT_STRATEGI
     run_jobs(study.folder, jobs)
     result = collect(study, plans)
     report = write_report(study.folder)
-    show(table(result))
+    show(f"\n{ScoreTable(result).text()}\n")
     show(f"Report: {report}\nTook {format_seconds(time.monotonic() - started)}.")
     return study.folder
 
@@ -135,31 +134,6 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
     }
     write_json(path, value)
     return value
-
-
-def table(result: dict) -> str:
-    """The study's table as text: mean IoU in percent."""
-    heads = ["strategy", *headings(result)]
-    rows = [heads]
-    for name, scores in result["strategies"].items():
-        values = (scores[key] for key in COLUMNS)
-        rows.append([name, *("-" if value is None else f"{100 * value:.1f}" for value in values)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
-    lines = [
-        "  ".join(
-            text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))
-        )
-        for row in rows
-    ]
-    lines.insert(1, "-" * len(lines[0]))
-    any_scores = next(iter(result["strategies"].values()))
-    settings = result["settings"]
-    notes = (
-        f"{settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}, seed "
-        f"{settings['seed']}, {threads(any_scores['machine'])} on {any_scores['machine']['device']}. "
-        f"{meaning(result)} {sentence(any_scores['conventions'])}"
-    )
-    return "\n" + "\n".join(lines) + "\n\n" + textwrap.fill(notes, 118) + "\n"
 
 
 def show(text: str) -> None:

@@ -207,6 +207,16 @@ def test_table_is_aligned_and_sums_up():
     ]
 
 
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_table_fits_the_terminal(width):
+    findings = [
+        Finding("torchvision", "note", "0.28.0: its operators do not fit this torch", "Install both anew. " * 9)
+    ]
+    lines = doctor.table(findings, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(" ".join(lines).split()).count("Install both anew.") == 9
+
+
 @pytest.mark.parametrize(("status", "code"), [("ok", 0), ("note", 0), ("problem", 1)])
 def test_exit_code_is_1_only_for_a_problem(monkeypatch, capsys, status, code):
     monkeypatch.setattr(doctor, "report", lambda: [Finding("timm", "ok", "1.0"), Finding("numpy", status, "2.0")])

@@ -2,15 +2,30 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from satkit.plots import effects, score_dots, style, weight_curve
 
 NAN = float("nan")
-SCORES = {
-    "MiB": {"old": (0.5, 0.02), "new": (0.2, 0.01), "all": (0.4, 0.03)},
-    "SATS": {"old": (0.6, NAN), "new": (NAN, NAN), "all": (0.5, 0.01)},
-}
+RUNS = pd.DataFrame(
+    [
+        ("MiB", "plain", 0.48, 0.2, 0.4),
+        ("MiB", "plain", 0.52, 0.2, 0.4),
+        ("SATS", "plain", 0.6, NAN, 0.5),
+        ("MiB", "shifted", 0.3, 0.1, 0.2),
+    ],
+    columns=["strategy", "world", "old", "new", "all"],
+)
+EFFECTS = pd.DataFrame(
+    [
+        ("plain", "MiB", "old", 0.03, 0.01),
+        ("plain", "MiB", "new", -0.02, 0.04),
+        ("plain", "LwF", "old", 0.0, NAN),
+        ("shifted", "LwF", "old", 0.05, 0.01),
+    ],
+    columns=["world", "strategy", "classes", "mean", "half_width"],
+)
 
 
 @pytest.fixture(autouse=True)
@@ -19,70 +34,75 @@ def _close_figures():
     plt.close("all")
 
 
-def marks(ax):
-    """By label, the drawn values, rows and lengths of the bars."""
-    found = {}
-    for container in ax.containers:
-        line, _, (bars,) = container
-        lengths = [float(np.ptp(segment, axis=0).max()) for segment in bars.get_segments()]
-        found[container.get_label()] = (line.get_xdata().tolist(), line.get_ydata().tolist(), lengths, line)
-    return found
+def points(ax, look):
+    """Where the marks of a group of classes are."""
+    marked = [line for line in ax.lines if line.get_marker() == look.marker and line.get_color() == look.colour]
+    found = np.concatenate([line.get_xydata() for line in marked])
+    return found[np.isfinite(found).all(axis=1)].round(6).tolist()
 
 
-def test_scores_stand_in_percent_in_the_row_of_their_strategy():
-    ax = score_dots(SCORES, title="plain")
-    drawn = marks(ax)
-    assert drawn["old"][:2] == ([50, 60], [0, 1])
-    assert drawn["new"][:2] == ([20], [0])  # what does not exist is left out
-    assert drawn["all"][0] == [40, 50]
-    assert drawn["old"][2] == pytest.approx([4, 0])  # twice the deviation; none for one seed
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["MiB", "SATS"]
-    assert ax.yaxis_inverted()
-    assert "mIoU (%)" in ax.get_xlabel()
-    assert "one standard deviation" in ax.get_xlabel()
-    assert ax.get_title() == "plain"
+def bars(ax, look):
+    """Lengths of the bars of a group of classes, as seaborn draws them: one line, its parts and caps parted by NaN."""
+    lines = [line.get_xdata() for line in ax.lines if line.get_color() == look.colour and line.get_marker() == "None"]
+    return [float(np.nanmax(places) - np.nanmin(places)) for places in lines if np.isfinite(places).any()]
+
+
+def names(labels):
+    return [label.get_text() for label in labels]
+
+
+def test_scores_stand_in_percent_in_the_row_of_their_strategy_a_panel_a_world():
+    plain, shifted = score_dots(RUNS).axes
+    assert [ax.get_title() for ax in (plain, shifted)] == ["plain world", "shifted world"]
+    assert points(plain, style.OLD) == [[50, 0], [60, 1]]
+    assert points(plain, style.NEW) == [[20, 0]]  # what does not exist is left out
+    assert points(plain, style.ALL) == [[40, 0], [50, 1]]
+    assert points(shifted, style.OLD) == [[30, 0]]
+    assert names(plain.get_yticklabels()) == ["MiB", "SATS"]
+    assert plain.yaxis_inverted()
+    assert plain.get_xlabel() == "mIoU (%), ± one standard deviation over seeds"
+
+
+def test_a_bar_is_twice_the_deviation_over_seeds():
+    plain, shifted = score_dots(RUNS).axes
+    assert bars(plain, style.OLD) == pytest.approx([2 * 100 * np.std([0.48, 0.52], ddof=1)])  # none for one seed
+    assert bars(shifted, style.OLD) == []
 
 
 def test_groups_differ_in_marker_as_well_as_in_colour():
-    drawn = marks(score_dots(SCORES))
-    looks = {(entry[3].get_marker(), entry[3].get_color()) for entry in drawn.values()}
+    (legend,) = score_dots(RUNS).legends
+    looks = {(handle.get_marker(), handle.get_color()) for handle in legend.legend_handles}
     assert looks == {(look.marker, look.colour) for look in (style.OLD, style.NEW, style.ALL)}
-    assert len({marker for marker, _ in looks}) == 3
+    assert names(legend.get_texts()) == ["old", "new", "all"]
 
 
 def test_effects_have_their_interval_and_a_line_at_zero():
-    table = {"MiB": {"old": (0.03, 0.01), "new": (-0.02, 0.04)}, "LwF": {"old": (0.0, NAN), "new": (NAN, NAN)}}
-    ax = effects(table, what="with minus without")
-    drawn = marks(ax)
-    assert drawn["old"][0] == [3, 0]
-    assert drawn["new"][0] == [-2]
-    assert drawn["old"][2] == pytest.approx([2, 0])
-    assert drawn["new"][2] == pytest.approx([8])
-    assert drawn["old"][1][0] < 0 < drawn["new"][1][0]  # side by side around the row of their strategy
-    assert any(list(line.get_xdata()) == [0, 0] for line in ax.lines)
-    assert ax.get_xlabel() == "with minus without (percentage points of mIoU, 95 % interval over seeds)"
+    figure = effects(EFFECTS, what="with minus without")
+    plain, shifted = figure.axes
+    old, new = points(plain, style.OLD), points(plain, style.NEW)
+    assert [x for x, _ in old] == [3, 0]
+    assert [x for x, _ in new] == [-2]
+    assert old[0][1] < 0 < new[0][1]  # side by side around the row of their strategy
+    lengths = [
+        float(np.ptp(segment, axis=0).max())
+        for container in plain.containers
+        for segment in container[2][0].get_segments()
+    ]
+    assert lengths == pytest.approx([2, 0, 8])
+    assert points(shifted, style.OLD) == [[5, 1]]  # in the row that the strategy has in every panel
+    for ax in (plain, shifted):
+        assert any(list(line.get_xdata()) == [0, 0] for line in ax.lines)
+        assert ax.get_xlabel() == "with minus without\n(percentage points of mIoU, 95 % interval over seeds)"
+    assert names(plain.get_yticklabels()) == ["MiB", "LwF"]
+    assert names(figure.legends[0].get_texts()) == ["old", "new"]
 
 
 def test_a_weight_curve_marks_its_default_and_names_its_weights():
-    ax = weight_curve([0, 5, 20], {"old": [(0.1, 0.01), (0.2, NAN), (0.3, 0.02)]}, default=20.0, title="SATS")
-    line = ax.containers[0][0]
-    assert line.get_xdata().tolist() == [0, 1, 2]
-    assert line.get_ydata().tolist() == [10, 20, 30]
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "5", "20"]
-    assert [text.get_text() for text in ax.texts] == ["default"]
-    assert ax.texts[0].xy[0] == 2
-    assert not list(weight_curve([0, 5], {"old": [(0.1, NAN)] * 2}, default=20.0).texts)
-
-
-def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="Each strategy must have old, new, all, but 'MiB' has no all"):
-        score_dots({"MiB": {"old": (0.1, 0.1), "new": (0.1, 0.1)}})
-    with pytest.raises(ValueError, match="one score per weight .3., but 'old' has 1"):
-        weight_curve([0, 1, 2], {"old": [(0.1, 0.1)]})
-
-
-def test_axes_that_are_given_are_drawn_on():
-    _, ax = plt.subplots()
-    assert score_dots(SCORES, ax=ax) is ax
-    assert effects({"a": {"old": (0.1, 0.1)}}, ax=ax) is ax
-    assert weight_curve([0], {"old": [(0.1, 0.1)]}, ax=ax) is ax
+    runs = pd.DataFrame({"weight": [5.0, 0.0, 20.0], "world": "plain", "old": [0.2, 0.1, 0.3], "new": 0.1, "all": 0.2})
+    (ax,) = weight_curve(runs, default=20.0).axes
+    assert points(ax, style.OLD) == [[0, 10], [1, 20], [2, 30]]
+    assert names(ax.get_xticklabels()) == ["0", "5", "20"]
+    assert names(ax.texts) == ["default"]
+    assert int(ax.texts[0].get_position()[0]) == 2
+    (without,) = weight_curve(runs, default=7.0).axes
+    assert not list(without.texts)

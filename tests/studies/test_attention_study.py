@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from satkit.evaluation.seeds import difference, pick, read_rows
+from satkit.evaluation.seeds import by_seed, difference, read_rows
 from satkit.strategies.lookup import find_strategy
 from satkit.studies import attention_study
 from satkit.studies.attention_study import (
@@ -133,9 +133,10 @@ def test_what_is_compared_in_a_stored_study_began_with_one_base_step_a_seed(name
     assert about["missing"] == []
     for world in ("plain", "shifted"):
         for one, other in pairs:
-            ours, theirs = pick(rows, one, world), pick(rows, other, world)
-            assert set(ours) == set(theirs) == set(about["settings"]["seed"]) == {0, 1, 2}
-            assert {seed: row.base for seed, row in ours.items()} == {seed: row.base for seed, row in theirs.items()}
+            base = by_seed(rows, world, "base")[[one, other]]
+            assert list(base.index) == about["settings"]["seed"] == [0, 1, 2]
+            assert base.notna().all(axis=None)
+            assert (base[one] == base[other]).all()
 
 
 @pytest.mark.parametrize("world", ["plain", "shifted"])

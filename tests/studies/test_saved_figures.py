@@ -22,6 +22,7 @@ from satkit.studies.saved_figures import (
     keep,
     keep_figure,
     kept_figures,
+    what_is_left,
 )
 from satkit.utils.errors import UsageError
 
@@ -75,7 +76,7 @@ OPEN = {
     "name": "disc",
     "names": "disc, ring",
     "step": 1,
-    "kept": "9 %",
+    "left": "9 % is left.",
 }
 
 
@@ -88,6 +89,16 @@ def test_every_caption_is_filled_and_has_a_place_in_the_report(kind, tmp_path):
     assert picture == path
     assert kept.name == f"{CAPTIONS[kind].order}-sats"
     assert not any(brace in text for text in (kept.title, kept.see, kept.alt) for brace in "{}")
+
+
+def test_a_caption_says_what_is_left_or_that_there_was_nothing_to_forget():
+    assert what_is_left(0.0912) == "9.1 % of the base classes' mean IoU is left at the end."
+    for kept in (0.0912, None):
+        (first, second) = CAPTIONS["film"].see.format(left=what_is_left(kept)).split(". ")
+        assert first == "Follow an old object from left to right"
+        assert second[0].isupper() or second[0].isdigit()
+        assert second.endswith(".")
+        assert "no score" not in second
 
 
 def test_captions_have_an_order_of_their_own():

@@ -1,6 +1,5 @@
 """A study does its jobs in order, continues where it was stopped, and ends in the same numbers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,13 +13,14 @@ import pytest
 from tiny import SETTINGS
 
 import satkit
-from satkit.evaluation.conventions import protocol, sentence
+from satkit.evaluation.conventions import protocol
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, open_study
 from satkit.studies import study as studies
 from satkit.studies.jobs import jobs_of
-from satkit.studies.study import collect, prepare, remember_seconds, run_study, table
+from satkit.studies.score_table import ScoreTable
+from satkit.studies.study import collect, prepare, remember_seconds, run_study
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
 
@@ -68,30 +68,6 @@ RESULT = {
 }
 for _scores in RESULT["strategies"].values():
     _scores |= {"machine": {"threads": 2, "device": "CPU"}, "conventions": protocol().describe(64)}
-
-
-def test_the_table_shows_percent_and_a_dash_where_there_is_no_score():
-    lines = table(RESULT).splitlines()
-    assert lines[1].split("  ")[0] == "strategy"
-    assert "old 0-15  new 16-20" in lines[1]
-    assert lines[3].split() == ["fine-tuning", "5.1", "44.4", "12.3", "60.0", "1.0", "35.0"]
-    assert lines[4].split() == ["joint", "100.0", "50.0", "75.0", "-", "100.0", "75.0"]
-    assert len({len(line) for line in lines[1:5]}) == 1
-    said = " ".join(table(RESULT).split())
-    assert "preset quick, seed 7, 2 threads on CPU" in said
-    assert "background included" in said
-    assert sentence(protocol().describe(64)) in said
-
-
-def test_the_table_says_what_old_and_new_are_under_another_protocol_or_setting():
-    other = json.loads(json.dumps(RESULT))
-    for scores in other["strategies"].values():
-        scores["conventions"]["background_in_old"] = False
-    assert "old 1-15  new 16-20" in table(other)
-    assert "background excluded" in " ".join(table(other).split())
-    other["settings"]["setting"] = "domain"
-    assert "old places  new places" in table(other)
-    assert "on those that came later" in " ".join(table(other).split())
 
 
 @pytest.mark.usefixtures("tiny")
@@ -169,7 +145,7 @@ class TestFromEndToEnd:
         result = read_json(folder / "result.json")
         assert set(result["strategies"]) == {"fine-tuning", "SATS"}
         assert all(0 <= scores["all"] <= 1 for scores in result["strategies"].values())
-        assert table(result) in said
+        assert ScoreTable(result).text() in said
         assert str(folder / "report.html") in said
         names = sorted(path.name for path in (folder / "notebooks").iterdir())
         study = StudyFolder(folder, SMOKE)
