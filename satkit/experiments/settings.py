@@ -86,9 +86,10 @@ class Settings:
         """The command line that makes a study with these settings."""
         words = ["satkit", "study"]
         for each in self._shown():
-            value = "FOLDER" if each.name == "root" else getattr(self, each.name)
+            value = getattr(self, each.name)
             text = ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
-            words += [f"--{each.name}", text] if text else []
+            words += [f"--{each.name}", text] if text and each.name != "root" else []
+        words += ["--root", "FOLDER"] if self.data != "scenes" else []  # which differs from place to place
         return shlex.join([*words, "--strategies", ",".join(strategies)])
 
     def plain(self) -> dict:

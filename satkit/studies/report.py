@@ -6,12 +6,12 @@ the folder of figures, the configuration from every run's config.json. How the p
 """
 
 import json
-import shlex
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from satkit.evaluation.conventions import sentence
+from satkit.experiments.study_folder import settings_from
 from satkit.scenario import DOMAIN_SETTINGS
 from satkit.studies.saved_figures import Embedded, KeptFigure, embedded, kept_figures
 from satkit.studies.score_table import ScoreTable, threads
@@ -63,7 +63,7 @@ def contents(result: dict, folder: Path) -> dict:
         table=ScoreTable(result).html(),
         conventions=conventions(scores),
         configurations=configurations(folder),
-        command=command(settings),
+        command=settings_from(settings).command(settings["strategies"]),
         made=made(result, scores),
     )
 
@@ -162,24 +162,6 @@ def conventions(scores: dict) -> str:
 def configurations(folder: Path) -> dict[str, str]:
     """The text of every run's config.json by the name of the run."""
     return {path.parent.name: json.dumps(read_json(path), indent=1) for path in sorted(folder.glob("*/config.json"))}
-
-
-def command(settings: dict) -> str:
-    """The command line that makes this study."""
-    words = ["satkit", "study", "--data", settings["data"], "--task", settings["task"]]
-    if settings["data"] != "scenes":
-        words += ["--root", "FOLDER"]
-    words += ["--setting", settings["setting"], "--strategies", ",".join(settings["strategies"])]
-    words += ["--preset", settings["preset"], "--seed", str(settings["seed"])]
-    if settings.get("shift"):
-        words += ["--shift", f"{settings['shift']:g}"]
-    if settings.get("protocol"):
-        words += ["--protocol", settings["protocol"]]
-    if settings["backbone"]:
-        words += ["--backbone", settings["backbone"]]
-    if settings["order"] != sorted(settings["order"]):
-        words += ["--order", ",".join(map(str, settings["order"]))]
-    return shlex.join(words)
 
 
 def made(result: dict, scores: dict) -> str:

@@ -45,7 +45,7 @@ def test_orders_that_begin_alike_have_different_names():
 def test_the_command_names_what_was_chosen_and_no_folder():
     command = Settings("voc", "/where/ever", "15-1", shift=0.5).command(["sats", "mib"])
     assert command == (
-        "satkit study --data voc --task 15-1 --preset quick --seed 0 --root FOLDER --shift 0.5 --strategies sats,mib"
+        "satkit study --data voc --task 15-1 --preset quick --seed 0 --shift 0.5 --root FOLDER --strategies sats,mib"
     )
     assert "--order 20,19" in shlex.join(shlex.split(Settings(order=ORDER).command(["sats"])))
 
