@@ -1,5 +1,8 @@
 """Comparisons over seeds: positions of the marks and lengths of the bars are the numbers."""
 
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -106,3 +109,9 @@ def test_a_weight_curve_marks_its_default_and_names_its_weights():
     assert int(ax.texts[0].get_position()[0]) == 2
     (without,) = weight_curve(runs, default=7.0).axes
     assert not list(without.texts)
+
+
+def test_other_figures_do_not_wait_for_seaborn():
+    words = "import sys, satkit.plots; print(*{'seaborn', 'pandas'} & set(sys.modules))"
+    command = [sys.executable, "-c", words]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == []
