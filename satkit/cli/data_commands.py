@@ -55,11 +55,12 @@ def run_strategies(options) -> int:
     """List strategies and parts, or write one out."""
     from satkit.strategies import PARTS, STRATEGIES
     from satkit.strategies.lookup import find_strategy
+    from satkit.utils.tables import Column, Table
 
     if options.name:
         print(find_strategy(options.name))
         return 0
-    for name, strategy in STRATEGIES.items():
-        print(f"{name:18s} {strategy}")
-    print(f"\nParts, as in sats+memory=100 or mib+attention: {', '.join(PARTS)}")
+    rows = [[name, str(strategy)] for name, strategy in STRATEGIES.items()]
+    parts = f"Parts, as in sats+memory=100 or mib+attention: {', '.join(PARTS)}"
+    print(Table([Column(""), Column("")], rows, parts).text())
     return 0

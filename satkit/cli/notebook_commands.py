@@ -1,5 +1,7 @@
 """satkit run, play, export and gallery: what they take, and what they do."""
 
+import shutil
+
 from satkit.cli.options import number
 
 
@@ -42,25 +44,33 @@ def run_notebook(options) -> int:
 def list_notebooks() -> int:
     """Print every lesson with what it promises."""
     from satkit.notebooks import finding
+    from satkit.utils.tables import Column, Table
 
-    for path in finding.list_notebooks():
-        print(f"{path.stem:24s} {finding.promise(path)}")
+    rows = [[path.stem, finding.promise(path)] for path in finding.list_notebooks()]
+    print(Table([Column(""), Column("")], rows).text())
     return 0
 
 
 def show_parameters(path) -> int:
     """Print what a lesson promises, and its parameters."""
     from satkit.notebooks import finding, parameters
+    from satkit.utils.tables import wrapped
 
-    print(f"{path.stem}: {finding.promise(path)}\n\nparameters, each as -p NAME=VALUE:")
-    for parameter in parameters.parameters(path).values():
-        print(f"  {parameter.name}: {parameter.type} = {parameter.default!r}  # {parameter.help}")
-    further = parameters.further_settings(path)
+    print("\n".join(wrapped(f"{path.stem}: {finding.promise(path)}", shutil.get_terminal_size().columns)))
+    own, further = parameters.parameters(path), parameters.further_settings(path)
+    if own:
+        print(f"\nparameters, each as -p NAME=VALUE:\n{_listed(own.values())}")
     if further:
-        print("\nfurther settings, likewise:")
-    for name, each in further.items():
-        print(f"  {name}: {each.type} = {each.default!r}  # {each.help}")
+        print(f"\nfurther settings, likewise:\n{_listed(further.values())}")
     return 0
+
+
+def _listed(parameters) -> str:
+    """Parameters with type, default and help, fitted to the terminal."""
+    from satkit.utils.tables import Column, Table
+
+    rows = [[f"  {each.name}", each.type, f"{each.default!r}", each.help] for each in parameters]
+    return Table([Column("")] * 4, rows).text()
 
 
 def add_play(commands) -> None:

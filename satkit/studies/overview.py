@@ -1,29 +1,35 @@
 """All studies in a folder: their scores, or how far they have come."""
 
+import textwrap
 from pathlib import Path
 
 from satkit.experiments.run_folder import Run
+from satkit.utils.tables import RIGHT, Column, Table, in_percent
 
-SHOWN = ("old", "new", "all", "forgetting", "kept")
+SCORES = ("old", "new", "all", "forgetting", "kept")
 
 
 def overview(root: str | Path) -> str:
-    """All studies in a folder with the scores of their runs, as text."""
+    """All studies in a folder with the scores of their runs in percent, as text."""
     folders = {path.parent.parent for name in ("base*", "joint") for path in Path(root).glob(f"*/{name}/config.json")}
-    lines = [line for folder in sorted(folders) for line in study_lines(folder)]
-    return "\n".join(lines) or f"No runs in {root}. Start with: satkit study --preset smoke"
+    shown = "\n\n".join(map(one_study, sorted(folders)))
+    return shown or f"No runs in {root}. Start with: satkit study --preset smoke"
 
 
-def study_lines(folder: Path) -> list[str]:
-    """A line for a study, and one for each of its runs."""
+def one_study(folder: Path) -> str:
+    """A study as text: its name and state, and a table of its runs."""
     state = "finished" if (folder / "result.json").exists() else "not finished"
     runs = [Run.open(config.parent) for config in sorted(folder.glob("*/config.json"))]
-    return [f"{folder.name}  ({state})", *(f"    {run.name:32s} {_described(run)}" for run in runs)]
+    columns = [Column("run"), Column("steps"), *(Column(name, RIGHT, form=in_percent) for name in SCORES)]
+    table = Table(columns, [[run.name, _steps(run), *_scores(run)] for run in runs])
+    return f"{folder.name}  ({state})\n{textwrap.indent(table.text(), '    ')}"
 
 
-def _described(run: Run) -> str:
-    result = run.result()
-    if result is None:
-        steps = 1 if run.name.split("-")[0] == "base" else len(run.config["schedules"])
-        return f"{run.steps_done()} of {steps} steps"
-    return "  ".join(f"{key} {'-' if result[key] is None else format(100 * result[key], '.1f')}" for key in SHOWN)
+def _steps(run: Run) -> str:
+    steps = 1 if run.name.split("-")[0] == "base" else len(run.config["schedules"])
+    return f"{run.steps_done()} of {steps}"
+
+
+def _scores(run: Run) -> list[float | None]:
+    result = run.result() or {}
+    return [result.get(name) for name in SCORES]

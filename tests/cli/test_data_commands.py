@@ -11,11 +11,14 @@ from satkit.strategies import PARTS, STRATEGIES, find_strategy
 pytestmark = pytest.mark.usefixtures("runs")
 
 
-def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says):
+def test_strategies_and_parts_are_listed_and_one_is_written_out(satkit_says, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = satkit_says("strategies")
     assert code == 0
-    assert {line.split()[0] for line in out.splitlines()[: len(STRATEGIES)]} == set(STRATEGIES)
-    assert all(part in out.splitlines()[-1] for part in PARTS)
+    listed, parts = out.split("Parts, as in ")
+    assert [line.split()[0] for line in listed.splitlines() if line[:1].strip()] == list(STRATEGIES)
+    assert all(part in parts for part in PARTS)
+    assert max(map(len, out.splitlines())) <= 80
     code, out, _ = satkit_says("strategies", "mib+attention=5")
     assert (code, out.strip()) == (0, str(find_strategy("mib+attention=5")))
 
