@@ -122,7 +122,8 @@ def check(each: Field, value: object) -> None:
         raise UsageError(f"{each.name} must hold labels, which are whole numbers, got {list(value)}.")
     low, high = about.get("low", -math.inf), about.get("high", math.inf)
     if kind in (int, float) and not low <= value <= high:
-        raise UsageError(f"{each.name} must be between {low} and {high}, got {value}.")
+        allowed = f"between {low} and {high}" if high < math.inf else f"{low} or more"
+        raise UsageError(f"{each.name} must be {allowed}, got {value}.")
 
 
 def read(name: str, text: str, data: str = "scenes", label: str = ""):

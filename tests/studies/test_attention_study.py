@@ -174,3 +174,12 @@ def test_another_shift_is_another_study(study, tmp_path):
     assert attention_study.config_hash(study.plan(shifted).config) != attention_study.config_hash(
         other.plan(shifted).config
     )
+
+
+@pytest.mark.parametrize("name", ["reference_study.csv", "stage_study.csv"])
+def test_stored_rows_are_of_the_configurations_that_the_code_makes_today(name, tmp_path):
+    study, rows = ReferenceStudy(tmp_path / "study", (0,)), [row for row in read_rows(asset(name)) if row.seed == 0]
+    assert rows
+    for row in rows:
+        plan = study.plan(Entry(row.strategy, row.world, row.seed))
+        assert attention_study.config_hash(plan.config) == row.config, row.strategy
