@@ -87,11 +87,10 @@ class StudyFolder:
             steps: How many steps must be finished; None for all.
             report: Makes a callable for the reports of the training loop, from the number of iterations and a label.
         """
-        found = find_strategy(strategy)
-        if not found.joint and (steps is None or steps > 0):
-            self.train_base(found, report)
-        experiment = self.experiment(found)
+        experiment = self.experiment(strategy)
         plan, run = experiment.plan, experiment.run
+        if not (plan.strategy.joint or run.is_done(0) or steps == 0):
+            take_base(experiment, self.train_base(plan.strategy, report))
         for step in plan.steps[:steps]:
             last = step.index == len(plan.steps) - 1
             if not run.is_done(step.index) or (last and run.result() is None):

@@ -230,7 +230,7 @@ class ReferenceStudy:
             yield try_lock(lock)
 
     def collect(self) -> tuple[Path, Path]:
-        """Write `reference_study.csv`, `.json` and `.md` from the rows of this study; `.md` is for `assets/results.md`."""
+        """Write `reference_study.csv`, `.json` and `.md`, the table of `assets/results.md`, from the rows of this study."""
         present = {(e.strategy, e.world, e.seed): config_hash(self.plan(e).config) for e in self.entries()}
         rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"
