@@ -1,9 +1,8 @@
-"""The visible loop: one step of a scenario, from its first iteration or from any later one.
+"""The training loop: one step of a scenario, from its first iteration or from any later one.
 
-The loop knows no data set and no run folder. It draws batches by number, sums the strategy's losses, and reports to
-whoever called it, through one callable. What it has learnt so far can be taken out at any iteration (`snapshot`) and
-put back in, bit for bit, because the order of the data is a function of the iteration's number and the state of the
-random generator travels along.
+The loop knows no data set and no run folder. It draws batches by number, sums the strategy's losses, and reports to its
+caller through one callable. Its state can be taken out after any iteration (`snapshot`) and put back in, bit for bit:
+the order of the data is a function of the iteration's number, and the state of the random generator is part of it.
 """
 
 import copy

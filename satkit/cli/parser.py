@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # whoever reads has seen enough, as in `satkit doctor | head -2`
+    except BrokenPipeError:  # the reader of a pipe has ended, as in `satkit doctor | head -2`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -185,7 +185,7 @@ class Plan:
         return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index, kept)
 
     def complete(self, images: StepImages) -> StepImages:
-        """The same images with their whole annotation, as class indices; nobody trains on it."""
+        """The same images with their whole annotation, as class indices; never used for training."""
         return replace(images, table=label_table(self.scenario.test_table(self.scenario.steps[-1])))
 
     @property

@@ -253,7 +253,7 @@ class Run:
             yield
 
     def _remove_leftovers(self) -> None:
-        """Remove what a killed process left half written, unless somebody is writing now."""
+        """Remove what a killed process left half written, unless a process is writing now."""
         leftovers = list(self.folder.rglob("*.tmp-*"))
         if leftovers:
             with (self.folder / ".lock").open("a+") as lock:

@@ -1,6 +1,6 @@
 """The folder of a study: its settings, and its runs, which share data and base step.
 
-`study.json` holds the settings that the study was begun with. Whoever names the study gets them from there.
+`study.json` holds the settings that the study was begun with; they are read from there when the study is named.
 """
 
 from collections.abc import Callable, Mapping

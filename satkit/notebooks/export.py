@@ -25,7 +25,7 @@ def export(folder: str | Path, blank: bool = False) -> list[Path]:
             reading. The parameters and what is for the mouse stay.
 
     Raises:
-        UsageError: If a file of that name is there already, since it may hold somebody's work.
+        UsageError: If a file of that name is there already, since it may hold work of the user.
     """
     folder = Path(folder).expanduser()
     source = notebook_folder()

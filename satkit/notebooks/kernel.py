@@ -252,7 +252,7 @@ def unformatted(path: Path) -> str:
 
 
 def quiet() -> None:
-    """Keep papermill's and Jupyter's own messages off stderr where nobody has set up logging."""
+    """Keep papermill's and Jupyter's own messages off stderr where no logging is set up."""
     for name in ("papermill", "traitlets"):
         logger = logging.getLogger(name)
         if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):

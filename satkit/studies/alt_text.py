@@ -1,4 +1,4 @@
-"""What a figure shows, in a sentence with its numbers: alt text for somebody who cannot see the picture."""
+"""Alt text of figures: what a figure shows, in a sentence with its numbers."""
 
 from collections.abc import Mapping, Sequence
 

@@ -225,12 +225,12 @@ class ReferenceStudy:
 
     @contextmanager
     def claimed(self, name: str) -> Iterator[bool]:
-        """Whether this process holds a piece of work; nobody else does while the block runs."""
+        """Whether this process holds a piece of work; no other process does while the block runs."""
         with (self.folder / "locks" / f"{name}.lock").open("a+") as lock:
             yield try_lock(lock)
 
     def collect(self) -> tuple[Path, Path]:
-        """Write `reference_study.csv`, `.json` and `.md`, the table of `assets/results.md`, from the rows of this study."""
+        """Write `reference_study.csv` and `.json` from the rows of the study, and the table of results as `.md`."""
         present = {(e.strategy, e.world, e.seed): config_hash(self.plan(e).config) for e in self.entries()}
         rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"

@@ -29,7 +29,7 @@ class KeptFigure:
         name: Orders the figures of a report, e.g. "10-iou".
         title: One line.
         see: One sentence that says what to see.
-        alt: States the finding for somebody who cannot see the picture.
+        alt: States the finding, for readers who cannot see the picture.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """How far a piece of work is and how long it still takes, in a terminal, a notebook and a log.
 
-The training loop knows nothing of this: it calls a callable. A terminal and a notebook with somebody in front of it
+The training loop knows nothing of this: it calls a callable. A terminal and a notebook in a live front end
 get a bar of tqdm, everything else one plain line every few seconds. When the environment variable SATKIT_PROGRESS
 names a file, the state is written there too, so that a process that has started a notebook can see how far a training
 inside its kernel is.
@@ -169,7 +169,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def live_front_end() -> bool:
-    """Whether this is a kernel with somebody in front of it, so that output can be updated in place.
+    """Whether this is a kernel with a live front end, so that output can be updated in place.
 
     SATKIT_STATIC=1 says no and SATKIT_STATIC=0 says yes for any kernel. For looks only, never for results.
     """

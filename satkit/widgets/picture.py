@@ -25,7 +25,7 @@ class Picture(anywidget.AnyWidget):
 
     Attributes:
         png: The picture.
-        alt: What it shows, for somebody who cannot see it.
+        alt: What it shows, for readers who cannot see it.
         label: What it is and how it is operated.
         text: The line below it, read aloud when it changes.
         answers: Events dealt with so far; the front end sends the next one when this changes.

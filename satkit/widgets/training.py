@@ -53,7 +53,7 @@ class TrainingWatch(Explorer):
 
     Attributes:
         student: The trained student; None while it is not finished.
-        stopped: Whether somebody stopped it.
+        stopped: Whether it was stopped.
     """
 
     def __init__(self, experiment: Experiment, step: int, *, every: int | None = None, images: int = 80):
