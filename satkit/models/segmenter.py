@@ -1,33 +1,15 @@
 """The segmenter: backbone, decoder and classifier, one after the other."""
 
-import socket
-import urllib.parse
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from satkit.models import mit
-from satkit.models.attention_taps import AttentionTap, BackboneError, attention_blocks, spread, tapped
+from satkit.models.attention_taps import AttentionTap, attention_blocks, tapped
 from satkit.models.classifier import IncrementalClassifier, read
 from satkit.models.decoder import AllMLPDecoder
-from satkit.utils import _torchvision
-from satkit.utils.errors import UsageError, unknown
-
-_torchvision.ensure()
-
-import timm  # noqa: E402
-from huggingface_hub import constants as hub  # noqa: E402
-
-SUGGESTED_BACKBONES = (
-    *mit.VARIANTS,
-    "pvt_v2_b0",
-    "pvt_v2_b2",
-    "vit_tiny_patch16_224",
-    "vit_small_patch16_224",
-)
+from satkit.models.pretrained import build_backbone
 
 
 @dataclass(frozen=True)
@@ -83,7 +65,7 @@ class Segmenter(nn.Module):
     def __init__(self, spec: SegmenterSpec):
         super().__init__()
         self.build = spec
-        self.backbone, self.taken, channels = build_backbone(spec)
+        self.backbone, self.taken, channels = build_backbone(spec.backbone, spec.pretrained, spec.drop_path)
         self.decoder = AllMLPDecoder(channels, spec.decoder_width, spec.plain_decoder, spec.dropout)
         self.classifier = IncrementalClassifier(spec.decoder_width, spec.counts, spec.reserved, spec.deep_heads)
 
@@ -162,69 +144,3 @@ def build_segmenter(backbone: str, counts=(), needs_attention: bool = False, **s
     if needs_attention:
         attention_blocks(segmenter.backbone)
     return segmenter
-
-
-def build_backbone(spec: SegmenterSpec) -> tuple[nn.Module, tuple[int, ...], tuple[int, ...]]:
-    """A timm model, the numbers of its stages or blocks to take features from, and their channels."""
-    name = spec.backbone
-    if not timm.is_model(name.split(".")[0]) or ":" in name:
-        known = [
-            *SUGGESTED_BACKBONES,
-            *(model for model in timm.list_models() if model not in SUGGESTED_BACKBONES),
-        ]
-        error = unknown("backbone", name, known)
-        short = ", ".join(SUGGESTED_BACKBONES)
-        raise UsageError(str(error).split(" Choose one of")[0] + f" Choose one of: {short}, or another timm model.")
-    if spec.pretrained and not _has_weights(name):
-        raise UsageError(f"There are no pretrained weights of {name!r}. Train it from scratch with pretrained=False.")
-    try:
-        with _without_retries() if spec.pretrained else nullcontext():
-            backbone = _create(name, spec)
-    except UsageError:
-        raise
-    except TypeError as error:
-        raise BackboneError(f"Backbone {name!r} does not accept the settings satkit needs: {error}.") from error
-    except Exception as error:
-        if not spec.pretrained:
-            raise
-        raise UsageError(
-            f"The pretrained weights of {name!r} could not be loaded ({type(error).__name__}). Connect to the "
-            "network once so that timm can download them, or train from scratch with pretrained=False."
-        ) from error
-    if not hasattr(backbone, "forward_intermediates"):
-        raise BackboneError(f"Backbone {name!r} returns no intermediate features. Choose a MiT, a PVTv2 or a ViT.")
-    blocks = getattr(backbone, "blocks", None)
-    if blocks is not None and hasattr(backbone, "patch_embed"):
-        taken = spread(len(blocks))
-        return backbone, taken, (backbone.embed_dim,) * len(taken)
-    stages = len(backbone.feature_info)
-    taken = tuple(range(max(0, stages - 4), stages))
-    return backbone, taken, tuple(backbone.feature_info[i]["num_chs"] for i in taken)
-
-
-@contextmanager
-def _without_retries():
-    """Without a network, set the download library offline, so that it uses its cache or fails at once."""
-    address = urllib.parse.urlparse(hub.ENDPOINT)
-    before = hub.HF_HUB_OFFLINE
-    try:
-        socket.create_connection((address.hostname, address.port or 443), timeout=3).close()
-    except OSError:
-        hub.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        hub.HF_HUB_OFFLINE = before
-
-
-def _create(name: str, spec: SegmenterSpec) -> nn.Module:
-    options = dict(pretrained=spec.pretrained, num_classes=0, drop_path_rate=spec.drop_path)
-    try:
-        return timm.create_model(name, dynamic_img_size=True, dynamic_img_pad=True, **options)
-    except TypeError:  # only ViTs accept these options, and only they need them
-        return timm.create_model(name, **options)
-
-
-def _has_weights(name: str) -> bool:
-    cfg = timm.get_pretrained_cfg(name)
-    return cfg is not None and cfg.has_weights
