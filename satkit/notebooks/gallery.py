@@ -133,7 +133,7 @@ def copy_of(executed: dict, work: Iterable[str] = ()) -> dict:
         if cell["cell_type"] == "code":
             cell["outputs"] = [_output(output, words) for output in cell["outputs"]]
         else:
-            cell["source"] = _relinked(cell["source"])
+            cell["source"] = relinked(cell["source"])
         cells.append(cell)
     _put_installing_cell(notebook)
     add_alt_texts(notebook)
@@ -235,7 +235,7 @@ def _private_words() -> dict[str, str]:
     return dict(sorted(words.items(), key=lambda item: -len(item[0])))
 
 
-def _relinked(source: str | list[str]) -> list[str]:
+def relinked(source: str | list[str]) -> list[str]:
     """Links to what lies beside the source, seen from the gallery."""
     text = re.sub(r"\]\((?!https?:|#|mailto:)([^)\s]+)\)", r"](../../notebooks/\1)", "".join(source))
     return text.splitlines(keepends=True)

@@ -197,7 +197,7 @@ class TestStored:
         copy["cells"] = [cell for cell in copy["cells"] if "install" not in cell["metadata"].get("tags", [])]
         for ours, theirs in zip(copy["cells"], source["cells"], strict=True):
             assert ours["cell_type"] == theirs["cell_type"]
-            expected = theirs["source"] if theirs["cell_type"] == "code" else gallery._relinked(theirs["source"])
+            expected = theirs["source"] if theirs["cell_type"] == "code" else gallery.relinked(theirs["source"])
             assert "".join(ours["source"]) == "".join(expected)
         code = [cell for cell in copy["cells"] if cell["cell_type"] == "code"]
         assert all(cell["execution_count"] for cell in code)

@@ -158,7 +158,7 @@ def draw_scene(split: str, index: int, size: int, seed: int) -> tuple[np.ndarray
     for _ in range(1 + int(MOST_OBJECTS * random.random())):
         label = 1 + int((len(CLASS_NAMES) - 1) * random.random())
         taken.append(_free_position(random, taken))
-        _draw_object(canvas, labels, label, taken[-1], random)
+        draw_object(canvas, labels, label, taken[-1], random)
     return np.rint(255.0 * canvas.transpose(1, 2, 0)).astype(np.uint8), labels
 
 
@@ -189,7 +189,7 @@ def _free_position(random: np.random.Generator, taken: list[tuple[float, float, 
     return row, column, radius
 
 
-def _draw_object(canvas, labels, label, position, random) -> None:
+def draw_object(canvas, labels, label, position, random) -> None:
     """Draw an object over image and labels: its edge mixed over one pixel, the pixels around it IGNORE."""
     size = labels.shape[0]
     row, column, radius = (size * part for part in position)

@@ -86,7 +86,7 @@ def test_a_class_is_never_beside_another_without_a_border_of_ignore():
 
 def test_the_border_is_one_pixel_wide():
     canvas, labels = np.full((3, 64, 64), 0.5), np.zeros((64, 64), dtype=np.uint8)
-    scenes._draw_object(canvas, labels, 1, (0.5, 0.5, 0.25), np.random.default_rng(0))
+    scenes.draw_object(canvas, labels, 1, (0.5, 0.5, 0.25), np.random.default_rng(0))
     rows, columns = np.nonzero(labels == IGNORE)
     objects = labels == 1
     assert len(rows) > 0
@@ -103,7 +103,7 @@ def test_the_border_is_one_pixel_wide():
 def test_labels_lie_where_the_image_changed_and_nowhere_else():
     canvas, labels = np.full((3, 64, 64), 0.5), np.zeros((64, 64), dtype=np.uint8)
     for label, place in ((3, (0.3, 0.3, 0.2)), (16, (0.7, 0.7, 0.2))):
-        scenes._draw_object(canvas, labels, label, place, np.random.default_rng(label))
+        scenes.draw_object(canvas, labels, label, place, np.random.default_rng(label))
     changed = np.abs(canvas - 0.5).max(axis=0) > 0.11  # colours are 0.2 from 0.5 at least, edges half of it
     assert changed[(labels == 3)].mean() > 0.95
     assert not changed[labels == BACKGROUND].any()
@@ -112,7 +112,7 @@ def test_labels_lie_where_the_image_changed_and_nowhere_else():
 @pytest.mark.parametrize("label", range(1, 21))
 def test_plain_objects_have_one_colour_and_striped_ones_two_complementary(label):
     canvas, labels = np.full((3, 96, 96), 0.5), np.zeros((96, 96), dtype=np.uint8)
-    scenes._draw_object(canvas, labels, label, (0.5, 0.5, 0.3), np.random.default_rng(5))
+    scenes.draw_object(canvas, labels, label, (0.5, 0.5, 0.3), np.random.default_rng(5))
     ink = canvas[:, labels == label].round(6)
     colours, counts = np.unique(ink, axis=1, return_counts=True)
     common = colours[:, counts > 0.1 * counts.sum()]
