@@ -1,17 +1,31 @@
 """What every test shares: throwaway folders for cache and runs, and one thread, so that sums are added in one order."""
 
+import os
+
 import pytest
 import torch
 
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest files first; the short ones fill, at the end, the time in which a process has no work."""
+    longest, slow = ({item.path for item in items if item.get_closest_marker(name)} for name in ("notebooks", "slow"))
+    items.sort(key=lambda item: (item.path not in longest, item.path not in slow))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_folders(tmp_path_factory):
-    """Nothing that a test draws or trains lands in the user's cache or runs; kernels and subprocesses inherit it."""
+    """Nothing that a test draws or trains lands in the user's cache or runs; kernels and subprocesses inherit it.
+
+    The cache is the same for all processes of pytest: scenes are drawn once, and its files appear whole or not at all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SATKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SATKIT_CACHE", str(shared / "cache"))
         patch.setenv("SATKIT_RUNS", str(tmp_path_factory.mktemp("runs")))
+        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 

@@ -56,7 +56,7 @@ class TestEnvironment:
 
     def test_dev_is_an_extra_of_the_project(self, project):
         names = {Requirement(text).name for text in project["optional-dependencies"]["dev"]}
-        assert {"pytest", "ruff", "playwright"} <= names
+        assert {"pytest", "pytest-xdist", "ruff", "playwright"} <= names
 
 
 class TestProject:
@@ -107,6 +107,12 @@ def test_every_folder_that_the_wheel_carries_is_under_version_control(tracked):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_readme_gives_the_command(command):
     assert command in (TOP / "README.md").read_text(encoding="utf-8")
+
+
+def test_contributing_gives_the_command_that_runs_what_the_default_run_leaves_out():
+    options = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    assert [each for each in options["addopts"] if each.startswith("-m")] == ["-m=not full"]
+    assert '\npytest -m "" ' in (TOP / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def shortcuts(source):

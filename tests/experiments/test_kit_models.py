@@ -87,6 +87,7 @@ def test_the_command_writes_runs_that_can_be_looked_at_and_replaces_those_that_a
 
 
 @pytest.mark.slow
+@pytest.mark.full
 def test_the_command_still_makes_the_same_models_within_noise(tmp_path):
     """Trains with the quick preset: about three minutes on two cores."""
     for folder in kit_models.make_models(tmp_path):

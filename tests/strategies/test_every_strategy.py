@@ -32,6 +32,7 @@ TINY = Preset(
 SETTINGS = Settings(preset="tiny", shift=0.5)
 STEPWISE = [name for name, recipe in STRATEGIES.items() if not recipe.joint]
 COMBINED = ["fine-tuning+memory=10", "mib+attention+memory=10", "sats+memory=10+fusion", "plop+ewc", "ssul+memory=10"]
+pytestmark = pytest.mark.slow
 STATEFUL = ["ewc", "pi", "rw", "sats+memory=10", "ewf", "ssul", "dft"]
 
 
