@@ -10,7 +10,8 @@ from satkit.data.datasets import ade20k, camvid, cityscapes, folder, scenes, voc
 from satkit.data.transforms import ResizedCrop, SimpleAugment
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import PRESETS, preset
-from satkit.models.segmenter import SegmenterSpec, timm
+from satkit.models.pretrained import timm
+from satkit.models.segmenter import SegmenterSpec
 from satkit.scenario import task_sizes
 from satkit.strategies import STRATEGIES, EntropyPseudoLabels
 from satkit.training import Schedule
