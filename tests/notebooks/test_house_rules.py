@@ -1,5 +1,7 @@
 """What every reader of a lesson may rely on. That the lessons run and draw is tested in test_every_notebook."""
 
+import ast
+import dis
 import re
 
 import nbformat
@@ -102,3 +104,17 @@ class TestEveryLesson:
 def test_the_code_of_a_notebook_has_no_lint_pragma_and_no_plumbing_of_progress(path):
     for cell in nbformat.read(str(path), as_version=4).cells:
         assert cell.cell_type != "code" or not re.search(r"noqa|lambda total, label", cell.source), cell.source
+
+
+@pytest.mark.parametrize("path", [*list_notebooks(), *list_solutions()], ids=lambda path: path.parent.name + path.stem)
+def test_no_cell_below_the_parameters_gives_a_value_to_a_setting_that_is_no_parameter(path):
+    """`Lesson(globals())` would take it for a setting when the notebook is run again in the same kernel."""
+    cells = [cell for cell in nbformat.read(str(path), as_version=4).cells if cell.cell_type == "code"]
+    if any("Lesson(globals())" in cell.source for cell in cells):
+        assert not assigned(cells) & {*FIELDS, "study"} - parameters(path).keys()
+
+
+def assigned(cells):
+    """The names that cells define, at their top level."""
+    compiled = [compile(cell.source, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT) for cell in cells]
+    return {each.argval for code in compiled for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}
