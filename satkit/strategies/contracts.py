@@ -1,9 +1,11 @@
 """What the parts of a strategy declare and do: loss terms, target policies, classifier initialisations.
 
-Each contract is a small base class. Its class attributes have defaults, so a part declares only what differs. A loss
-term of your own need not inherit from `Term`: `having` gives it the same defaults. All other parts must inherit.
+Each contract is a small abstract class: a part that lacks one of its methods cannot be made. Its class attributes have
+defaults, so a part declares only what differs. A loss term of your own need not inherit from `Term`: `having` gives it
+the same defaults. All other parts must inherit.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -34,7 +36,7 @@ class LossInputs:
     teacher: SegmenterOutput | None = None
 
 
-class Part:
+class Part(ABC):
     """A part of a strategy.
 
     Attributes:
@@ -70,9 +72,9 @@ class Term(Part):
     trains_backbone: ClassVar[bool] = False
     needs_new_classes: ClassVar[bool] = False
 
+    @abstractmethod
     def __call__(self, inputs: LossInputs) -> Tensor:
         """A scalar, weight included."""
-        raise NotImplementedError
 
 
 def having(ability: str, terms: Iterable) -> list[str]:
@@ -107,6 +109,7 @@ class Targets(Part):
         """
         return {}
 
+    @abstractmethod
     def __call__(
         self,
         labels: Tensor,
@@ -116,7 +119,6 @@ class Targets(Part):
         images: Tensor | None = None,
     ) -> Tensor:
         """Targets of the same shape and type as the labels; `images` are normalised (batch, 3, height, width)."""
-        raise NotImplementedError
 
 
 class ClassifierInit(Part):
@@ -131,8 +133,9 @@ class ClassifierInit(Part):
     deep_heads: ClassVar[bool] = True
     reserves: ClassVar[str] = "nothing"
 
+    @abstractmethod
     def __call__(self, classifier: IncrementalClassifier) -> None:
-        raise NotImplementedError
+        """Set the new channels, and what has to change with them in the old ones."""
 
 
 def role_of(part) -> str:

@@ -11,6 +11,8 @@ from own_parts import simple
 
 from satkit.scenario import scenario
 from satkit.strategies import EWC, FINE_TUNING, SATS, ExemplarMemory, LossInputs
+from satkit.strategies.contracts import ClassifierInit, Targets, Term
+from satkit.strategies.parts.importance import Importance
 from satkit.utils.errors import UsageError
 
 BASE_STEP, NEXT_STEP = scenario(["background", *"abcd"], "2-2").steps
@@ -51,3 +53,12 @@ def test_abilities_are_class_attributes_and_not_settings():
 def test_targets_and_classifier_must_inherit_from_their_contract(part):
     with pytest.raises(UsageError, match=f"The {next(iter(part))} of strategy 'mine' must inherit from "):
         simple(**part)
+
+
+@pytest.mark.parametrize("contract", [Term, Targets, ClassifierInit, Importance])
+def test_a_part_that_lacks_a_method_of_its_contract_cannot_be_made(contract):
+    class Unfinished(contract):
+        pass
+
+    with pytest.raises(TypeError, match="abstract"):
+        Unfinished()

@@ -12,6 +12,7 @@ An importance holds settings only. What it measures is a flat dict of tensors th
 saved with the run: "ewc.fisher.decoder.fuse.weight", for example.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,21 +36,21 @@ class Importance(Part):
     name: ClassVar[str] = "importance"
     weight: float
 
+    @abstractmethod
     def start(self, student: nn.Module, before: State) -> State:
         """The state at the beginning of a step, from what `finish` returned for the step before ({} for none)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
         """Measure one iteration, in place: after the backward of the data's loss, before the optimiser's update."""
-        raise NotImplementedError
 
+    @abstractmethod
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
         """The penalty, weight included."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, state: State, student: nn.Module) -> State:
         """What the next step needs."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
