@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from satkit.data.dataset import SegmentationData
-from satkit.data.datasets import ade20k, camvid, cityscapes, folder, scenes, voc
+from satkit.data.datasets import ade20k, camvid, cityscapes, folder, pretext, scenes, voc
 from satkit.data.reading.reading import DataFiles, read
 from satkit.utils.errors import UsageError, choose
 
@@ -16,7 +16,9 @@ ON_DISK: dict[str, Callable[..., DataFiles]] = {
     "camvid": camvid.find,
     "folder": folder.find,
 }
-DATA_SETS = ("scenes", *ON_DISK)
+# Data sets that are drawn, with the function that draws them.
+DRAWN: dict[str, Callable[..., SegmentationData]] = {"scenes": scenes.load, "pretext": pretext.load}
+DATA_SETS = (*DRAWN, *ON_DISK)
 DOWNLOADS: dict[str, Callable[[str], str]] = {"voc": voc.download}
 
 
@@ -25,15 +27,15 @@ def load_data(name: str, root: str | Path = "", **options) -> SegmentationData:
 
     Args:
         name: One of `DATA_SETS`.
-        root: Folder of the data on disk; empty for the embedded scenes.
-        **options: What the data set's own function accepts, e.g. `size` and `seed` of the scenes.
+        root: Folder of the data on disk; empty for data that is drawn.
+        **options: What the data set's own function accepts, e.g. `size` and `habitat` of the scenes.
 
     Raises:
         UsageError: For an unknown name, or a data set on disk without its folder.
         DataError: If files are missing or damaged, with every file concerned.
     """
     choose("data set", name, dict.fromkeys(DATA_SETS))
-    return scenes.load(root, **options) if name == "scenes" else read(ON_DISK[name](root, **options))
+    return DRAWN[name](root, **options) if name in DRAWN else read(ON_DISK[name](root, **options))
 
 
 def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
@@ -43,7 +45,7 @@ def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
         UsageError: For an unknown name, or one that is not on disk.
         DataError: For a folder without a list of classes whose masks cannot be read.
     """
-    if name == "scenes":
-        raise UsageError("The scenes are drawn by satkit and have no files. Choose a data set on disk.")
+    if name in DRAWN:
+        raise UsageError(f"The {name} are drawn by satkit and have no files. Choose a data set on disk.")
     choose("data set", name, dict.fromkeys(DATA_SETS))
     return ON_DISK[name](root, **options)

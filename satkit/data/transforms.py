@@ -1,9 +1,9 @@
 """Augmentation of an image together with its labels, and the centre crop for tests.
 
 All classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop of both.
-`SimpleAugment` and `ResizedCrop`, which are for training, draw only uniform numbers from the generator that is passed
-in, so the result is a function of image, labels and generator. Images are resampled bilinearly with antialiasing,
-labels take the value at the centre of the new pixel, so labels are never mixed. Colours are not changed, since no
+Those for training draw only uniform numbers from the generator that is passed in, so the result is a function of
+image, labels and generator. Images are resampled bilinearly with antialiasing, labels take the value at the centre of
+the new pixel, so labels are never mixed. Only `TurnAndRecolour`, which is for the pretext, changes colours, since no
 method here does that.
 """
 
@@ -116,6 +116,33 @@ class ResizedCrop:
 
 
 @dataclass(frozen=True)
+class TurnAndRecolour:
+    """Random quarter turn, flip and order of the colours, for drawn images where neither direction nor colour matters.
+
+    Attributes:
+        size: Side of the square images in pixels; they are not cropped.
+    """
+
+    size: int
+
+    def __post_init__(self):
+        _check_size(self.size)
+
+    def __call__(
+        self, image: np.ndarray, labels: np.ndarray, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The augmented image; a view of the input if only its directions changed."""
+        if labels.shape != (self.size, self.size):
+            raise UsageError(
+                f"Images must be squares of {self.size} pixels to be turned, got {labels.shape[0]} x {labels.shape[1]}."
+            )
+        turn, mirror, *colours = random.random(5).tolist()
+        quarters, colours = int(4 * turn), np.argsort(colours)
+        image, labels = np.rot90(image, quarters)[:, :, colours], np.rot90(labels, quarters)
+        return _flip(image, labels) if mirror < 0.5 else (image, labels)
+
+
+@dataclass(frozen=True)
 class CentreCrop:
     """The shorter side resized to the crop, then the square in the centre: how published test scores are computed.
 
@@ -136,6 +163,10 @@ class CentreCrop:
         top, left = (round((side - self.size) / 2) for side in labels.shape)
         inside = slice(top, top + self.size), slice(left, left + self.size)
         return image[inside], labels[inside]
+
+
+# Augmentations for training by the name that a preset has for them.
+AUGMENTATIONS = {"simple": SimpleAugment, "resized": ResizedCrop, "turned": TurnAndRecolour}
 
 
 def resize(image: np.ndarray, labels: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

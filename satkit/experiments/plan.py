@@ -13,7 +13,7 @@ from satkit.data import SegmentationData, label_table, load_data
 from satkit.data.batches import BatchStream
 from satkit.data.exemplars import Conditions, Exemplars, exemplars
 from satkit.data.step_images import StepImages, held_out, test_images, training_images
-from satkit.data.transforms import CentreCrop, ResizedCrop, SimpleAugment
+from satkit.data.transforms import AUGMENTATIONS, CentreCrop
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import Preset, preset
 from satkit.experiments.settings import Settings
@@ -180,7 +180,7 @@ class Plan:
         """The training batches of a step, by number; with the exemplars of its state, if there are any."""
         images = self.images(step)
         crop = dict(self.preset.augment)
-        augment = (ResizedCrop if crop.pop("kind", "simple") == "resized" else SimpleAugment)(**crop)
+        augment = AUGMENTATIONS[crop.pop("kind", "simple")](**crop)
         kept = self.exemplars(step, state or StepState())
         return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index, kept)
 

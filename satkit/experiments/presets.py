@@ -79,6 +79,13 @@ _SCENES = Preset(
     pseudo_threshold="none",
 )
 
+_PRETEXT = replace(
+    _SCENES,
+    task="offline",
+    base=Schedule(20000, 2e-3, clip=1.0, batch_size=32),
+    augment={"size": 64, "kind": "turned"},
+)
+
 _CAMVID = replace(
     _SCENES,
     task="6-5",
@@ -158,6 +165,19 @@ PRESETS = {
             model={"decoder_width": 96},
             data={"size": 96},
             augment={"size": 96},
+        ),
+    },
+    # The pretext, on which the backbones of the scenes are pretrained: quick for mit_quick, full for mit_scenes.
+    "pretext": {
+        "smoke": replace(_PRETEXT, name="smoke", base=Schedule(40, 2e-3, clip=1.0), data={"size": 64, "train_images": 400}),
+        "quick": _PRETEXT,
+        "full": replace(
+            _PRETEXT,
+            name="full",
+            backbone="mit_scenes",
+            model={"decoder_width": 96},
+            data={"size": 96},
+            augment={"size": 96, "kind": "turned"},
         ),
     },
     # Epochs of the scripts released with SATS; those of Cityscapes are PLOP's for its cities.

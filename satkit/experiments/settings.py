@@ -16,7 +16,7 @@ from satkit.scenario import SETTINGS
 from satkit.utils.errors import UsageError
 from satkit.utils.names import slug
 
-DATA_SETS = ("scenes", "voc", "ade20k", "cityscapes", "camvid", "folder")
+DATA_SETS = ("scenes", "pretext", "voc", "ade20k", "cityscapes", "camvid", "folder")
 PRESETS = ("smoke", "quick", "full", "published", "reference")
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"

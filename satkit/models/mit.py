@@ -4,12 +4,15 @@ timm has PVTv2 but not MiT. The two differ only in numbers: MiT has an MLP ratio
 4 heads in the third (Xie et al., SegFormer, NeurIPS 2021, table 6). So a MiT is timm's PVTv2 class with MiT's numbers,
 and timm's own loading, `pretrained=True` included, works for it.
 
-Two small variants are for the embedded scenes: `mit_quick` (64 x 64 pixels) and `mit_scenes` (96 x 96). They reduce
-keys less than a MiT does, so that an image of 64 pixels still has a map of 8 x 8 keys.
+Two small variants are for the embedded scenes: `mit_quick` (64 x 64 pixels) and `mit_scenes` (96 x 96). Their third and
+fourth stage keep the size of the second, so that every stage has 8 x 8 keys (12 x 12): SegFormer at 512 pixels has as
+many in every stage (16 x 16), and what a pixel attends to can be read from a map of 64 keys, but not from one of 4.
 
 Released weights have two naming schemes, that of the authors and that of the transformers library; both are read.
 """
 
+import itertools
+import operator
 import re
 
 import torch
@@ -25,6 +28,7 @@ from timm.models.pvt_v2 import PyramidVisionTransformerV2, checkpoint_filter_fn 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+STRIDES = (4, 2, 2, 2)
 _MIT = dict(num_heads=(1, 2, 5, 8), sr_ratios=(8, 4, 2, 1), mlp_ratios=(4.0,) * 4, drop_path_rate=0.1)
 _WIDE = dict(embed_dims=(64, 128, 320, 512), **_MIT)
 
@@ -36,17 +40,19 @@ VARIANTS = {
     "mit_b4": dict(depths=(3, 8, 27, 3), **_WIDE),
     "mit_b5": dict(depths=(3, 6, 40, 3), **_WIDE),
     "mit_quick": dict(
-        embed_dims=(32, 48, 96, 128),
+        embed_dims=(32, 48, 96, 96),
         depths=(1, 1, 2, 1),
         num_heads=(1, 2, 4, 4),
         sr_ratios=(2, 1, 1, 1),
+        strides=(4, 2, 1, 1),
         mlp_ratios=(4.0,) * 4,
     ),
     "mit_scenes": dict(
-        embed_dims=(32, 64, 128, 192),
-        depths=(2, 2, 2, 2),
-        num_heads=(1, 2, 4, 6),
+        embed_dims=(32, 64, 112, 128),
+        depths=(2, 2, 2, 1),
+        num_heads=(1, 2, 4, 4),
         sr_ratios=(2, 1, 1, 1),
+        strides=(4, 2, 1, 1),
         mlp_ratios=(4.0,) * 4,
     ),
 }
@@ -100,9 +106,24 @@ def _from_transformers(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.T
     return renamed
 
 
-def _create(variant: str, pretrained: bool, **kwargs) -> PyramidVisionTransformerV2:
+class MixTransformer(PyramidVisionTransformerV2):
+    """timm's PVTv2 with strides of its own.
+
+    Args:
+        strides: Factor by which each stage reduces its input; SegFormer's are 4, 2, 2, 2.
+    """
+
+    def __init__(self, *args, strides: tuple[int, ...] = STRIDES, **kwargs):
+        super().__init__(*args, **kwargs)
+        for stage, stride in zip(self.stages[1:], strides[1:], strict=True):
+            stage.downsample.proj.stride = (stride, stride)
+        for info, reduction in zip(self.feature_info, itertools.accumulate(strides, operator.mul), strict=True):
+            info["reduction"] = reduction
+
+
+def _create(variant: str, pretrained: bool, **kwargs) -> MixTransformer:
     return build_model_with_cfg(
-        PyramidVisionTransformerV2,
+        MixTransformer,
         variant,
         pretrained,
         pretrained_filter_fn=to_timm_names,
@@ -132,48 +153,48 @@ default_cfgs = generate_default_cfgs({f"{variant}.in1k": _pretrained_cfg(variant
 
 
 @register_model
-def mit_b0(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_b0(pretrained=False, **kwargs) -> MixTransformer:
     """MiT-B0: 3.3 M parameters."""
     return _create("mit_b0", pretrained, **kwargs)
 
 
 @register_model
-def mit_b1(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_b1(pretrained=False, **kwargs) -> MixTransformer:
     """MiT-B1: 13.2 M parameters."""
     return _create("mit_b1", pretrained, **kwargs)
 
 
 @register_model
-def mit_b2(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_b2(pretrained=False, **kwargs) -> MixTransformer:
     """MiT-B2, the encoder of the SATS paper: 24.2 M parameters."""
     return _create("mit_b2", pretrained, **kwargs)
 
 
 @register_model
-def mit_b3(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_b3(pretrained=False, **kwargs) -> MixTransformer:
     """MiT-B3: 44.1 M parameters."""
     return _create("mit_b3", pretrained, **kwargs)
 
 
 @register_model
-def mit_b4(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_b4(pretrained=False, **kwargs) -> MixTransformer:
     """MiT-B4: 60.8 M parameters."""
     return _create("mit_b4", pretrained, **kwargs)
 
 
 @register_model
-def mit_b5(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_b5(pretrained=False, **kwargs) -> MixTransformer:
     """MiT-B5: 81.4 M parameters."""
     return _create("mit_b5", pretrained, **kwargs)
 
 
 @register_model
-def mit_quick(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_quick(pretrained=False, **kwargs) -> MixTransformer:
     """A MiT for scenes of 64 x 64 pixels, under a million parameters; there are no pretrained weights."""
     return _create("mit_quick", pretrained, **kwargs)
 
 
 @register_model
-def mit_scenes(pretrained=False, **kwargs) -> PyramidVisionTransformerV2:
+def mit_scenes(pretrained=False, **kwargs) -> MixTransformer:
     """A MiT for scenes of 96 x 96 pixels, two million parameters; there are no pretrained weights."""
     return _create("mit_scenes", pretrained, **kwargs)

@@ -1,6 +1,7 @@
 """The segmenter: backbone, decoder and classifier, one after the other."""
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -17,30 +18,44 @@ class SegmenterOutput:
     """What a forward pass returns.
 
     Attributes:
-        logits: (batch, class, height, width), upsampled to the size of the images.
+        coarse: The logits before upsampling, (batch, class, height / 4, width / 4), on the grid of the embedding.
         embedding: (batch, channel, height / 4, width / 4), the input of the classifier.
         features: The backbone's feature maps, finest first.
+        size: Height and width of the images.
         attention: One tap per stage, if requested; else empty.
-        coarse: The logits before upsampling, on the grid of the embedding.
-        reserved: Upsampled logits of the classifier's reserved channels, (batch, channel, height, width), or None.
+        coarse_reserved: Logits of the classifier's reserved channels before upsampling, or None.
         weight: Weights of the classifier (class, channel), with their gradient; None for deep heads.
         bias: Biases of the classifier (class), with their gradient; None for deep heads.
         readout: How the logits are read, see `Head`.
     """
 
-    logits: Tensor
+    coarse: Tensor
     embedding: Tensor
     features: tuple[Tensor, ...]
+    size: tuple[int, int]
     attention: tuple[AttentionTap, ...] = ()
-    coarse: Tensor | None = None
-    reserved: Tensor | None = None
+    coarse_reserved: Tensor | None = None
     weight: Tensor | None = None
     bias: Tensor | None = None
     readout: str = "argmax"
 
+    @cached_property
+    def logits(self) -> Tensor:
+        """The logits at the size of the images, (batch, class, height, width); upsampled when they are first read."""
+        return _upsample(self.coarse, self.size)
+
+    @cached_property
+    def reserved(self) -> Tensor | None:
+        """The same of the reserved channels, or None."""
+        return None if self.coarse_reserved is None else _upsample(self.coarse_reserved, self.size)
+
     def classes(self) -> Tensor:
         """Class index of every pixel, int64 (batch, height, width), as the strategy's head is read."""
         return read(self.logits, self.reserved, self.readout)
+
+
+def _upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -94,12 +109,12 @@ class Segmenter(nn.Module):
         else:
             features, taps = self._features(images), ()
         embedding = self.decoder(features)
-        coarse = self.classifier(embedding)
-        logits, reserved = self._upsample(coarse, images), None
-        if self.classifier.reserved is not None:
-            reserved = self._upsample(self.classifier.reserved(embedding), images)
-        matrix = self.classifier.matrix()
-        return SegmenterOutput(logits, embedding, features, taps, coarse, reserved, *matrix, self.build.readout)
+        head = self.classifier
+        reserved = None if head.reserved is None else head.reserved(embedding)
+        size = tuple(images.shape[-2:])
+        return SegmenterOutput(
+            head(embedding), embedding, features, size, taps, reserved, *head.matrix(), self.build.readout
+        )
 
     def train(self, mode: bool = True) -> "Segmenter":
         """Training or evaluation mode; parts of which every parameter is frozen stay in evaluation mode."""
@@ -109,9 +124,6 @@ class Segmenter(nn.Module):
             if parameters and not any(parameter.requires_grad for parameter in parameters):
                 module.eval()
         return self
-
-    def _upsample(self, logits: Tensor, images: Tensor) -> Tensor:
-        return F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
 
     def _features(self, images: Tensor) -> tuple[Tensor, ...]:
         return tuple(

@@ -22,7 +22,7 @@ def output(classes: int, seed: int, size=(3, 4), scale=1) -> SegmenterOutput:
     bias = torch.randn(classes, generator=generator).requires_grad_()
     logits = torch.einsum("kc,bchw->bkhw", weight, embedding) + bias[:, None, None]
     logits = torch.nn.functional.interpolate(logits, scale_factor=scale, mode="bilinear", align_corners=False)
-    return SegmenterOutput(logits, embedding, (), weight=weight, bias=bias)
+    return SegmenterOutput(logits, embedding, (), logits.shape[-2:], weight=weight, bias=bias)
 
 
 def case(student, teacher=None) -> LossInputs:
@@ -70,7 +70,7 @@ def test_reasons_are_upsampled_as_the_logits_are():
 def halved(whole: SegmenterOutput) -> SegmenterOutput:
     parts = (whole.logits, whole.embedding, whole.weight, whole.bias)
     logits, embedding, weight, bias = (part.detach().bfloat16() for part in parts)
-    return SegmenterOutput(logits, embedding, (), weight=weight, bias=bias)
+    return SegmenterOutput(logits, embedding, (), logits.shape[-2:], weight=weight, bias=bias)
 
 
 @pytest.mark.parametrize("term", [DecoupledDistillation(1), AuxiliaryBackground(1)])
@@ -79,7 +79,7 @@ def test_bfloat16_is_computed_in_float32_also_under_autocast(term):
 
     def exact(low):
         values = (low.logits.float(), low.embedding.float(), low.weight.float(), low.bias.float())
-        return SegmenterOutput(values[0], values[1], (), weight=values[2], bias=values[3])
+        return SegmenterOutput(values[0], values[1], (), values[0].shape[-2:], weight=values[2], bias=values[3])
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = term(case(student, teacher))
@@ -114,7 +114,7 @@ def test_the_auxiliary_channel_learns_no_without_moving_the_features():
 
 
 def test_deep_heads_are_refused():
-    deep = SegmenterOutput(torch.zeros(1, 4, 2, 2), torch.zeros(1, 5, 2, 2), ())
+    deep = SegmenterOutput(torch.zeros(1, 4, 2, 2), torch.zeros(1, 5, 2, 2), (), (2, 2))
     with pytest.raises(UsageError, match="DKD decomposes the logits of 1x1 classifiers"):
         DecoupledDistillation()(case(deep, deep))
     with pytest.raises(UsageError, match="auxiliary classifier is a 1x1 classifier"):
