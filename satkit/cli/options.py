@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable
 
-from satkit.experiments.settings import FIELDS, described, read
+from satkit.experiments.settings import FIELDS, described, flag, read
 from satkit.utils.errors import UsageError
 
 
@@ -11,8 +11,9 @@ def add_settings(command: argparse.ArgumentParser, names: Iterable[str] = tuple(
     """Give a command an option for every setting, or for some of them."""
     for name in names:
         default = FIELDS[name].default
-        shown = f" (default {default})" if default or default == 0 else ""
-        command.add_argument(f"--{name}", metavar="VALUE", help=f"{described(name)}{shown}".replace("%", "%%"))
+        shown = f" (default {default})" if default or (default == 0 and default is not False) else ""
+        takes = {"action": "store_const", "const": "true"} if default is False else {"metavar": "VALUE"}
+        command.add_argument(flag(name), help=f"{described(name)}{shown}".replace("%", "%%"), **takes)
 
 
 def given(options: argparse.Namespace) -> dict:
@@ -23,7 +24,7 @@ def given(options: argparse.Namespace) -> dict:
     """
     texts = {name: getattr(options, name, None) for name in FIELDS}
     data = texts["data"] or FIELDS["data"].default
-    return {name: read(name, text, data, f"--{name}") for name, text in texts.items() if text is not None}
+    return {name: read(name, text, data, flag(name)) for name, text in texts.items() if text is not None}
 
 
 def number(option: str, text: str) -> int:

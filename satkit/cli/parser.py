@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 import satkit
-from satkit.cli import data_commands, notebook_commands, study_commands
+from satkit.cli import data_commands, model_commands, notebook_commands, study_commands
 from satkit.utils.errors import UsageError, nearest
 
 EXAMPLES = """examples:
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         data_commands.add_strategies,
         notebook_commands.add_gallery,
         study_commands.add_reference,
+        model_commands.add_pretrain,
         add_doctor,
     ):
         add(commands)

@@ -16,8 +16,9 @@ from satkit.data.step_images import StepImages, held_out, test_images, training_
 from satkit.data.transforms import AUGMENTATIONS, CentreCrop
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import Preset, preset
-from satkit.experiments.settings import Settings
+from satkit.experiments.settings import FIELDS, Settings
 from satkit.models import BackboneError, Segmenter, build_segmenter
+from satkit.models.pretrained import comes_with_kit, pretrained_weights
 from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
@@ -26,6 +27,11 @@ from satkit.strategies.validation import incompatible_with_domains
 from satkit.utils.errors import UsageError, unknown
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device, derive, seed_everything
+
+
+def data_options(settings: Settings) -> dict:
+    """What the settings decide about a data set beside its folder."""
+    return {"habitat": settings.habitat} if settings.data == "scenes" else {}
 
 
 class Plan:
@@ -52,13 +58,32 @@ class Plan:
         self._data = data
         if settings.setting not in SETTINGS:
             raise unknown("setting", settings.setting, SETTINGS)
+        if settings.data != "scenes" and settings.habitat != FIELDS["habitat"].default:
+            raise UsageError(f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}.")
+        if settings.from_scratch and not self._starts_pretrained:
+            raise UsageError(
+                f"The preset {settings.preset!r} of {settings.data} starts {self.backbone!r} from random weights "
+                "anyway. Leave from_scratch out."
+            )
 
     @property
     def data(self) -> SegmentationData:
         """The data set; loaded when it is first asked for, unless it was given."""
         if self._data is None:
-            self._data = load_data(self.settings.data, self.settings.root, **self.preset.data)
+            options = {**self.preset.data, **data_options(self.settings)}
+            self._data = load_data(self.settings.data, self.settings.root, **options)
         return self._data
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the backbone starts from pretrained weights, see `pretrained_weights`."""
+        return self._starts_pretrained and not self.settings.from_scratch
+
+    @property
+    def _starts_pretrained(self) -> bool:
+        """As the preset says; but the pretext's weights are those of the kit's backbones, and others do without."""
+        wanted, other = self.preset.model.get("pretrained", False), self.backbone != self.preset.backbone
+        return wanted and not (other and comes_with_kit(self.preset.backbone) and not comes_with_kit(self.backbone))
 
     @cached_property
     def task(self) -> str:
@@ -90,12 +115,15 @@ class Plan:
         settings["order"] = list(self.scenario.order)
         for left_out in ("root", "protocol"):  # another place is the same data; conventions are listed one by one
             settings.pop(left_out)
+        if self.settings.data != "scenes":
+            settings.pop("habitat")
         augment = {k: list(v) if isinstance(v, tuple) else v for k, v in self.preset.augment.items()}
         return {
             **settings,
             "data_fingerprint": self.data.fingerprint,
             "strategy": self.strategy.describe(),
-            "model": self.preset.model,
+            "model": {**self.preset.model, "pretrained": self.pretrained},
+            "pretrained_weights": pretrained_weights(self.backbone) if self.pretrained else "",
             "data_options": self.preset.data,
             "augment": augment,
             "schedules": [asdict(self.schedule(step)) for step in self.steps],
@@ -154,7 +182,8 @@ class Plan:
         """A segmenter without classes, initialised from the seed."""
         seed_everything(derive(self.settings.seed, "network"))
         head = self.strategy.head
-        spec = {**self.preset.model, "deep_heads": head.deep, "readout": head.readout}
+        start = {"pretrained": self.pretrained}
+        spec = {**self.preset.model, **start, "deep_heads": head.deep, "readout": head.readout}
         return build_segmenter(self.backbone, **spec).to(self.device)
 
     def images(self, step: Step) -> StepImages:

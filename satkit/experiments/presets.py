@@ -71,9 +71,9 @@ _SCENES = Preset(
     "quick",
     task="15-5",
     backbone="mit_quick",
-    base=Schedule(2500, 2e-3, clip=1.0),
+    base=Schedule(1200, 2e-3, clip=1.0),
     later=_LATER,
-    model={"decoder_width": 64},
+    model={"decoder_width": 64, "pretrained": True},
     data={"size": 64},
     augment={"size": 64},
     pseudo_threshold="none",
@@ -82,6 +82,7 @@ _SCENES = Preset(
 _PRETEXT = replace(
     _SCENES,
     task="offline",
+    model={"decoder_width": 64},
     base=Schedule(20000, 2e-3, clip=1.0, batch_size=32),
     augment={"size": 64, "kind": "turned"},
 )
@@ -89,6 +90,7 @@ _PRETEXT = replace(
 _CAMVID = replace(
     _SCENES,
     task="6-5",
+    model={"decoder_width": 64},
     base=Schedule(900, 2e-3, clip=1.0),
     later=replace(_LATER, iterations=300, lr=1e-3),
     data={},
@@ -110,6 +112,7 @@ _PUBLISHED = Preset(
 # Photographs of any size, for two cores: their shorter side, or most of it, squeezed into small squares.
 _PHOTOGRAPHS = replace(
     _SCENES,
+    model={"decoder_width": 64},
     base=Schedule(2000, 2e-3, clip=1.0),
     later=replace(_LATER, lr=1e-3),
     data={},
@@ -160,21 +163,24 @@ PRESETS = {
             _SCENES,
             name="full",
             backbone="mit_scenes",
-            base=Schedule(6000, 2e-3, clip=1.0),
+            base=Schedule(3000, 2e-3, clip=1.0),
             later=replace(_LATER, iterations=600),
-            model={"decoder_width": 96},
+            model={"decoder_width": 96, "pretrained": True},
             data={"size": 96},
             augment={"size": 96},
         ),
     },
     # The pretext, on which the backbones of the scenes are pretrained: quick for mit_quick, full for mit_scenes.
     "pretext": {
-        "smoke": replace(_PRETEXT, name="smoke", base=Schedule(40, 2e-3, clip=1.0), data={"size": 64, "train_images": 400}),
+        "smoke": replace(
+            _PRETEXT, name="smoke", base=Schedule(40, 2e-3, clip=1.0), data={"size": 64, "train_images": 400}
+        ),
         "quick": _PRETEXT,
         "full": replace(
             _PRETEXT,
             name="full",
             backbone="mit_scenes",
+            base=replace(_PRETEXT.base, iterations=10000),
             model={"decoder_width": 96},
             data={"size": 96},
             augment={"size": 96, "kind": "turned"},

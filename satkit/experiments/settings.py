@@ -18,6 +18,7 @@ from satkit.utils.names import slug
 
 DATA_SETS = ("scenes", "pretext", "voc", "ade20k", "cityscapes", "camvid", "folder")
 PRESETS = ("smoke", "quick", "full", "published", "reference")
+DRAWN = ("scenes", "pretext")  # which need no folder
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"
 
@@ -45,7 +46,7 @@ class Settings:
     """Data, scenario, preset and seed of a study. An empty text takes the preset's choice."""
 
     data: str = option("scenes", "the data set", DATA_SETS, always=True, tag=str)
-    root: str = option("", "folder of a data set on disk; empty for scenes")
+    root: str = option("", "folder of a data set on disk; empty for data that is drawn")
     task: str = option(
         "", "A-B, such as 15-5 or 15-1: A base classes, then B a step; empty: the preset's", always=True, tag=str
     )
@@ -60,6 +61,16 @@ class Settings:
     seed: int = option(0, "a whole number that decides everything random", always=True, tag="seed{}".format)
     shift: float = option(
         0.0, "0 to 1: how much the light changes in the images of later steps", low=0, high=1, tag="shift{:g}".format
+    )
+    habitat: float = option(
+        0.75,
+        "0 to 1, for scenes: how likely a further object of an image is of the class of the first; 0 mixes all classes",
+        low=0,
+        high=1,
+        tag="habitat{:g}".format,
+    )
+    from_scratch: bool = option(
+        False, "start from random weights instead of a pretrained backbone", tag=lambda _: "from-scratch"
     )
     protocol: str = option(
         "",
@@ -88,8 +99,8 @@ class Settings:
         for each in self._shown():
             value = getattr(self, each.name)
             text = ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
-            words += [f"--{each.name}", text] if text and each.name != "root" else []
-        words += ["--root", "FOLDER"] if self.data != "scenes" else []  # which differs from place to place
+            words += [flag(each.name), *([] if value is True else [text])] if text and each.name != "root" else []
+        words += ["--root", "FOLDER"] if self.data not in DRAWN else []  # which differs from place to place
         return shlex.join([*words, "--strategies", ",".join(strategies)])
 
     def plain(self) -> dict:
@@ -106,6 +117,11 @@ class Settings:
 FIELDS: dict[str, Field] = {each.name: each for each in fields(Settings)}
 
 
+def flag(name: str) -> str:
+    """The option of a setting on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
 def described(name: str) -> str:
     """What a setting means, with the allowed values: the help of its option and the comment of its parameter."""
     about = FIELDS[name].metadata
@@ -116,7 +132,8 @@ def described(name: str) -> str:
 def check(each: Field, value: object) -> None:
     """Raise unless a value has the type and lies in the range of its setting; names are checked where they are used."""
     kind, about = type(each.default), each.metadata
-    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+    fits = type(value) is bool if kind is bool else isinstance(value, (int, float) if kind is float else kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
         raise UsageError(f"{each.name} must be {_called(kind)}, got {value!r}.")
     if kind is tuple and not all(isinstance(label, int) for label in value):
         raise UsageError(f"{each.name} must hold labels, which are whole numbers, got {list(value)}.")
@@ -141,9 +158,11 @@ def read(name: str, text: str, data: str = "scenes", label: str = ""):
     kind, label = type(FIELDS[name].default), label or name
     if kind is tuple:
         return _order(data, text, label)
-    pattern = {int: "[+-]?[0-9]+", float: NUMBER, str: "(?s).*"}[kind]
+    pattern = {int: "[+-]?[0-9]+", float: NUMBER, str: "(?s).*", bool: "(?i)true|false"}[kind]
     if not re.fullmatch(pattern, text.strip()):
         raise UsageError(f"{label} must be {_called(kind)}, got {text!r}.")
+    if kind is bool:
+        return text.strip().lower() == "true"
     return text if kind is str else kind(text)
 
 
@@ -181,4 +200,5 @@ def _order(data: str, text: str, label: str) -> tuple[int, ...]:
 
 
 def _called(kind: type) -> str:
-    return {int: "a whole number", float: "a number", str: "text", tuple: "a list of labels"}[kind]
+    names = {int: "a whole number", float: "a number", str: "text", tuple: "a list of labels", bool: "true or false"}
+    return names[kind]

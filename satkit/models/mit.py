@@ -8,7 +8,8 @@ Two small variants are for the embedded scenes: `mit_quick` (64 x 64 pixels) and
 fourth stage keep the size of the second, so that every stage has 8 x 8 keys (12 x 12): SegFormer at 512 pixels has as
 many in every stage (16 x 16), and what a pixel attends to can be read from a map of 64 keys, but not from one of 4.
 
-Released weights have two naming schemes, that of the authors and that of the transformers library; both are read.
+The weights of the small variants come with the kit (`satkit pretrain`). Those of the others are released under two
+naming schemes, that of the authors and that of the transformers library; both are read.
 """
 
 import itertools
@@ -18,6 +19,7 @@ import re
 import torch
 
 from satkit.utils import _torchvision
+from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 
 _torchvision.ensure()
@@ -58,11 +60,14 @@ VARIANTS = {
 }
 
 
+SMALL = ("mit_quick", "mit_scenes")  # for the embedded data; their weights come with the kit
+
+
 def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Weights under timm's parameter names, from any naming scheme in which MiT weights are released.
 
     Raises:
-        UsageError: If a layer of the encoder is missing; timm alone would leave it random.
+        UsageError: If a layer of the encoder is missing, which timm alone would leave random, or has another shape.
     """
     if any(key.startswith("segformer.encoder.") for key in state_dict):
         state_dict = _from_transformers(state_dict)
@@ -73,6 +78,13 @@ def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -
             f"Pretrained weights must hold every layer of the encoder, but {len(missing)} are missing, the first is "
             f"{missing[0]!r}. Use the weights of the same variant."
         )
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items() if not name.startswith("head.")}
+    for name, shape in shapes.items():
+        if tuple(renamed[name].shape) != shape:
+            raise UsageError(
+                f"Pretrained weights must have the widths of the backbone, but {name!r} has the shape "
+                f"{tuple(renamed[name].shape)} and must have {shape}. Use the weights of the same variant."
+            )
     return renamed
 
 
@@ -132,9 +144,17 @@ def _create(variant: str, pretrained: bool, **kwargs) -> MixTransformer:
     )
 
 
+def kit_weights(variant: str) -> str:
+    """The file of a variant's weights that comes with the kit; empty if there is none."""
+    try:
+        return str(asset(f"backbones/{variant}.safetensors"))
+    except FileNotFoundError:
+        return ""
+
+
 def _pretrained_cfg(variant: str) -> dict:
     size = variant.rsplit("_", 1)[1]
-    hub = {"hf_hub_id": f"nvidia/mit-{size}", "hf_hub_filename": "pytorch_model.bin"} if size[0] == "b" else {}
+    hub = {"hf_hub_id": f"nvidia/mit-{size}", "hf_hub_filename": "pytorch_model.bin"}
     return {
         "url": "",
         "num_classes": 1000,
@@ -145,11 +165,13 @@ def _pretrained_cfg(variant: str) -> dict:
         "first_conv": "patch_embed.proj",
         "classifier": "head",
         "fixed_input_size": False,
-        **hub,
+        **({"file": kit_weights(variant)} if variant in SMALL else hub),
     }
 
 
-default_cfgs = generate_default_cfgs({f"{variant}.in1k": _pretrained_cfg(variant) for variant in VARIANTS})
+default_cfgs = generate_default_cfgs(
+    {f"{variant}.{'pretext' if variant in SMALL else 'in1k'}": _pretrained_cfg(variant) for variant in VARIANTS}
+)
 
 
 @register_model
@@ -190,11 +212,11 @@ def mit_b5(pretrained=False, **kwargs) -> MixTransformer:
 
 @register_model
 def mit_quick(pretrained=False, **kwargs) -> MixTransformer:
-    """A MiT for scenes of 64 x 64 pixels, under a million parameters; there are no pretrained weights."""
+    """A MiT for scenes of 64 x 64 pixels, half a million parameters, pretrained on the pretext."""
     return _create("mit_quick", pretrained, **kwargs)
 
 
 @register_model
 def mit_scenes(pretrained=False, **kwargs) -> MixTransformer:
-    """A MiT for scenes of 96 x 96 pixels, two million parameters; there are no pretrained weights."""
+    """A MiT for scenes of 96 x 96 pixels, a million parameters, pretrained on the pretext."""
     return _create("mit_scenes", pretrained, **kwargs)

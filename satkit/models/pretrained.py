@@ -1,8 +1,10 @@
 """Backbones by their timm name, with or without the pretrained weights that timm registers for them."""
 
+import hashlib
 import socket
 import urllib.parse
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from torch import nn
 
@@ -10,6 +12,7 @@ from satkit.models import mit
 from satkit.models.attention_taps import BackboneError, spread
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError, unknown
+from satkit.utils.files import read_json
 
 _torchvision.ensure()
 
@@ -37,8 +40,10 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
         raise UsageError(str(error).split(" Choose one of")[0] + f" Choose one of: {short}, or another timm model.")
     if pretrained and not _has_weights(name):
         raise UsageError(f"There are no pretrained weights of {name!r}. Train it from scratch with pretrained=False.")
+    if pretrained and comes_with_kit(name):
+        _check_kit_weights(name)
     try:
-        with _without_retries() if pretrained else nullcontext():
+        with _without_retries() if pretrained and not comes_with_kit(name) else nullcontext():
             backbone = _create(name, pretrained, drop_path)
     except UsageError:
         raise
@@ -83,6 +88,36 @@ def _create(name: str, pretrained: bool, drop_path: float) -> nn.Module:
         return timm.create_model(name, dynamic_img_size=True, dynamic_img_pad=True, **options)
     except TypeError:  # only ViTs accept these options, and only they need them
         return timm.create_model(name, **options)
+
+
+def comes_with_kit(name: str) -> bool:
+    """Whether the pretrained weights of a backbone come with the kit."""
+    return name.split(".")[0] in mit.SMALL
+
+
+def pretrained_weights(name: str) -> str:
+    """Which pretrained weights a backbone has, in words that identify them; empty if it has none."""
+    cfg = timm.get_pretrained_cfg(name)
+    if cfg is None or not cfg.has_weights:
+        return ""
+    if comes_with_kit(name):
+        return f"pretext, sha256 {_stored(name)['sha256']}"
+    return cfg.hf_hub_id or cfg.url or cfg.file
+
+
+def _check_kit_weights(name: str) -> None:
+    """Raise if a file of weights that comes with the kit is not as it was made."""
+    path, stored = Path(timm.get_pretrained_cfg(name).file), _stored(name)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != stored["sha256"]:
+        raise UsageError(
+            f"The pretrained weights of {name!r} in {path} are damaged. Install satkit again, or start without them: "
+            "--from-scratch."
+        )
+
+
+def _stored(name: str) -> dict:
+    """What the file beside the weights of the kit says about them."""
+    return read_json(Path(timm.get_pretrained_cfg(name).file).with_suffix(".json"))
 
 
 def _has_weights(name: str) -> bool:

@@ -6,12 +6,12 @@ import numpy as np
 
 from satkit import plots
 from satkit.analysis.images import image_and_labels, informative_images
-from satkit.data.catalogue import DOWNLOADS, find_files, load_data
+from satkit.data.catalogue import DOWNLOADS, DRAWN, find_files, load_data
 from satkit.data.dataset import SegmentationData
 from satkit.data.reading.problems import counted, listing
 from satkit.data.reading.reading import Scan, scan_and_keep
 from satkit.data.step_images import StepImages
-from satkit.experiments.plan import Plan
+from satkit.experiments.plan import Plan, data_options
 from satkit.experiments.settings import Settings
 from satkit.scenario import Step
 from satkit.utils.errors import UsageError
@@ -27,13 +27,13 @@ def check(settings: Settings) -> tuple[str, bool]:
     With a task, also how many images each of its steps has. Data that leaves a step without images cannot be used.
     """
     lines = []
-    if settings.data != "scenes":
+    if settings.data not in DRAWN:
         files = find_files(settings.data, settings.root)
         scan = scan_and_keep(files)
         lines.append(_found(files.name, scan))
         if not all(problem.warning for problem in scan.problems):
             return "\n".join(lines), False
-    data = load_data(settings.data, settings.root)
+    data = load_data(settings.data, settings.root, **data_options(settings))
     lines.append(_content(data))
     empty = []
     if settings.task:

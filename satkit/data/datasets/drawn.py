@@ -79,9 +79,7 @@ class DrawnData:
 
     def cache_name(self, size: int, train_images: int, test_images: int, seed: int) -> str:
         """Name of the cache file: a hash of everything that decides its content."""
-        text = (
-            f"{self.name} version {self.version} size {size} train {train_images} test {test_images} seed {seed}"
-        )
+        text = f"{self.name} version {self.version} size {size} train {train_images} test {test_images} seed {seed}"
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.bin"
 
     def _read(self, file: Path, size: int, counts: tuple[int, int]) -> list[np.ndarray] | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.models import SegmenterOutput
 from satkit.strategies.contracts import LossInputs, Term, positive
+from satkit.strategies.terms.attention_transfer import resize_labels
 from satkit.utils.errors import unknown
 
 OVER = ("all", "valid")
@@ -61,6 +62,31 @@ class CrossEntropy(Term):
             return self.weight * total / counted(targets, self.over)
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none").sum(dim=(1, 2))
         return self.weight * (loss * adaptive_factor(inputs)).sum() / counted(targets, self.over)
+
+
+@dataclass(frozen=True)
+class CoarseCrossEntropy(Term):
+    """Cross-entropy of the logits before upsampling, against the label at the centre of each of their cells.
+
+    It costs a fraction of `CrossEntropy` where there are many classes; it is for pretraining, and knows no targets.
+
+    Attributes:
+        weight: Factor of the term.
+    """
+
+    weight: float = 1.0
+
+    name: ClassVar[str] = "cross-entropy"
+    classifies: ClassVar[bool] = True
+
+    def __post_init__(self):
+        positive(self, "weight", self.weight)
+
+    def __call__(self, inputs: LossInputs) -> Tensor:
+        logits = inputs.student.coarse.float()
+        labels = resize_labels(inputs.labels, logits.shape[-2:]).long()
+        total = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
+        return self.weight * total / counted(labels, "all")
 
 
 @dataclass(frozen=True)
