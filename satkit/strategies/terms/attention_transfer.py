@@ -181,6 +181,11 @@ class AttentionTransfer(Term):
                 "regions of old classes; leave over='old' out."
             )
 
+    @property
+    def needs_old_targets(self) -> bool:
+        """Whether the term is zero where the targets show no old class."""
+        return self.over == "old" and self.regions == "targets" and not self.background
+
     def __call__(self, inputs: LossInputs) -> Tensor:
         if not inputs.student.attention:
             raise RuntimeError(
