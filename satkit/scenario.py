@@ -116,9 +116,14 @@ class Scenario:
         """Whether later steps bring domains instead of classes."""
         return self.setting in DOMAIN_SETTINGS
 
+    @property
+    def annotates_old(self) -> bool:
+        """Whether old classes are annotated too."""
+        return self.setting == "sequential" or self.by_domain
+
     def training_table(self, step: Step) -> dict[int, int]:
         """Data set label -> class index, for the labels that are annotated in this step."""
-        shown = step.seen if self.setting == "sequential" or self.by_domain else step.new
+        shown = step.seen if self.annotates_old else step.new
         return {self.order[index - 1]: index for index in shown}
 
     def test_table(self, step: Step) -> dict[int, int]:

@@ -62,6 +62,7 @@ def test_the_annotator_shows_old_classes_only_in_the_sequential_setting():
         built = scenario(SIX, "2-2", setting)
         shown = set(built.training_table(built.steps[1]))
         assert shown == ({1, 2, 3, 4} if setting == "sequential" else {3, 4})
+        assert built.annotates_old == (setting == "sequential")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,7 @@ class TestPlaces:
         built = scenario(SIX, "3-1", setting, domains=self.CITIES)
         for step in built.steps:
             assert built.training_table(step) == built.test_table(step) == {label: label for label in range(1, 7)}
+        assert built.annotates_old
 
     def test_joint_training_has_all_places_at_once(self, setting):
         joint = scenario(SIX, "3-1", setting, domains=self.CITIES).joint()

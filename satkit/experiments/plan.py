@@ -23,7 +23,7 @@ from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario,
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
 from satkit.strategies.step_state import StepState
-from satkit.strategies.validation import incompatible_with_domains
+from satkit.strategies.validation import incompatible_with_domains, incompatible_with_new_labels
 from satkit.utils.errors import UsageError, unknown
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device, derive, seed_everything
@@ -148,6 +148,8 @@ class Plan:
         self.try_backbone(attention=self.strategy.needs_attention)
         if self.scenario.by_domain and (reason := incompatible_with_domains(self.strategy)):
             raise UsageError(f"{self.strategy.name} cannot learn domain by domain: {reason}")
+        if not self.scenario.annotates_old and (reason := incompatible_with_new_labels(self.strategy)):
+            raise UsageError(f"{self.strategy.name} cannot learn in the setting {self.scenario.setting!r}: {reason}")
         if self.strategy.fusion and self.protocol.checkpoint == "best":
             raise UsageError(
                 f"{self.strategy.name} fuses teacher and student at the end of a step, so it has no best weights to "

@@ -62,6 +62,7 @@ class Term(Part):
         reads_unknown: It accepts UNKNOWN in the targets.
         trains_backbone: It acts on the backbone only.
         needs_new_classes: It learns nothing in a step without new classes.
+        needs_old_targets: It learns nothing from targets that show no old class.
     """
 
     role: ClassVar[str] = "terms"
@@ -71,6 +72,7 @@ class Term(Part):
     reads_unknown: ClassVar[bool] = False
     trains_backbone: ClassVar[bool] = False
     needs_new_classes: ClassVar[bool] = False
+    needs_old_targets: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, inputs: LossInputs) -> Tensor:

@@ -205,10 +205,13 @@ STRATEGIES = {
 # What `name+part` and `name+part=number` add.
 PARTS = {
     "attention": AttentionTransfer,
-    "attention-image": lambda *weight: AttentionTransfer(*weight, pooling="image"),
-    "attention-none": lambda *weight: AttentionTransfer(*weight, pooling="none"),
-    "attention-regions": lambda *weight: AttentionTransfer(*weight, keys="regions"),
-    "attention-background": lambda *weight: AttentionTransfer(*weight, background=True),
+    "attention-image": partial(AttentionTransfer, pooling="image"),
+    "attention-none": partial(AttentionTransfer, pooling="none"),
+    "attention-regions": partial(AttentionTransfer, keys="regions"),
+    "attention-background": partial(AttentionTransfer, background=True),
+    "attention-old": partial(AttentionTransfer, over="old"),
+    "attention-asymmetric": partial(AttentionTransfer, distance="asymmetric"),
+    "attention-old-asymmetric": partial(AttentionTransfer, over="old", distance="asymmetric"),
     **{f"attention-stage{number}": partial(AttentionTransfer, stages=(number,)) for number in (1, 2, 3, 4)},
     "distillation": UnbiasedDistillation,
     "features": FeatureDistillation,
@@ -234,8 +237,10 @@ def combined(strategy: Strategy, parts: list[str]) -> Strategy:
 def with_part(strategy: Strategy, text: str) -> Strategy:
     """A strategy with one part added by name: "attention", "attention=100".
 
-    The number is the weight of a term (for a memory, the number of images). If the strategy has that term already, the
-    term keeps its other settings.
+    The number is the weight of a term (for a memory, the number of images). If the strategy has that very term already,
+    a number changes its weight only: "sats+attention=5". Any other part replaces the term of the same name with all its
+    settings: in "sats+attention-old=5" the term is over old regions with weight 5, and in "sats+attention-old" it has
+    the part's default weight.
 
     Raises:
         UsageError: For an unknown part, with the choices and the nearest match, or a number that does not fit.

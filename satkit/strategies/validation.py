@@ -39,6 +39,17 @@ def _lacks_unknown(strategy) -> str:
     return "" if reserves == "unknown" else f"its head reserves {reserves!r}"
 
 
+def incompatible_with_new_labels(strategy) -> str:
+    """Which part of a strategy needs old classes, where annotators show new ones only; "" if none does."""
+    needing = having("needs_old_targets", strategy.terms)
+    if needing and not strategy.targets.needs_teacher and strategy.memory is None:
+        return (
+            f"{needing[0]!r}, as it is set here, reads old classes from the targets, and annotators show new ones "
+            "only. Take regions='teacher', or add pseudo-labels."
+        )
+    return ""
+
+
 def incompatible_with_domains(strategy) -> str:
     """Which part of a strategy needs new classes in later steps, where only domains are new; "" if none does."""
     needing = having("needs_new_classes", strategy.terms)

@@ -7,6 +7,7 @@ from tiny import SETTINGS
 
 from satkit.experiments.plan import Plan
 from satkit.models import BackboneError
+from satkit.strategies import MIB, AttentionTransfer
 from satkit.utils.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -36,6 +37,14 @@ def test_what_would_fail_is_found_before_training():
         Plan(SETTINGS, "stas")
     with pytest.raises(UsageError, match="Task '15-4' must divide"):
         Plan(replace(SETTINGS, task="15-4"), "sats").check()
+
+
+def test_attention_over_old_regions_is_refused_where_neither_annotator_nor_targets_show_them():
+    strategy = MIB + AttentionTransfer(5, over="old")
+    with pytest.raises(UsageError, match="cannot learn in the setting 'overlapped': 'attention', as it is set here"):
+        Plan(SETTINGS, strategy).check()
+    Plan(replace(SETTINGS, setting="sequential"), strategy).check()
+    Plan(SETTINGS, "mib+attention-old=5").check()
 
 
 def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are():

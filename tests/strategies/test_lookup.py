@@ -112,6 +112,9 @@ def test_a_term_with_another_weight_is_otherwise_the_same():
     assert len(terms) == 3
     released = find_strategy(weighted("sats-as-released", {"attention": 5, "distillation": 0}))
     assert {AttentionTransfer(5, layout="as_released"), UnbiasedDistillation(0)} < set(released.terms)
+    for part in ("attention", "attention-old"):
+        found = find_strategy(weighted("sats+attention-old", {part: 5}))
+        assert found.terms == (*SATS.terms[:-1], AttentionTransfer(5, over="old"))
     assert LocalPOD(1, 0.0005) in find_strategy(weighted("plop", {"pod": 1})).terms
 
 
@@ -132,6 +135,11 @@ def test_a_strategy_of_a_file_takes_other_weights_too(mine):
         ("mib", {"attention": 5}, r"'attention' is not a term of MiB. Add it by name instead: mib\+attention=5."),
         ("lwf", {"distillation": 5}, "'distillation' is not a term of LwF"),  # its distillation is another one
         ("sats", {"attention-image": 5}, "'attention-image' is not a term of SATS"),
+        (
+            "sats",
+            {"attention-old": 5},
+            r"'attention-old' is not a term of SATS. Add it by name instead: sats\+attention-old=5.",
+        ),
         ("plop", {"memory": 30}, "'memory' is not a term of PLOP"),
     ],
 )

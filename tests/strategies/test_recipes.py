@@ -28,6 +28,7 @@ from satkit.utils.errors import UsageError
 
 SCENARIO = scenario(["background", *"abcd"], "2-2")
 every_recipe = pytest.mark.parametrize("name", STRATEGIES)
+STEPWISE = [name for name, recipe in STRATEGIES.items() if not recipe.joint]
 
 
 def batch(classes: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,7 +72,7 @@ def test_the_base_step_gives_finite_losses_and_gradients(name):
     check_losses_and_gradients(losses, model)
 
 
-@pytest.mark.parametrize("name", [name for name, recipe in STRATEGIES.items() if not recipe.joint])
+@pytest.mark.parametrize("name", [*STEPWISE, "sats+attention-old=5", "mib+attention-old-asymmetric"])
 def test_the_next_step_gives_finite_losses_and_gradients(name):
     recipe = find_strategy(name)
     step, student, teacher = begun(recipe, 1)
@@ -143,6 +144,29 @@ def test_attention_can_be_transferred_in_a_single_stage():
         found = find_strategy(f"pseudo+distillation+attention-stage{number}")
         assert found.terms[-1] == AttentionTransfer(stages=(number,))
     assert find_strategy("mib+attention-stage2=5").terms[-1] == AttentionTransfer(5, stages=(2,), regions="teacher")
+
+
+@pytest.mark.parametrize(
+    ("part", "settings"),
+    [
+        ("attention-old", {"over": "old"}),
+        ("attention-asymmetric", {"distance": "asymmetric"}),
+        ("attention-old-asymmetric", {"over": "old", "distance": "asymmetric"}),
+    ],
+)
+def test_variants_that_ask_less_of_new_classes_have_names(part, settings):
+    assert find_strategy(f"pseudo+distillation+{part}").terms[-1] == AttentionTransfer(20, **settings)
+    assert find_strategy(f"mib+{part}=5").terms[-1] == AttentionTransfer(5, regions="teacher", **settings)
+
+
+def test_a_variant_replaces_the_term_of_its_name_with_all_its_settings():
+    others = SATS.terms[:-1]
+    assert find_strategy("sats+attention-old=5").terms == (*others, AttentionTransfer(5, over="old"))
+    assert find_strategy("sats+attention-image").terms == (*others, AttentionTransfer(20, pooling="image"))
+    assert find_strategy("sats+attention=5+attention-old").terms == (*others, AttentionTransfer(20, over="old"))
+    assert find_strategy("sats+attention-old+attention=5").terms == (*others, AttentionTransfer(5, over="old"))
+    assert find_strategy("sats-as-released+attention-old=5").terms[-1] == AttentionTransfer(5, over="old")
+    assert find_strategy("sats+attention-old=5").name == "SATS + attention-old 5"
 
 
 @pytest.mark.parametrize("part", PARTS)

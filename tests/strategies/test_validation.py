@@ -9,6 +9,7 @@ from satkit.strategies import (
     EWC,
     FINE_TUNING,
     JOINT,
+    MIB,
     SATS,
     SSUL,
     AttentionTransfer,
@@ -22,6 +23,7 @@ from satkit.strategies import (
     PathIntegral,
     UnbiasedDistillation,
 )
+from satkit.strategies.validation import incompatible_with_new_labels
 from satkit.utils.errors import UsageError
 
 
@@ -56,3 +58,19 @@ from satkit.utils.errors import UsageError
 def test_incompatible_parts_are_refused_in_one_sentence(combine, message):
     with pytest.raises(UsageError, match=message):
         combine()
+
+
+def test_attention_over_old_regions_needs_targets_that_show_them_unless_the_annotator_does():
+    nothing_to_do = MIB + AttentionTransfer(over="old")
+    assert incompatible_with_new_labels(nothing_to_do) == (
+        "'attention', as it is set here, reads old classes from the targets, and annotators show new ones only. "
+        "Take regions='teacher', or add pseudo-labels."
+    )
+    for usable in (
+        MIB + AttentionTransfer(),
+        MIB + AttentionTransfer(over="old", regions="teacher"),
+        MIB + AttentionTransfer(over="old", background=True),
+        nothing_to_do + ExemplarMemory(),
+        SATS + AttentionTransfer(over="old"),
+    ):
+        assert incompatible_with_new_labels(usable) == ""

@@ -13,6 +13,11 @@ because real drifts are smaller than the rounding error of bfloat16.
 Where the paper and its released code differ: the code reads memory laid out (batch, head, query, key) as if it were
 (batch, query, head, key), which mixes heads and queries in every stage with more than one head. `layout="paper"` is the
 paper's definition and the default; `layout="as_released"` is what the code computes.
+
+Two variants ask less of new classes than the paper does. `over="old"` leaves out the regions of new classes, which the
+teacher has never learnt. `distance="asymmetric"` counts only attention that the teacher gave and the student has lost.
+Of the latter, only the idea of an asymmetric distance is from Pelosin et al. (CVPR workshops 2022, arXiv 2203.13167):
+theirs compares other pooled maps, and no code is theirs.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +34,7 @@ from satkit.utils.errors import UsageError, unknown
 
 DISTANCES = {
     "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
+    "asymmetric": lambda student, teacher: torch.linalg.vector_norm((teacher - student).relu(), dim=-1),
     "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
     "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
     "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
@@ -122,6 +128,7 @@ CHOICES = {
     "distance": tuple(DISTANCES),
     "keys": ("each", "regions"),
     "regions": ("targets", "teacher"),
+    "over": ("seen", "old"),
 }
 
 
@@ -134,11 +141,15 @@ class AttentionTransfer(Term):
         pooling: "class" for a region per class (the method), "image" for the whole image as one region, "none" for
             every query by itself (the paper's ablations).
         layout: "paper" or "as_released".
-        distance: "l2" (the method), "l1", "squared" (l2 without the root) or "kl", from teacher to student.
+        distance: "l2" (the method), "l1", "squared" (l2 without the root), "kl", from teacher to student, or
+            "asymmetric", l2 of relu(teacher - student).
         keys: "each" compares every key (the method); "regions" first sums the attention on the keys of each class
-            region, so that a relation is how much one region attends to another.
+            region, so that a relation is how much one region attends to another. Key regions have the classes that
+            `over` and `background` name; all other keys are summed as one rest.
         regions: "targets" or "teacher", see `region_map`.
-        background: Whether background is also a region.
+        over: "seen" for regions of all classes seen so far (the method), "old" for those of earlier steps only; "old"
+            needs pooling="class". With regions="targets", it needs targets that show old classes (pseudo-labels).
+        background: Whether background is also a region, whatever `over` is.
         stages: Numbers of the stages to compare, from 1 as in the names of the taps; empty for all.
         heads: Numbers of the heads to compare, from 1; empty for all.
     """
@@ -149,6 +160,7 @@ class AttentionTransfer(Term):
     distance: str = "l2"
     keys: str = "each"
     regions: str = "targets"
+    over: str = "seen"
     background: bool = False
     stages: tuple[int, ...] = ()
     heads: tuple[int, ...] = ()
@@ -163,6 +175,16 @@ class AttentionTransfer(Term):
         for setting, choices in CHOICES.items():
             if getattr(self, setting) not in choices:
                 raise unknown(setting, getattr(self, setting), choices)
+        if self.over == "old" and self.pooling != "class":
+            raise UsageError(
+                f"Attention transfer with over='old' needs pooling='class', got pooling={self.pooling!r}, which has no "
+                "regions of old classes; leave over='old' out."
+            )
+
+    @property
+    def needs_old_targets(self) -> bool:
+        """Whether the term is zero where the targets show no old class."""
+        return self.over == "old" and self.regions == "targets" and not self.background
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         if not inputs.student.attention:
@@ -171,7 +193,8 @@ class AttentionTransfer(Term):
             )
         pairs = list(zip(inputs.student.attention, inputs.teacher.attention, strict=True))
         labels = region_map(inputs, self.regions)
-        classes = (BACKGROUND,) * self.background + inputs.step.seen
+        classes = inputs.step.old if self.over == "old" else inputs.step.seen
+        classes = (BACKGROUND,) * self.background + classes
         chosen = numbered(pairs, self.stages, "stage")
         return self.weight * torch.stack([self.stage(*pair, labels, classes) for pair in chosen]).mean()
 

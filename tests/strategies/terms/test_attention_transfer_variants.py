@@ -1,6 +1,7 @@
 """Variants of attention transfer: other distances, keys, regions, stages and heads, each equal to slow loops."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from torch.testing import assert_close
 
 from satkit.data import IGNORE
 from satkit.models import AttentionTap
-from satkit.strategies import AttentionTransfer, region_pool, resize_labels
+from satkit.models import attention_pooling as pooling
+from satkit.scenario import Step
+from satkit.strategies import AttentionTransfer, region_pool, relation_distance, resize_labels
 from satkit.strategies.terms.attention_transfer import region_map
 from satkit.utils.errors import UsageError
 
@@ -132,13 +135,13 @@ def test_regions_from_the_teacher_stand_where_the_annotator_shows_background():
     assert_close(by_teacher, AttentionTransfer(1)(given))
 
 
-@pytest.mark.parametrize("setting", ["pooling", "layout", "distance", "keys", "regions"])
+@pytest.mark.parametrize("setting", ["pooling", "layout", "distance", "keys", "regions", "over"])
 def test_an_unknown_choice_lists_what_there_is(setting):
     with pytest.raises(UsageError, match=f"Unknown {setting} 'no such'. Choose one of"):
         AttentionTransfer(**{setting: "no such"})
 
 
-@pytest.mark.parametrize("distance", ["l1", "l2", "squared", "kl"])
+@pytest.mark.parametrize("distance", ["l1", "l2", "squared", "kl", "asymmetric"])
 @pytest.mark.parametrize("keys", ["each", "regions"])
 def test_every_variant_is_zero_for_equal_models_and_pulls_the_student_only(distance, keys):
     term = AttentionTransfer(1, distance=distance, keys=keys)
@@ -149,3 +152,158 @@ def test_every_variant_is_zero_for_equal_models_and_pulls_the_student_only(dista
     term(loss_inputs([student], [frozen], random_targets(2))).backward()
     assert student.queries.grad.abs().max() > 0
     assert student.keys.grad.isfinite().all()
+
+
+def slow_loss(student: AttentionTap, teacher: AttentionTap, targets: Tensor, classes, key_classes, lost_only) -> Tensor:
+    """The loss of one stage, one number after the other; single keys are compared if key_classes is None."""
+    ours, theirs = student.weights(), teacher.weights().detach()
+    at_query, at_key = (resize_labels(targets, grid).flatten(1).tolist() for grid in (student.query_grid, (2, 3)))
+    loss = 0
+    for image in range(len(targets)):
+        groups = [[key] for key in range(6)]
+        if key_classes is not None:
+            groups = [[key for key in range(6) if at_key[image][key] == each] for each in key_classes]
+            groups.append([key for key in range(6) if at_key[image][key] not in key_classes])
+        per_region = []
+        for index in classes:
+            queries = [query for query in range(24) if at_query[image][query] == index]
+            if not queries:
+                continue
+            total = 0
+            for head in range(3):
+                squares = 0
+                for group in groups:
+                    learnt = sum(ours[image, head, q, k] for q in queries for k in group) / len(queries)
+                    taught = sum(theirs[image, head, q, k] for q in queries for k in group) / len(queries)
+                    if learnt < taught or not lost_only:
+                        squares = squares + (learnt - taught) ** 2
+                total = total + squares**0.5 / 3
+            per_region.append(total)
+        loss = loss + sum(per_region) / max(1, len(per_region))
+    return loss / len(targets)
+
+
+OLD, OLD_AND_BACKGROUND = (1, 2), (0, 1, 2)
+VARIANTS = [
+    ({"over": "old"}, OLD, None),
+    ({"over": "old", "background": True}, OLD_AND_BACKGROUND, None),
+    ({"over": "old", "keys": "regions"}, OLD, OLD),
+    ({"over": "old", "keys": "regions", "background": True}, OLD_AND_BACKGROUND, OLD_AND_BACKGROUND),
+    ({"distance": "asymmetric"}, STEP.seen, None),
+    ({"distance": "asymmetric", "keys": "regions"}, STEP.seen, STEP.seen),
+    ({"distance": "asymmetric", "over": "old"}, OLD, None),
+]
+
+
+@pytest.mark.parametrize(("settings", "classes", "key_classes"), VARIANTS)
+def test_value_and_gradient_over_old_regions_and_of_lost_attention_equal_slow_loops(settings, classes, key_classes):
+    student, teacher, targets = random_tap(0), random_tap(1), random_targets(2)
+    value = AttentionTransfer(1, **settings)(loss_inputs([student], [teacher], targets))
+    expected = slow_loss(student, teacher, targets, classes, key_classes, "distance" in settings)
+    assert_close(value, expected, atol=1e-5, rtol=1e-5)
+    leaves = (student.queries, student.keys)
+    for found, slowly in zip(torch.autograd.grad(value, leaves), torch.autograd.grad(expected, leaves), strict=True):
+        assert slowly.abs().max() > 1e-3
+        assert_close(found, slowly, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"background": True}, {"keys": "regions"}, {"distance": "asymmetric"}])
+def test_over_old_regions_is_the_loss_of_a_label_map_without_new_classes(settings):
+    taps, targets = ([random_tap(0)], [random_tap(1)]), random_targets(2)
+    without = torch.where(torch.isin(targets, torch.tensor(STEP.new)), IGNORE, targets)
+    assert not torch.equal(without, targets)
+    old = AttentionTransfer(1, over="old", **settings)(loss_inputs(*taps, targets))
+    assert_close(old, AttentionTransfer(1, **settings)(loss_inputs(*taps, without)))
+    assert not torch.isclose(old, AttentionTransfer(1, **settings)(loss_inputs(*taps, targets)))
+
+
+def test_over_old_regions_with_the_teacher_s_regions_leaves_out_what_the_annotator_shows():
+    taps, targets = ([random_tap(0)], [random_tap(1)]), random_targets(2)
+    old = torch.isin(targets, torch.tensor(OLD))
+    inputs = loss_inputs(*taps, torch.where(old, 0, targets))  # the annotator shows new classes and IGNORE
+    inputs.teacher.classes = lambda: torch.where(old, targets, 0).long()
+    term = AttentionTransfer(1, over="old", regions="teacher")
+    assert torch.equal(term(inputs), AttentionTransfer(1, over="old")(loss_inputs(*taps, targets)))
+    inputs.teacher.classes = lambda: torch.zeros_like(targets).long()
+    assert term(inputs) == 0
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("keys", ["each", "regions"])
+@pytest.mark.parametrize(
+    ("step", "fill"),
+    [(Step(1, old=(), new=(1, 2), future=()), 1), (STEP, 3), (STEP, 0), (STEP, IGNORE)],
+    ids=["no old class", "new regions only", "background only", "nothing annotated"],
+)
+def test_without_an_old_region_the_loss_is_zero_and_the_gradient_finite(monkeypatch, step, fill, keys, chunked):
+    if chunked:
+        monkeypatch.setattr(pooling, "LARGE", 0)
+    student, targets = random_tap(0), torch.full((2, 8, 12), fill, dtype=torch.uint8)
+    value = AttentionTransfer(over="old", keys=keys)(loss_inputs([student], [random_tap(1)], targets, step))
+    value.backward()
+    assert value == 0
+    assert student.queries.grad.abs().max() == 0
+    assert student.keys.grad.abs().max() == 0
+
+
+def test_an_image_without_an_old_region_counts_zero_but_stays_in_the_mean():
+    taps, targets = ([random_tap(0)], [random_tap(1)]), random_targets(2)
+    targets[1] = 3
+    seen, old = (AttentionTransfer(1, over=over)(loss_inputs(*taps, targets)) for over in ("seen", "old"))
+    first = [
+        replace(tap, queries=tap.queries[:1].detach().requires_grad_(), keys=tap.keys[:1].detach()) for (tap,) in taps
+    ]
+    assert_close(old, AttentionTransfer(1, over="old")(loss_inputs(first[:1], first[1:], targets[:1])) / 2)
+    assert 0 < old != seen
+
+
+def test_where_only_domains_are_new_old_regions_are_all_regions():
+    step = Step(1, old=(1, 2, 3), new=(), future=(), domains=("bremen",))
+    inputs = loss_inputs([random_tap(0)], [random_tap(1)], random_targets(2), step)
+    seen, old = (AttentionTransfer(1, over=over)(inputs) for over in ("seen", "old"))
+    assert torch.equal(seen, old)
+    assert old > 0
+
+
+@pytest.mark.parametrize("kind", ["image", "none"])
+def test_old_regions_are_refused_where_no_class_is_pooled(kind):
+    message = f"with over='old' needs pooling='class', got pooling='{kind}', which has no regions of old classes"
+    with pytest.raises(UsageError, match=message):
+        AttentionTransfer(pooling=kind, over="old")
+
+
+def asymmetric(learnt: Tensor, taught: Tensor) -> Tensor:
+    """The asymmetric distance of given relations (key,), by the function that the loss uses."""
+    there = torch.ones(1, 1, dtype=torch.bool)
+    distance, _ = relation_distance(learnt, taught, None, (), "asymmetric", lambda given, *_: (given, there))
+    return distance
+
+
+def test_only_attention_that_the_student_has_lost_counts():
+    learnt = torch.tensor([0.1, 0.2, 0.7], requires_grad=True)
+    distance = asymmetric(learnt, torch.tensor([0.4, 0.6, 0.0]))
+    distance.backward()
+    assert_close(distance, torch.tensor(0.5))  # lost: 0.3 and 0.4
+    assert_close(learnt.grad, torch.tensor([-0.6, -0.8, 0.0]))
+
+
+@pytest.mark.parametrize("added", [[0.0, 0.0, 0.0], [0.3, 0.0, 0.1], [0.2, 0.2, 0.2]])
+def test_attention_that_was_only_added_costs_nothing_and_has_gradient_zero(added):
+    taught = torch.tensor([0.1, 0.2, 0.3])
+    learnt = (taught + torch.tensor(added)).requires_grad_()
+    distance = asymmetric(learnt, taught)
+    distance.backward()
+    assert distance == 0
+    assert torch.equal(learnt.grad, torch.zeros(3))
+
+
+@pytest.mark.parametrize("over", ["seen", "old"])
+def test_equal_models_have_asymmetric_distance_zero_and_gradient_zero(over):
+    student = random_tap(0)
+    teacher = replace(student, queries=student.queries.detach(), keys=student.keys.detach())
+    term = AttentionTransfer(distance="asymmetric", over=over)
+    value = term(loss_inputs([student], [teacher], random_targets(2)))
+    value.backward()
+    assert value == 0
+    assert torch.equal(student.queries.grad, torch.zeros_like(student.queries))
+    assert torch.equal(student.keys.grad, torch.zeros_like(student.keys))
