@@ -268,19 +268,20 @@ def _set_rate(optimiser: torch.optim.Optimizer, schedule: Schedule, number: int)
 
 
 def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | None = None) -> torch.optim.Optimizer:
-    """An optimiser over everything that is not frozen; the classifier may learn faster, its background slower."""
-    apart, factor = strategy.freezing.factor(student) if strategy and strategy.freezing else (None, 1.0)
-    slower = set(apart.parameters()) if apart is not None else set()
-    classifier = set(student.classifier.parameters()) - slower
-    faster = schedule.classifier_lr_factor
-    parts = [(None, 1.0), (classifier, faster), (slower, faster * factor)]
+    """An optimiser over everything that is not frozen.
 
-    def members(part: set | None) -> list:
-        trained = [p for p in student.parameters() if p.requires_grad]
-        return [p for p in trained if (p in part if part is not None else p not in classifier and p not in slower)]
-
-    groups = [{"params": members(part), "highest_lr": schedule.lr * rate} for part, rate in parts]
-    groups = [group for group in groups if group["params"]]
+    The classifier may learn faster, and the strategy's freezing may slow down parts.
+    """
+    slower = strategy.freezing.rates(student) if strategy and strategy.freezing else []
+    rates = dict.fromkeys(student.parameters(), 1.0)
+    rates |= dict.fromkeys(student.classifier.parameters(), schedule.classifier_lr_factor)
+    for module, factor in slower:
+        rates |= {parameter: factor * rates[parameter] for parameter in module.parameters()}
+    members: dict[float, list] = {}
+    for parameter, rate in rates.items():
+        if parameter.requires_grad:
+            members.setdefault(rate, []).append(parameter)
+    groups = [{"params": group, "highest_lr": schedule.lr * rate} for rate, group in members.items()]
     if schedule.optimiser == "sgd":
         options = dict(momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay)
         return torch.optim.SGD(groups, lr=schedule.lr, **options)

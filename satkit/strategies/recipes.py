@@ -224,6 +224,7 @@ PARTS = {
     "rw": RiemannianWalk,
     "fusion": WeightFusion,
     "memory": ExemplarMemory,
+    "backbone-lr": lambda factor: Freezing(backbone_lr=factor),
 }
 
 

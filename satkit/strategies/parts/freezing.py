@@ -1,4 +1,4 @@
-"""Freezing: parts of the network that are not trained after the base step."""
+"""Freezing: parts of the network that are not trained after the base step, or only slowly."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -22,17 +22,20 @@ class Freezing(Part):
         old_classifiers: Freeze the classifiers of earlier steps.
         background_lr: Factor of the learning rate for background's own head (see `Head.background_apart`), if the old
             classifiers are frozen; 0 freezes it too.
+        backbone_lr: Factor of the learning rate for the backbone: the plainest way to change old features less.
     """
 
     backbone: bool = False
     decoder: bool = False
     old_classifiers: bool = False
     background_lr: float = 0.0
+    backbone_lr: float = 1.0
 
     role: ClassVar[str] = "freezing"
 
     def __post_init__(self):
         positive(self, "background_lr", self.background_lr)
+        positive(self, "backbone_lr", self.backbone_lr)
 
     def __call__(self, student: Segmenter) -> None:
         """Freeze parts of a student that has grown by the step's classes; all other parts become trainable."""
@@ -48,8 +51,9 @@ class Freezing(Part):
             parts += student.classifier.steps[1 if self.background_lr else 0 : -1]
         return parts
 
-    def factor(self, student: Segmenter) -> tuple[nn.Module | None, float]:
-        """The module with another learning rate, and the factor of that rate; None if there is none."""
+    def rates(self, student: Segmenter) -> list[tuple[nn.Module, float]]:
+        """The modules with another learning rate, and the factor of that rate."""
+        found = [(student.backbone, self.backbone_lr)] if self.backbone_lr != 1.0 else []
         if self.old_classifiers and self.background_lr and len(student.classifier.steps) > 1:
-            return student.classifier.steps[0], self.background_lr
-        return None, 1.0
+            found.append((student.classifier.steps[0], self.background_lr))
+        return found

@@ -5,6 +5,8 @@ import torch
 
 from satkit.models import build_segmenter
 from satkit.strategies import Freezing
+from satkit.strategies.lookup import find_strategy
+from satkit.training import Schedule, make_optimiser
 from satkit.utils.errors import UsageError
 
 IMAGES = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -49,8 +51,8 @@ def test_background_s_own_head_may_learn_on_slowly():
     names = moved(freezing, deep_heads=True)
     assert {".".join(name.split(".")[:3]) for name in names} == {"classifier.steps.0", "classifier.steps.2"}
     student = segmenter()
-    assert freezing.factor(student) == (student.classifier.steps[0], 1e-4)
-    assert Freezing(True, True, True).factor(student) == (None, 1.0)
+    assert freezing.rates(student) == [(student.classifier.steps[0], 1e-4)]
+    assert Freezing(True, True, True).rates(student) == []
 
 
 def test_freezing_again_frees_what_another_step_had_frozen():
@@ -62,6 +64,19 @@ def test_freezing_again_frees_what_another_step_had_frozen():
     assert not any(parameter.requires_grad for parameter in student.backbone.parameters())
 
 
-def test_a_rate_below_zero_is_refused():
-    with pytest.raises(UsageError, match="Freezing needs background_lr >= 0, got -1"):
-        Freezing(background_lr=-1)
+@pytest.mark.parametrize("rate", ["background_lr", "backbone_lr"])
+def test_a_rate_below_zero_is_refused(rate):
+    with pytest.raises(UsageError, match=f"Freezing needs {rate} >= 0, got -1"):
+        Freezing(**{rate: -1})
+
+
+def test_the_backbone_may_learn_slowly_and_nothing_else_with_it():
+    student, schedule = segmenter(), Schedule(1, 0.01, classifier_lr_factor=10.0)
+    strategy = find_strategy("fine-tuning+backbone-lr=0.1")
+    groups = make_optimiser(student, schedule, strategy).param_groups
+    rates = {parameter: group["highest_lr"] for group in groups for parameter in group["params"]}
+    for part, rate in (("backbone", 0.001), ("decoder", 0.01), ("classifier", 0.1)):
+        assert [rates[each] for each in getattr(student, part).parameters()] == pytest.approx(
+            [rate] * len(list(getattr(student, part).parameters()))
+        )
+    assert len(rates) == len(list(student.parameters()))
