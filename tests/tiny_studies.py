@@ -5,6 +5,7 @@ import torch
 from tiny import SETTINGS
 
 from satkit.experiments.study_folder import StudyFolder, silent
+from satkit.studies.attention_grid import Entry
 
 
 class Interrupted(Exception):
@@ -43,3 +44,8 @@ def same_outcome(run, expected):
         )
         and (run.folder / "history.csv").read_bytes() == (expected.folder / "history.csv").read_bytes()
     )
+
+
+# A reference study of six runs.
+FEW = [Entry(name, world, 0) for name in ("mib", "mib+attention") for world in ("habitat", "shifted")]
+FEW += [Entry("dkd", "uniform", 0), Entry("joint", "habitat", 0)]

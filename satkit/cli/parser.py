@@ -14,7 +14,7 @@ from satkit.cli import data_commands, model_commands, notebook_commands, study_c
 from satkit.utils.errors import UsageError, nearest
 
 EXAMPLES = """examples:
-  satkit study                                    the main job: scenes 15-5, fine-tuning against SATS
+  satkit study                                    the main job: scenes 15-5, what distillation and SATS keep
   satkit study --preset smoke                     the same in a minute, to see that everything runs
   satkit study --data voc --root FOLDER --task 15-1
   satkit data check folder --root FOLDER          everything wrong with images and masks of your own

@@ -6,6 +6,7 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 import argparse
 
 from satkit.cli.options import add_settings, given, number, whole_numbers
+from satkit.experiments.settings import STRATEGIES
 
 
 def add_study(commands) -> None:
@@ -14,9 +15,9 @@ def add_study(commands) -> None:
     add_settings(command)
     command.add_argument(
         "--strategies",
-        default="fine-tuning,sats",
+        default=",".join(STRATEGIES),
         help="short names separated by commas, with parts added (mib+attention), FILE.py:NAME, or all; satkit "
-        "strategies lists them (default fine-tuning,sats)",
+        f"strategies lists them (default {','.join(STRATEGIES)})",
     )
     command.add_argument(
         "--study",
@@ -73,11 +74,16 @@ def run_runs(options) -> int:
 def add_reference(commands) -> None:
     """satkit reference."""
     command = commands.add_parser(
-        "reference", help="the reference study: every strategy in two worlds over three seeds; hours; resumable"
+        "reference", help="the attention study: every strategy in several worlds over five seeds; hours; resumable"
     )
     command.add_argument("--out", default="reference", help="name or folder of the study")
-    command.add_argument("--seeds", default="0,1,2", help="whole numbers separated by commas (default 0,1,2)")
+    command.add_argument("--data", default="scenes", help="scenes or camvid (default scenes)")
+    command.add_argument("--root", default="", help="folder of camvid; empty for scenes")
+    command.add_argument(
+        "--seeds", default="", help="whole numbers separated by commas (default 0,1,2,3,4; drift 0,1,2)"
+    )
     command.add_argument("--strategies", default="", help="only these, separated by commas; default: all")
+    command.add_argument("--worlds", default="", help="only these, separated by commas; default: all")
     command.add_argument(
         "--rows", default="", help="CSV of rows to start from; those of another configuration are redone"
     )
@@ -100,13 +106,15 @@ def run_reference(options) -> int:
 
     if options.models:
         return run_models(options)
-    what = (options.out, whole_numbers("--seeds", options.seeds), names(options.strategies))
+    seeds, strategies = whole_numbers("--seeds", options.seeds), names(options.strategies)
     if options.drift:
-        return run_drift(options, what)
+        return run_drift(options, (options.out, seeds or (0, 1, 2), strategies))
+    from satkit.studies.attention_grid import SEEDS, settings_of
     from satkit.studies.attention_study import ReferenceStudy
     from satkit.studies.worker_processes import work_in_processes
 
-    study = ReferenceStudy(*what)
+    worlds = tuple(world.strip() for world in options.worlds.split(",") if world.strip())
+    study = ReferenceStudy(options.out, seeds or SEEDS, strategies, settings_of(options.data, options.root), worlds)
     if options.worker:
         study.work()
         return 0

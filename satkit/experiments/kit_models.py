@@ -15,7 +15,7 @@ from pathlib import Path
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run, differences
-from satkit.experiments.settings import Settings
+from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.experiments.study_folder import Report, StudyFolder
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
@@ -23,7 +23,6 @@ from satkit.utils.names import slug
 from satkit.utils.progress import training_progress
 
 FOLDER = "models"
-STRATEGIES = ("fine-tuning", "sats")
 SETTINGS = Settings()
 
 
@@ -46,7 +45,7 @@ def open_kit_model(strategy: str) -> Experiment:
     found = kit_model(Plan(SETTINGS, strategy))
     if found is None:
         raise UsageError(
-            f"The kit has models of {' and '.join(STRATEGIES)}, got {strategy!r}. Train it with satkit study."
+            f"The kit has models of {', '.join(STRATEGIES)}, got {strategy!r}. Train it with satkit study."
         )
     return found
 

@@ -19,6 +19,7 @@ from satkit.utils.names import slug
 DATA_SETS = ("scenes", "pretext", "voc", "ade20k", "cityscapes", "camvid", "folder")
 PRESETS = ("smoke", "quick", "full", "published", "reference")
 DRAWN = ("scenes", "pretext")  # which need no folder
+STRATEGIES = ("fine-tuning", "pseudo+distillation", "sats")  # of the default study, and of the models in the kit
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"
 

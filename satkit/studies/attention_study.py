@@ -1,8 +1,9 @@
-"""The reference study: every strategy with and without attention transfer, in two worlds, over several seeds.
+"""The attention study: every strategy with and without attention transfer, in several worlds, over several seeds.
 
 It trains without notebooks, in as many processes as there are cores, and keeps one row of scores per run. A finished
 row is never computed again as long as its configuration is the same: kill the study at any time and start it again, or
-let it start from the rows of another machine. The strategies of one seed share their base step, in both worlds.
+let it start from the rows of another machine. The strategies of one seed share their base step. Which runs there are
+says `attention_grid`.
 """
 
 import hashlib
@@ -12,81 +13,26 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from satkit.data import SegmentationData
 from satkit.evaluation.metrics import mean_iou
 from satkit.evaluation.seeds import SCORES, Row, difference, effect_table, read_rows, score, write_rows
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import RECORDED_ONLY, run_folder
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import base_folder, take_base
+from satkit.experiments.shared_base import take_base
 from satkit.experiments.study_folder import StudyFolder
 from satkit.strategies.lookup import find_strategy
+from satkit.studies.attention_grid import ATTENTION, SEEDS, SETTINGS, Entry, entries, with_attention, worlds_of
 from satkit.utils.files import read_json, replacing, try_lock, write_json
-from satkit.utils.names import slug
 from satkit.utils.provenance import machine
-
-ATTENTION = ("pseudo+distillation", "mib", "pseudo", "plop", "lwf", "ilt", "ewf", "sdr", "rcil", "lwf-mc", "dkd")
-ALONE = ("ewc", "pi", "rw", "ssul", "dft")
-MEMORY = ("fine-tuning", "mib", "plop", "sats")
-POOLINGS = ("attention-image", "attention-none", "attention-regions")
-WEIGHTS = (5, 100, 400)
-SHIFT = 0.65  # chosen so that pseudo-labels with distillation keep about half of the base classes
-SEEDS = (0, 1, 2)
-SETTINGS = Settings(data="scenes", task="15-1", preset="reference")
 
 
 class ReferenceFailed(RuntimeError):
     """A process of the study ended with an error; what is finished is kept."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One run of the study: a strategy in a world with a seed."""
-
-    strategy: str
-    world: str
-    seed: int
-
-    @property
-    def tag(self) -> str:
-        """Name of its files."""
-        return f"{self.world}-seed{self.seed}-{slug(self.strategy.replace('+', ' '))}"
-
-
-def worlds(shift: float = SHIFT) -> dict[str, float]:
-    """The worlds by name, with the shift in each."""
-    return {"plain": 0.0, "shifted": shift}
-
-
-def compared() -> tuple[str, ...]:
-    """The strategies that say what attention transfer does, the most telling first."""
-    paired = [text for name in ATTENTION for text in (name, with_attention(name))]
-    memory = [f"{name}+memory" for name in MEMORY]
-    pooling = [f"pseudo+distillation+{part}" for part in POOLINGS]
-    weights = [f"sats+attention={weight}" for weight in WEIGHTS]
-    return ("fine-tuning", *paired, *memory, *pooling, *weights)
-
-
-def with_attention(name: str) -> str:
-    """The same strategy with attention transfer; SATS is what pseudo-labels and distillation become."""
-    return "sats" if name == "pseudo+distillation" else f"{name}+attention"
-
-
-def entries(seeds: tuple[int, ...] = SEEDS, strategies: tuple[str, ...] = ()) -> list[Entry]:
-    """Every run, seed by seed, so that a study that is cut short has whole seeds; strategies that stand alone last.
-
-    Args:
-        strategies: Only these; all of the reference study if empty.
-    """
-    if strategies:
-        seen_in = {name: ["plain"] if find_strategy(name).joint else worlds() for name in strategies}
-        return [Entry(name, world, seed) for seed in seeds for name in strategies for world in seen_in[name]]
-    found = [Entry(name, world, seed) for seed in seeds for name in compared() for world in worlds()]
-    found += [Entry(name, world, seed) for seed in seeds for name in ALONE for world in worlds()]
-    return found + [Entry("joint", "plain", seed) for seed in seeds]  # all in one step, which nothing shifts
 
 
 def config_hash(config: dict) -> str:
@@ -101,8 +47,9 @@ class ReferenceStudy:
     Args:
         folder: Where runs are while they are trained, and rows for good.
         seeds: The seeds to run.
-        strategies: Only these, in both worlds, for a study of its own; empty: the whole reference study.
-        shift: Of the shifted world.
+        strategies: Only these, in every world, for a study of its own; empty: the whole study.
+        settings: Data set, task and preset; those of the scenes' study by default.
+        worlds: Only these; empty: all of the data set.
     """
 
     def __init__(
@@ -110,17 +57,25 @@ class ReferenceStudy:
         folder: str | Path,
         seeds: tuple[int, ...] = SEEDS,
         strategies: tuple[str, ...] = (),
-        shift: float = SHIFT,
+        settings: Settings = SETTINGS["scenes"],
+        worlds: tuple[str, ...] = (),
     ):
         self.folder = run_folder(folder)
-        self.seeds, self.strategies, self.shift = seeds, strategies, shift
+        self.seeds, self.strategies, self.settings, self.chosen_worlds = seeds, strategies, settings, worlds
         self._plans: dict[Entry, Plan] = {}
+        self._data: dict[float, SegmentationData] = {}
         for name in ("rows", "locks"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
+    @property
+    def worlds(self) -> dict[str, dict]:
+        """The worlds of this study by name, with the settings that each changes."""
+        every = worlds_of(self.settings.data)
+        return {name: every[name] for name in self.chosen_worlds or every}
+
     def entries(self) -> list[Entry]:
         """The runs of this study."""
-        return entries(self.seeds, self.strategies)
+        return entries(self.settings.data, self.seeds, self.strategies, self.chosen_worlds)
 
     def rows(self) -> list[Row]:
         """The rows that are finished."""
@@ -150,11 +105,12 @@ class ReferenceStudy:
         return path.exists() and read_json(path)["config"] == config_hash(self.plan(entry).config)
 
     def plan(self, entry: Entry) -> Plan:
-        """The plan of a run; all plans of the study share their data."""
+        """The plan of a run; plans of one habitat share their data."""
         if entry not in self._plans:
-            settings = replace(SETTINGS, seed=entry.seed, shift=worlds(self.shift)[entry.world])
-            data = next(iter(self._plans.values())).data if self._plans else None
-            self._plans[entry] = Plan(settings, entry.strategy, data)
+            settings = replace(self.settings, seed=entry.seed, **self.worlds[entry.world])
+            plan = Plan(settings, entry.strategy, self._data.get(settings.habitat))
+            self._data.setdefault(settings.habitat, plan.data)
+            self._plans[entry] = plan
         return self._plans[entry]
 
     def work(self) -> None:
@@ -168,7 +124,7 @@ class ReferenceStudy:
         plan = self.plan(entry)
         base = None if plan.strategy.joint else self.base(plan)
         if base is not None and not base.run.is_done(0):
-            with self.claimed(f"seed{entry.seed}-{base_folder(plan.strategy)}") as mine:
+            with self.claimed(f"{base.run.folder.parent.name}-{base.run.name}") as mine:
                 if not mine:
                     return False
                 base.learn(0)
@@ -182,7 +138,7 @@ class ReferenceStudy:
 
     def base(self, plan: Plan) -> Experiment:
         """The base step that a plan starts from."""
-        folder = self.folder / "runs" / f"seed{plan.settings.seed}"
+        folder = self.folder / "runs" / replace(plan.settings, shift=0.0).name(plan.task)
         return StudyFolder(folder, plan.settings, plan.data).base(plan.strategy)
 
     def check_base(self, entry: Entry, base: Experiment) -> None:
@@ -194,9 +150,11 @@ class ReferenceStudy:
         confusion = base.run.load_confusion(0)
         began = mean_iou(confusion, range(len(confusion)))
         for row in self.rows():
+            if row.seed != entry.seed or row.world not in self.worlds:
+                continue
             other = self.plan(Entry(row.strategy, row.world, row.seed))
-            shares = not other.strategy.joint and base_folder(other.strategy) == base.run.name
-            if row.seed == entry.seed and shares and abs(row.base - began) > 1e-5:
+            shares = not other.strategy.joint and self.base(other).run.folder == base.run.folder
+            if shares and abs(row.base - began) > 1e-5:
                 raise ReferenceFailed(
                     f"The rows of seed {row.seed} must start from one base step. {row.strategy} began with a mean IoU "
                     f"of {row.base:.4f}, and the base step of this machine has {began:.4f}. Run it without --rows, "
@@ -248,19 +206,19 @@ class ReferenceStudy:
             **self.set_up(texts),
             "seconds": sum(row.seconds for row in rows),
             "missing": [asdict(entry) for entry in self.missing()],
-            "scores": {world: _scores(rows, texts, world) for world in worlds()},
+            "scores": {world: _scores(rows, texts, world) for world in self.worlds},
             "with_attention": pairs,
-            "effect_of_attention": {world: _effects(rows, pairs, world) for world in worlds()},
+            "effect_of_attention": {world: _effects(rows, pairs, world) for world in self.worlds},
         }
 
     def set_up(self, texts: list[str]) -> dict:
         """What every run of the study has in common, and its strategies in full."""
-        plain = self.plan(Entry("sats", "plain", self.seeds[0]))
-        joint = self.plan(Entry("joint", "plain", self.seeds[0]))
-        chosen = {**SETTINGS.plain(), "seed": list(self.seeds), "order": list(plain.scenario.order), "shift": None}
+        main = next(iter(self.worlds))
+        plain, joint = (self.plan(Entry(name, main, self.seeds[0])) for name in ("sats", "joint"))
+        chosen = {**self.settings.plain(), "seed": list(self.seeds), "order": list(plain.scenario.order), "root": ""}
         return {
             "settings": chosen,
-            "worlds": worlds(self.shift),
+            "worlds": self.worlds,
             "backbone": plain.backbone,
             "schedules": [asdict(plain.schedule(step)) for step in plain.steps],
             "joint_schedule": asdict(joint.schedule(plain.steps[0])),
@@ -288,7 +246,7 @@ def _effects(rows: list[Row], pairs: dict[str, str], world: str) -> dict:
 def markdown(rows: list[Row], about: dict) -> str:
     """What attention transfer does to each strategy, as a Markdown table with what a reader must know beside it."""
     settings, machine, worlds = about["settings"], about["machine"], about["worlds"]
-    pairs = {name: about["with_attention"][name] for name in about["effect_of_attention"]["plain"]}
+    pairs = about["with_attention"]
     seeds = ", ".join(str(seed) for seed in sorted({row.seed for row in rows}))
     threads = "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
     missing = f"; {len(about['missing'])} runs are still missing" if about["missing"] else ""
@@ -296,8 +254,14 @@ def markdown(rows: list[Row], about: dict) -> str:
     made = f"{threads} each on {machine['device']}, torch {machine['torch']}"
     note = (
         f"`satkit reference`: {where}, seeds {seeds}, {len(rows)} runs{missing}, {made}. Mean IoU with attention "
-        "transfer minus without, in percentage points, after the last step; the shifted world has shift "
-        f"{worlds['shifted']:g}. After ±, half the 95 % interval over seeds (Student's t, pairs of one seed); bold: it "
-        "excludes zero. Old: classes of the base step, background included; new: classes learnt later."
+        f"transfer minus without, in percentage points, after the last step; {_different(worlds)}. After ±, half the "
+        "95 % interval over seeds (Student's t, pairs of one seed); bold: it excludes zero. Old: classes of the base "
+        "step, background included; new: classes learnt later."
     )
     return effect_table(rows, pairs, worlds, note).markdown()
+
+
+def _different(worlds: dict[str, dict]) -> str:
+    """What each world changes, in words."""
+    changes = {name: ", ".join(f"{key} {value}" for key, value in each.items()) for name, each in worlds.items()}
+    return "; ".join(f"{name} world: {change or 'the settings as they are'}" for name, change in changes.items())

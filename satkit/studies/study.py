@@ -11,6 +11,7 @@ from pathlib import Path
 
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
+from satkit.experiments.settings import STRATEGIES
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
 from satkit.strategies.recipes import BASE
@@ -23,10 +24,8 @@ from satkit.utils.files import read_json, write_json
 from satkit.utils.names import slug
 from satkit.utils.progress import format_seconds
 
-DEFAULT_STRATEGIES = ("fine-tuning", "sats")
 
-
-def run_study(study: StudyFolder, strategies: tuple[str, ...] = DEFAULT_STRATEGIES) -> Path:
+def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> Path:
     """Run a study, or finish one that was interrupted; returns its folder.
 
     Args:
@@ -56,7 +55,7 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
         DataError: For anything wrong with the data, by file.
     """
     if not strategies:
-        raise UsageError(f"A study needs at least one strategy, for example: {', '.join(DEFAULT_STRATEGIES)}.")
+        raise UsageError(f"A study needs at least one strategy, for example: {', '.join(STRATEGIES)}.")
     double = sorted({name for name in strategies if strategies.count(name) > 1})
     if double:
         raise UsageError(f"Every strategy is named once, but {double[0]!r} is named twice.")

@@ -43,6 +43,7 @@ def start(study: ReferenceStudy, jobs: int) -> list[subprocess.Popen]:
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     command = [sys.executable, "-m", "satkit", "reference", "--worker", "--out", str(study.folder)]
+    command += ["--data", study.settings.data, "--root", study.settings.root, "--worlds", ",".join(study.chosen_worlds)]
     command += ["--seeds", ",".join(map(str, study.seeds)), "--strategies", ",".join(study.strategies)]
     return [subprocess.Popen(command, env=environment) for _ in range(jobs)]
 

@@ -1,0 +1,145 @@
+"""Which runs the attention study has: strategies, worlds and seeds.
+
+The question is whether attention transfer alleviates forgetting further, on top of the usual strategies. So the main
+world has every strategy with the term and without, and two strategies with *fronts*: one weight grows, and old classes
+are kept at the cost of new ones. One front is drawn by the weight of attention transfer, one by that of plain
+distillation, one by the learning rate of the backbone. The term helps if its front lies above the others.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from satkit.experiments.settings import Settings
+from satkit.strategies.lookup import find_strategy
+from satkit.utils.errors import UsageError, unknown
+from satkit.utils.names import slug
+
+ATTENTION = ("pseudo+distillation", "mib", "pseudo", "plop", "lwf", "ilt", "ewf", "sdr", "rcil", "lwf-mc", "dkd")
+ALONE = ("ewc", "pi", "rw", "ssul", "dft")
+MEMORY = ("fine-tuning", "mib", "plop", "sats")
+POOLINGS = ("attention-image", "attention-none", "attention-regions")
+MAIN = ("pseudo+distillation", "mib")  # with fronts, and in every world
+BEST = "attention-old=5"  # the variant of attention transfer that was chosen, on the seeds 10, 11 and 12
+SEEDS = (0, 1, 2, 3, 4)
+SHIFT = 0.65
+
+# By what grows: the parts that draw a front, from little to much. The weight of plain distillation is 20 in
+# pseudo+distillation and 10 in MiB; 20 is the paper's weight of attention transfer.
+FRONTS: dict[str, tuple[str, ...]] = {
+    "attention transfer": tuple(f"attention={weight}" for weight in (2, 5, 20, 50)),
+    "attention transfer, old regions": tuple(f"attention-old={weight}" for weight in (2, 5, 20, 50)),
+    "distillation": tuple(f"distillation={weight}" for weight in (40, 80, 160)),
+    "slower backbone": tuple(f"backbone-lr={factor}" for factor in (0.3, 0.1, 0.03)),
+}
+
+# What the settings of each world change, by data set; the first world is the main one.
+WORLDS: dict[str, dict[str, dict]] = {
+    "scenes": {
+        "habitat": {},
+        "uniform": {"habitat": 0.0},
+        "shifted": {"shift": SHIFT},
+        "habitat from noise": {"from_scratch": True},
+        "uniform from noise": {"habitat": 0.0, "from_scratch": True},
+    },
+    "camvid": {"6-5": {"task": "6-5"}, "6-1": {"task": "6-1"}},
+}
+SETTINGS = {
+    "scenes": Settings(data="scenes", task="15-1", preset="reference"),
+    "camvid": Settings(data="camvid", task="6-5", preset="quick"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of the study: a strategy in a world with a seed."""
+
+    strategy: str
+    world: str
+    seed: int
+
+    @property
+    def tag(self) -> str:
+        """Name of its files."""
+        return f"{slug(self.world)}-seed{self.seed}-{slug(self.strategy.replace('+', ' '))}"
+
+
+def worlds_of(data: str) -> dict[str, dict]:
+    """The worlds of a data set by name, with the settings that each changes.
+
+    Raises:
+        UsageError: For a data set without a study.
+    """
+    if data not in WORLDS:
+        raise UsageError(f"The attention study is of {' or '.join(WORLDS)}, got {data!r}.")
+    return WORLDS[data]
+
+
+def settings_of(data: str, root: str) -> Settings:
+    """The settings that all runs of a data set's study begin from.
+
+    Raises:
+        UsageError: For a data set without a study.
+    """
+    worlds_of(data)
+    return replace(SETTINGS[data], root=root)
+
+
+def with_attention(name: str) -> str:
+    """The same strategy with attention transfer; SATS is what pseudo-labels and distillation become."""
+    return "sats" if name == "pseudo+distillation" else f"{name}+attention"
+
+
+def front(name: str, grows: str) -> tuple[str, ...]:
+    """The strategies that draw a front: the strategy itself, then with more and more of what grows.
+
+    Args:
+        name: Short name of the strategy, one of `MAIN`.
+        grows: A key of `FRONTS`.
+    """
+    usual = {"attention=20": with_attention(name)}  # under the name that it has elsewhere
+    return (name, *(usual.get(part, f"{name}+{part}") for part in FRONTS[grows]))
+
+
+def main_strategies() -> tuple[str, ...]:
+    """What every world has: without attention transfer, with the paper's and with the chosen variant."""
+    return ("fine-tuning", *(each for name in MAIN for each in (name, with_attention(name), f"{name}+{BEST}")))
+
+
+def strategies_in(data: str, world: str) -> tuple[str, ...]:
+    """The strategies of a world, the most telling first."""
+    names = main_strategies()
+    if world == next(iter(WORLDS[data])) and data == "scenes":
+        names += tuple(each for name in MAIN for grows in FRONTS for each in front(name, grows))
+        names += tuple(text for name in ATTENTION for text in (name, with_attention(name)))
+        names += tuple(f"pseudo+distillation+{part}" for part in POOLINGS) + ALONE
+    if data == "scenes" and "noise" not in world:
+        names += tuple(f"{name}+memory" for name in MEMORY)
+    if world != "shifted":  # all in one step, which nothing shifts
+        names += ("joint",)
+    return tuple(dict.fromkeys(names))
+
+
+def entries(
+    data: str, seeds: Iterable[int] = SEEDS, strategies: Iterable[str] = (), worlds: Iterable[str] = ()
+) -> list[Entry]:
+    """Every run, seed by seed and world by world, so that a study that is cut short has whole seeds.
+
+    Args:
+        data: The data set.
+        strategies: Only these, in every world; all of the study if empty.
+        worlds: Only these; all of the data set if empty.
+
+    Raises:
+        UsageError: For an unknown world.
+    """
+    known = worlds_of(data)
+    for world in worlds:
+        if world not in known:
+            raise unknown("world", world, known)
+    found = []
+    for seed in seeds:
+        for world in worlds or known:
+            for name in strategies or strategies_in(data, world):
+                if not (world == "shifted" and find_strategy(name).joint):
+                    found.append(Entry(name, world, seed))
+    return found

@@ -1,0 +1,84 @@
+"""Which runs the attention study has: every pair, every front, and no run twice."""
+
+import pytest
+
+from satkit.strategies.lookup import find_strategy
+from satkit.studies.attention_grid import (
+    ATTENTION,
+    FRONTS,
+    MAIN,
+    MEMORY,
+    SEEDS,
+    WORLDS,
+    Entry,
+    entries,
+    front,
+    main_strategies,
+    settings_of,
+    strategies_in,
+    with_attention,
+)
+from satkit.utils.errors import UsageError
+
+CHOSEN_ON = {10, 11, 12}
+
+
+@pytest.mark.parametrize("data", WORLDS)
+def test_no_run_is_listed_twice_and_every_run_has_files_of_its_own(data):
+    runs = entries(data)
+    assert len(set(runs)) == len({run.tag for run in runs}) == len(runs)
+    assert {run.world for run in runs} == set(WORLDS[data])
+
+
+def test_what_is_reported_was_not_chosen_on():
+    assert not CHOSEN_ON & set(SEEDS)
+    assert len(SEEDS) == 5
+
+
+def test_in_the_main_world_every_strategy_with_a_teacher_is_run_with_attention_transfer_and_without():
+    names = strategies_in("scenes", "habitat")
+    for name in ATTENTION:
+        plain, transferred = find_strategy(name), find_strategy(with_attention(name))
+        assert plain.needs_teacher
+        assert [term.name for term in transferred.terms] == [*(term.name for term in plain.terms), "attention"]
+        assert transferred.targets == plain.targets
+        assert {name, with_attention(name)} <= set(names)
+    assert {f"{name}+memory" for name in MEMORY} <= set(names)
+
+
+@pytest.mark.parametrize("name", MAIN)
+@pytest.mark.parametrize("grows", FRONTS)
+def test_a_front_begins_with_the_strategy_itself_and_is_in_the_study(name, grows):
+    points = front(name, grows)
+    assert points[0] == name
+    assert set(points) <= set(strategies_in("scenes", "habitat"))
+    strategies = [find_strategy(point) for point in points]
+    assert len({str(strategy.describe()) for strategy in strategies}) == len(points)
+
+    if "attention" in grows:
+        term = [next(term for term in each.terms if term.name == "attention") for each in strategies[1:]]
+        assert [each.weight for each in term] == sorted(each.weight for each in term)
+
+
+def test_every_world_has_the_main_strategies():
+    for data, worlds in WORLDS.items():
+        for world in worlds:
+            assert set(main_strategies()) <= set(strategies_in(data, world))
+
+
+def test_sats_is_pseudo_labels_and_distillation_with_attention_transfer():
+    sats, without = find_strategy("sats"), find_strategy("pseudo+distillation")
+    assert (sats.targets, sats.classifier) == (without.targets, without.classifier)
+    assert sats.terms[:-1] == without.terms
+
+
+def test_a_study_of_some_strategies_has_each_in_every_world_that_is_asked_for():
+    found = entries("scenes", (3,), ("mib", "joint"), ("habitat", "shifted"))
+    assert found == [Entry("mib", "habitat", 3), Entry("joint", "habitat", 3), Entry("mib", "shifted", 3)]
+
+
+def test_unknown_worlds_and_data_sets_are_refused():
+    with pytest.raises(UsageError, match="Unknown world 'uniforn'. Did you mean 'uniform'"):
+        entries("scenes", worlds=("uniforn",))
+    with pytest.raises(UsageError, match="The attention study is of scenes or camvid, got 'voc'"):
+        settings_of("voc", "")
