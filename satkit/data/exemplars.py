@@ -1,11 +1,12 @@
 """Exemplars: images of earlier steps that a step trains on again, and the labels that they have in it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from satkit.data.dataset import SegmentationData, Split
-from satkit.data.labels import label_table
+from satkit.data.labels import BACKGROUND, IGNORE, label_table
 from satkit.data.shift import shift_of
 from satkit.data.step_images import StepImages, void_label
 from satkit.scenario import Scenario, Step
@@ -24,6 +25,14 @@ class Conditions:
     shift: float = 0.0
     seed: int = 0
     void: str = "ignored"
+
+
+class Reading(Protocol):
+    """What an `ExemplarMemory` says about its images: which labels, what background counts as, part of a batch."""
+
+    labels: str
+    background: str
+    share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,28 +54,29 @@ def exemplars(
     data: SegmentationData,
     scenario: Scenario,
     entries: np.ndarray,
-    labels: str,
     step: Step,
-    share: float,
+    reading: Reading,
     conditions: Conditions = Conditions(),
 ) -> Exemplars:
     """The exemplars that a step trains on.
 
     Args:
         entries: What `ExemplarMemory.choose` returned.
-        labels: "step": as each image was annotated in its own step; "complete": every class seen up to this step.
         step: The step that trains on them.
-        share: Part of every batch.
+        reading: How their labels are read.
         conditions: Images are shifted as in their own step.
     """
     split = data.pool if scenario.by_domain else data.train
     sources = {}
     for index in np.unique(entries[:, 1]).tolist():
-        shown = scenario.test_table(step) if labels == "complete" else scenario.training_table(scenario.steps[index])
+        complete = reading.labels == "complete"
+        shown = scenario.test_table(step) if complete else scenario.training_table(scenario.steps[index])
         table = label_table(shown | void_label(conditions.void))
+        if reading.background == "ignored" and not complete and not scenario.annotates_old:
+            table = np.where(table == BACKGROUND, IGNORE, table).astype(table.dtype)
         indices = entries[entries[:, 1] == index, 0]
         sources[index] = StepImages(indices, table, split, shift_of(index, conditions.shift, conditions.seed))
-    return Exemplars(entries, sources, share)
+    return Exemplars(entries, sources, reading.share)
 
 
 def exemplar_presence(split: Split, scenario: Scenario, entries: np.ndarray, labels: str, last: Step) -> np.ndarray:

@@ -205,7 +205,7 @@ class Plan:
         memory, chosen = self.strategy.memory, self.settings
         entries = state.memory.numpy()
         conditions = Conditions(chosen.shift, chosen.seed, self.protocol.void)
-        return exemplars(self.data, self.learnt, entries, memory.labels, step, memory.share, conditions)
+        return exemplars(self.data, self.learnt, entries, step, memory, conditions)
 
     def batches(self, step: Step, state: StepState | None = None) -> BatchStream:
         """The training batches of a step, by number; with the exemplars of its state, if there are any."""

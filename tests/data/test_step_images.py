@@ -12,6 +12,7 @@ from satkit.data.exemplars import Conditions, exemplars
 from satkit.data.shift import Shift
 from satkit.data.step_images import epoch_order, held_out, training_images
 from satkit.scenario import scenario
+from satkit.strategies import ExemplarMemory
 from satkit.utils.errors import UsageError
 
 
@@ -57,7 +58,8 @@ def test_ignored_pixels_are_background_where_the_protocol_says_so(data):
     built = scenario(NAMES, "2-1")
     images = training_images(data, built, built.steps[0], void="background")
     assert images.labels(3)[0].tolist() == [0, 2, 0, 0]
-    kept = exemplars(data, built, np.array([[4, 0]]), "step", built.steps[1], 0.5, Conditions(void="background"))
+    memory = ExemplarMemory(background="kept")
+    kept = exemplars(data, built, np.array([[4, 0]]), built.steps[1], memory, Conditions(void="background"))
     assert kept.sources[0].labels(0)[0].tolist() == [0, 2, 0, 0]
     with pytest.raises(UsageError, match="Unknown treatment of unlabelled pixels 'drop'"):
         training_images(data, built, built.steps[0], void="drop")
@@ -100,7 +102,7 @@ def test_in_settings_by_domain_the_images_of_a_step_are_those_of_its_domains(pla
     assert set(found[2].labels(0).ravel().tolist()) == {1, 2, 3, 4}
     tested = [step_images.test_images(places, built, step) for step in built.steps]
     assert [len(images) for images in tested] == [1, 2, 3]
-    kept = exemplars(places, built, np.array([[9, 2]]), "step", built.steps[2], 0.5)
+    kept = exemplars(places, built, np.array([[9, 2]]), built.steps[2], ExemplarMemory())
     assert (kept.sources[2].image(0) == places.pool.images[9]).all()
 
 

@@ -15,6 +15,7 @@ from satkit.utils.errors import UsageError, unknown
 
 SAMPLINGS = ("balanced", "random")
 LABELS = ("step", "complete")
+BACKGROUND_IS = ("ignored", "kept")
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,15 @@ class ExemplarMemory(Part):
         labels: "step" keeps labels as they were annotated in the image's own step; "complete" completes them with the
             ground truth of every class seen so far.
         share: Part of every batch that comes from the memory, between 0 and 1.
+        background: What background counts as where exemplars show the classes of their own step only: "ignored",
+            because an object of a class that is new now may be in it, or "kept" as background, as if none were.
     """
 
     size: int = 100
     sampling: str = "balanced"
     labels: str = "step"
     share: float = 0.5
+    background: str = "ignored"
 
     name: ClassVar[str] = "memory"
     role: ClassVar[str] = "memory"
@@ -44,6 +48,8 @@ class ExemplarMemory(Part):
             raise unknown("sampling of the memory", self.sampling, SAMPLINGS)
         if self.labels not in LABELS:
             raise unknown("labels of the memory", self.labels, LABELS)
+        if self.background not in BACKGROUND_IS:
+            raise unknown("background of the memory", self.background, BACKGROUND_IS)
         if not 0 < self.share < 1:
             raise UsageError(f"The memory's share of a batch must be between 0 and 1, got {self.share}.")
 
