@@ -15,7 +15,7 @@ from satkit.notebooks.parameters import parse_assignments
 from satkit.scenario import SETTINGS, task_sizes
 from satkit.strategies import PARTS, STRATEGIES
 from satkit.strategies.lookup import find_strategy, names
-from satkit.studies import attention_study
+from satkit.studies import attention_report
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
@@ -97,7 +97,7 @@ def test_every_page_can_be_reached_from_the_readme():
 
 def test_the_effects_of_attention_transfer_are_those_of_the_stored_reference_study():
     rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
-    assert between(page("assets/results.md"), "effects") == attention_study.markdown(rows, about).strip()
+    assert between(page("assets/results.md"), "effects") == attention_report.effects_markdown(rows, about).strip()
 
 
 def test_the_results_state_how_many_runs_the_study_of_stages_has():

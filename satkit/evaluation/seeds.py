@@ -30,7 +30,7 @@ class Row:
     Attributes:
         strategy: Short name, with parts: "mib+attention".
         name: The strategy's own name.
-        world: "plain", or "shifted" for a run with illumination shift.
+        world: Name of the world, see `satkit.studies.attention_grid`.
         seed: Of the run.
         old, new, all, base, kept, forgetting, average: See `satkit.evaluation.metrics.summary`.
         seconds: Time of the process that finished the run; an interrupted run took longer.
@@ -186,7 +186,7 @@ def effect_table(
         note: What a reader must know.
     """
     runs, columns = frame(rows), [(world, classes) for world in worlds for classes in CLASSES]
-    heads = [Column(f"{world}: {classes}", RIGHT, form=_cell) for world, classes in columns]
+    heads = [Column(f"{world}: {classes}", RIGHT, form=difference_cell) for world, classes in columns]
     lines = [
         [than, *(difference(runs, strategy, than, world, classes) for world, classes in columns)]
         for than, strategy in pairs.items()
@@ -194,7 +194,7 @@ def effect_table(
     return Table([Column("strategy"), *heads], lines, note)
 
 
-def _cell(difference: Estimate) -> str:
+def difference_cell(difference: Estimate) -> str:
     """A difference in percentage points; bold, in Markdown, where its interval excludes zero."""
     if difference.seeds == 0:
         return "-"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from satkit.data import SegmentationData
 from satkit.evaluation.metrics import mean_iou
-from satkit.evaluation.seeds import SCORES, Row, difference, effect_table, read_rows, score, write_rows
+from satkit.evaluation.seeds import SCORES, Row, difference, read_rows, score, write_rows
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import RECORDED_ONLY, run_folder
@@ -27,6 +27,7 @@ from satkit.experiments.shared_base import take_base
 from satkit.experiments.study_folder import StudyFolder
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_grid import ATTENTION, SEEDS, SETTINGS, Entry, entries, with_attention, worlds_of
+from satkit.studies.attention_report import markdown
 from satkit.utils.files import read_json, replacing, try_lock, write_json
 from satkit.utils.provenance import machine
 
@@ -188,7 +189,7 @@ class ReferenceStudy:
             yield try_lock(lock)
 
     def collect(self) -> tuple[Path, Path]:
-        """Write `reference_study.csv` and `.json` from the rows of the study, and the table of results as `.md`."""
+        """Write `reference_study.csv` and `.json` from the rows of the study, and the tables of results as `.md`."""
         present = {(e.strategy, e.world, e.seed): config_hash(self.plan(e).config) for e in self.entries()}
         rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"
@@ -241,27 +242,3 @@ def _effects(rows: list[Row], pairs: dict[str, str], world: str) -> dict:
         name: {key: asdict(difference(rows, with_it, name, world, key)) for key in keys}
         for name, with_it in pairs.items()
     }
-
-
-def markdown(rows: list[Row], about: dict) -> str:
-    """What attention transfer does to each strategy, as a Markdown table with what a reader must know beside it."""
-    settings, machine, worlds = about["settings"], about["machine"], about["worlds"]
-    pairs = about["with_attention"]
-    seeds = ", ".join(str(seed) for seed in sorted({row.seed for row in rows}))
-    threads = "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
-    missing = f"; {len(about['missing'])} runs are still missing" if about["missing"] else ""
-    where = f"{settings['data']} {settings['task']} {settings['setting']}, preset {settings['preset']}"
-    made = f"{threads} each on {machine['device']}, torch {machine['torch']}"
-    note = (
-        f"`satkit reference`: {where}, seeds {seeds}, {len(rows)} runs{missing}, {made}. Mean IoU with attention "
-        f"transfer minus without, in percentage points, after the last step; {_different(worlds)}. After ±, half the "
-        "95 % interval over seeds (Student's t, pairs of one seed); bold: it excludes zero. Old: classes of the base "
-        "step, background included; new: classes learnt later."
-    )
-    return effect_table(rows, pairs, worlds, note).markdown()
-
-
-def _different(worlds: dict[str, dict]) -> str:
-    """What each world changes, in words."""
-    changes = {name: ", ".join(f"{key} {value}" for key, value in each.items()) for name, each in worlds.items()}
-    return "; ".join(f"{name} world: {change or 'the settings as they are'}" for name, change in changes.items())

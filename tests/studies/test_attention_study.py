@@ -9,7 +9,8 @@ from tiny_studies import FEW
 from satkit.evaluation.seeds import by_seed, difference, read_rows
 from satkit.studies import attention_study
 from satkit.studies.attention_grid import ATTENTION, SHIFT, Entry, with_attention
-from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy, markdown
+from satkit.studies.attention_report import markdown
+from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy
 from satkit.utils.assets import asset
 from satkit.utils.files import read_json, write_json
 

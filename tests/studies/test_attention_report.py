@@ -1,0 +1,64 @@
+"""The tables of the attention study say what its rows say."""
+
+import pytest
+
+from satkit.evaluation.seeds import Row, difference, difference_cell
+from satkit.studies.attention_grid import ATTENTION, FRONTS, MAIN, SETTINGS, WORLDS, entries, front, with_attention
+from satkit.studies.attention_report import effects_markdown, fronts_markdown, markdown, worlds_markdown
+
+ABOUT = {
+    "worlds": WORLDS["scenes"],
+    "with_attention": {name: with_attention(name) for name in ATTENTION},
+    "settings": SETTINGS["scenes"].plain(),
+    "machine": {"threads": 1, "device": "CPU", "torch": "2.13.0"},
+    "missing": [],
+}
+
+
+@pytest.fixture
+def rows():
+    """Every run of the study; new classes fall by the same amount along each front, and seeds differ."""
+    found = []
+    for run in entries("scenes"):
+        place = next((front(n, g).index(run.strategy) for n in MAIN for g in FRONTS if run.strategy in front(n, g)), 0)
+        old, new = 0.6 + 0.05 * place + 0.01 * run.seed, 0.4 - 0.1 * place + 0.01 * run.seed
+        new += 0.02 * ("attention" in run.strategy or run.strategy == "sats")
+        scores = [old, new, (3 * old + new) / 4, 0.8, 0.9, 0.1, 0.6, 60.0]
+        found.append(Row(run.strategy, run.strategy, run.world, run.seed, *scores, "hash"))
+    return found
+
+
+def lines(table: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ")
+    ]
+
+
+def test_the_main_world_has_every_strategy_with_its_difference(rows):
+    _, *body = lines(effects_markdown(rows, ABOUT))
+    assert [line[0] for line in body] == list(ATTENTION)
+    assert body[1][1] == difference_cell(difference(rows, "mib+attention", "mib", "habitat", "old"))
+
+
+def test_every_world_has_both_terms_of_the_main_strategies(rows):
+    _, *body = lines(worlds_markdown(rows, ABOUT))
+    assert {line[0] for line in body} == set(WORLDS["scenes"])
+    assert len(body) == 2 * len(MAIN) * len(WORLDS["scenes"])
+    assert all("±" in cell for line in body for cell in line[3:])
+
+
+def test_every_point_of_every_front_has_one_line_with_its_height(rows):
+    _, *body = lines(fronts_markdown(rows, ABOUT))
+    expected = [point for name in MAIN for point in dict.fromkeys(p for grows in FRONTS for p in front(name, grows))]
+    assert sorted(line[0] for line in body) == sorted(expected)
+    by_name = {line[0]: line for line in body}
+    assert by_name["mib+attention=2"][5] == "**+2.0 ± 0.0**"
+    assert by_name["mib+backbone-lr=0.3"][5].strip("*").startswith(("+0.0", "-0.0"))
+    assert by_name["mib+attention=50"][5].endswith("beyond: 5")
+    assert by_name["mib"][5] == by_name["mib+distillation=40"][5] == "-"
+
+
+def test_a_study_without_fronts_has_no_table_of_fronts(rows):
+    some = [row for row in rows if row.strategy in ("mib", "mib+attention")]
+    assert "above plain distillation" not in markdown(some, ABOUT)
+    assert "above plain distillation" in markdown(rows, ABOUT)
