@@ -65,7 +65,7 @@ class Preset:
         return strategy
 
 
-_LATER = Schedule(300, 3e-4, classifier_lr_factor=10.0, clip=1.0)
+_LATER = Schedule(300, 5e-4, classifier_lr_factor=10.0, clip=1.0)
 
 _SCENES = Preset(
     "quick",
@@ -158,7 +158,7 @@ PRESETS = {
             data={"size": 64, "train_images": 240, "test_images": 60},
         ),
         "quick": _SCENES,
-        "reference": replace(_SCENES, name="reference", task="15-1", later=replace(_LATER, iterations=100)),
+        "reference": replace(_SCENES, name="reference", task="10-2", later=replace(_LATER, iterations=100, lr=1e-3)),
         "full": replace(
             _SCENES,
             name="full",
