@@ -79,6 +79,7 @@ WRONG = [
     ("study --habitat -0.1", "habitat must be between 0 and 1, got -0.1."),
     ("study --habitat high", "--habitat must be a number, got 'high'."),
     ("study --data camvid --root x --habitat 0.5", "habitat is a setting of the scenes, got 0.5 for camvid."),
+    ("data check camvid --root x --habitat 0.5", "habitat is a setting of the scenes, got 0.5 for camvid."),
     (
         "study --data camvid --root x --from-scratch",
         "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
