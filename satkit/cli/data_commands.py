@@ -1,13 +1,14 @@
 """satkit data and strategies: what they take, and what they do."""
 
 from satkit.cli.options import add_settings, given, number
+from satkit.experiments.settings import described
 
 ACTIONS = {
     "check": "everything wrong with a data set, by file, and how many images each class and step has",
     "show": "a contact sheet with legend; with --task one for each step",
     "get": "download a data set, where that is possible",
 }
-OF_A_SCENARIO = ("task", "setting", "order")
+OF_A_SCENARIO = ("task", "setting", "order", "habitat")
 
 
 def add_data(commands) -> None:
@@ -16,7 +17,7 @@ def add_data(commands) -> None:
     actions = data.add_subparsers(dest="action", metavar="ACTION", parser_class=type(data), required=True)
     for action, words in ACTIONS.items():
         command = actions.add_parser(action, help=words)
-        command.add_argument("data", help="scenes, voc, ade20k, cityscapes, camvid or folder")
+        command.add_argument("data", help=described("data"))
         add_settings(command, ("root",) if action == "get" else ("root", *OF_A_SCENARIO))
         if action == "show":
             command.add_argument("--step", default="", help="only this step of the task")

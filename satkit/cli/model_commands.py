@@ -11,28 +11,33 @@ def add_pretrain(commands) -> None:
         help="train the backbones that come with the kit again; an hour or two each; run again, it continues",
     )
     command.add_argument(
-        "--backbone", default="mit_quick", help="mit_quick (64 pixels) or mit_scenes (96 pixels) (default mit_quick)"
+        "--backbone",
+        default="mit_quick",
+        metavar="NAME",
+        help="mit_quick (64 pixels) or mit_scenes (96 pixels) (default mit_quick)",
     )
-    command.add_argument("--out", default="pretrained", help="folder for the run and the weights (default pretrained)")
     command.add_argument("--preset", default="", help="of the pretext: smoke, quick or full; default: the backbone's")
+    command.add_argument("--out", default="", help="folder for the run and the weights (default pretrained)")
     command.add_argument(
         "--check",
         action="store_true",
-        help="instead, repeat a tenth of the training and compare the loss with the stored curve",
+        help="instead, repeat a tenth of the training that made the kit's weights, or those in --out, and compare the "
+        "loss; exit code 1 if it differs by more than noise",
     )
     command.set_defaults(run=run_pretrain)
 
 
 def run_pretrain(options) -> int:
-    """Pretrain a backbone, or check the one that comes with the kit."""
+    """Pretrain a backbone, or check how one was pretrained."""
     from satkit.experiments import pretraining
     from satkit.experiments.run_folder import run_folder
     from satkit.utils.progress import training_progress
 
-    if options.check:
-        found = pretraining.check(options.backbone, training_progress)
-        print(found)
-        return 0 if found.agrees else 1
     plan = pretraining.pretext_plan(options.backbone, options.preset)
-    print(pretraining.pretrain(plan, run_folder(options.out), training_progress))
-    return 0
+    if not options.check:
+        print(pretraining.pretrain(plan, run_folder(options.out or "pretrained"), training_progress))
+        return 0
+    folder = run_folder(options.out) if options.out else pretraining.kit_folder()
+    found = pretraining.repeat(plan, folder, training_progress)
+    print(found)
+    return 0 if found.agrees else 1

@@ -10,10 +10,12 @@ from satkit.utils.errors import UsageError
 def add_settings(command: argparse.ArgumentParser, names: Iterable[str] = tuple(FIELDS)) -> None:
     """Give a command an option for every setting, or for some of them."""
     for name in names:
-        default = FIELDS[name].default
-        shown = f" (default {default})" if default or (default == 0 and default is not False) else ""
-        takes = {"action": "store_const", "const": "true"} if default is False else {"metavar": "VALUE"}
-        command.add_argument(flag(name), help=f"{described(name)}{shown}".replace("%", "%%"), **takes)
+        default, about = FIELDS[name].default, described(name).replace("%", "%%")
+        if default is False:  # it is named or not, and takes no value
+            command.add_argument(flag(name), action="store_const", const="true", help=about)
+        else:
+            shown = "" if default in ("", ()) else f" (default {default})"
+            command.add_argument(flag(name), metavar="VALUE", help=about + shown)
 
 
 def given(options: argparse.Namespace) -> dict:

@@ -30,8 +30,16 @@ from satkit.utils.seeding import best_device, derive, seed_everything
 
 
 def data_options(settings: Settings) -> dict:
-    """What the settings decide about a data set beside its folder."""
-    return {"habitat": settings.habitat} if settings.data == "scenes" else {}
+    """What the settings decide about a data set beside its folder.
+
+    Raises:
+        UsageError: For the habitat of a data set that has none.
+    """
+    if settings.data == "scenes":
+        return {"habitat": settings.habitat}
+    if settings.habitat != FIELDS["habitat"].default:
+        raise UsageError(f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}.")
+    return {}
 
 
 class Plan:
@@ -55,12 +63,10 @@ class Plan:
         self.protocol = protocol(settings.protocol or self.preset.protocol)
         self.backbone = settings.backbone or self.preset.backbone
         self.device = best_device()
-        self._data = data
+        self._data, self._data_options = data, {**self.preset.data, **data_options(settings)}
         if settings.setting not in SETTINGS:
             raise unknown("setting", settings.setting, SETTINGS)
-        if settings.data != "scenes" and settings.habitat != FIELDS["habitat"].default:
-            raise UsageError(f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}.")
-        if settings.from_scratch and not self._starts_pretrained:
+        if settings.from_scratch and not self._preset_pretrains:
             raise UsageError(
                 f"The preset {settings.preset!r} of {settings.data} starts {self.backbone!r} from random weights "
                 "anyway. Leave from_scratch out."
@@ -70,20 +76,24 @@ class Plan:
     def data(self) -> SegmentationData:
         """The data set; loaded when it is first asked for, unless it was given."""
         if self._data is None:
-            options = {**self.preset.data, **data_options(self.settings)}
-            self._data = load_data(self.settings.data, self.settings.root, **options)
+            self._data = load_data(self.settings.data, self.settings.root, **self._data_options)
         return self._data
 
     @property
     def pretrained(self) -> bool:
         """Whether the backbone starts from pretrained weights, see `pretrained_weights`."""
-        return self._starts_pretrained and not self.settings.from_scratch
+        return self._preset_pretrains and not self.settings.from_scratch
 
     @property
-    def _starts_pretrained(self) -> bool:
-        """As the preset says; but the pretext's weights are those of the kit's backbones, and others do without."""
-        wanted, other = self.preset.model.get("pretrained", False), self.backbone != self.preset.backbone
-        return wanted and not (other and comes_with_kit(self.preset.backbone) and not comes_with_kit(self.backbone))
+    def _preset_pretrains(self) -> bool:
+        """As the preset says; but where it means weights of the kit, a backbone that has none there starts without."""
+        wanted = self.preset.model.get("pretrained", False)
+        return wanted and (comes_with_kit(self.backbone) or not comes_with_kit(self.preset.backbone))
+
+    @property
+    def model(self) -> dict:
+        """Fields of `SegmenterSpec` beside backbone and head."""
+        return {**self.preset.model, "pretrained": self.pretrained}
 
     @cached_property
     def task(self) -> str:
@@ -122,7 +132,7 @@ class Plan:
             **settings,
             "data_fingerprint": self.data.fingerprint,
             "strategy": self.strategy.describe(),
-            "model": {**self.preset.model, "pretrained": self.pretrained},
+            "model": self.model,
             "pretrained_weights": pretrained_weights(self.backbone) if self.pretrained else "",
             "data_options": self.preset.data,
             "augment": augment,
@@ -184,8 +194,7 @@ class Plan:
         """A segmenter without classes, initialised from the seed."""
         seed_everything(derive(self.settings.seed, "network"))
         head = self.strategy.head
-        start = {"pretrained": self.pretrained}
-        spec = {**self.preset.model, **start, "deep_heads": head.deep, "readout": head.readout}
+        spec = {**self.model, "deep_heads": head.deep, "readout": head.readout}
         return build_segmenter(self.backbone, **spec).to(self.device)
 
     def images(self, step: Step) -> StepImages:

@@ -1,21 +1,21 @@
 """Pretrained backbones of the embedded data: trained on the pretext, kept in half precision in `assets/backbones`.
 
 A backbone learns all classes of the pretext at once, in a run like any other, so that it can be stopped and goes on.
-Its loss is taken on the grid of the logits before upsampling, which costs a third of the time. Beside the weights
-stand a JSON file with the configuration, the score on test images and the sha256 of the weights, and the curve of the
-loss.
+Its loss is taken on the grid of the logits before upsampling, which is faster with so many classes. Beside the weights
+stand a JSON file with the configuration, the score on test images and the sha256 of the weights, and a CSV file with
+the loss during training.
 """
 
 import hashlib
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
@@ -26,21 +26,14 @@ from satkit.training import Iteration
 from satkit.utils.assets import asset
 from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError, choose
-from satkit.utils.files import read_json, save_tensors, write_json
+from satkit.utils.files import read_json, replacing, write_json
 
-PRESETS = {"mit_quick": "quick", "mit_scenes": "full"}  # of the pretext, by backbone
+PRESETS = {"mit_quick": "quick", "mit_scenes": "full"}  # of the pretext, for the weights that come with the kit
 PRETEXT = Strategy("pretext", terms=(CoarseCrossEntropy(),), base_terms=(CoarseCrossEntropy(),), joint=True)
-CHECKED = 0.1  # of the training is repeated by a check
-DECIDES = (
-    "backbone",
-    "model",
-    "data_options",
-    "data_fingerprint",
-    "augment",
-    "schedules",
-    "seed",
-)  # of a plan's config
-FOLDER = "backbones"
+CHECKED, FEWEST = 0.1, 20  # share of a training that is repeated, and iterations at least
+# What decides a training, in the configuration of its plan.
+DECIDES = ("backbone", "model", "data_options", "data_fingerprint", "augment", "schedules", "seed")
+Report = Callable[[int, str], Callable[[Iteration], None]]
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,9 @@ class Repeated:
 
     Attributes:
         iterations: First and last iteration that are compared.
-        loss: Mean loss of the repetition.
-        stored: Mean loss of the stored curve at the same iterations.
-        noise: What the two may differ by: three standard errors of the stored mean.
+        loss: Mean loss of the repetition at the iterations that were stored.
+        stored: Mean loss of the stored training there.
+        noise: What the two may differ by: three standard errors of a mean of so many iterations.
     """
 
     iterations: tuple[int, int]
@@ -77,98 +70,122 @@ class _Enough(Exception):
 
 
 def pretext_plan(backbone: str, preset: str = "") -> Plan:
-    """How a backbone of the kit is pretrained.
+    """How a backbone is pretrained.
 
     Args:
         preset: Of the pretext; empty for the one that the weights of the kit are made with.
 
     Raises:
-        UsageError: For a backbone that the kit does not pretrain.
+        UsageError: For a backbone that the kit does not pretrain, or an unknown preset.
     """
     usual = choose("backbone to pretrain", backbone, PRESETS)
     return Plan(Settings(data="pretext", preset=preset or usual, backbone=backbone), PRETEXT)
 
 
-def pretrain(plan: Plan, folder: Path, report: Callable[[int, str], Callable[[Iteration], None]]) -> Path:
+def command(plan: Plan) -> str:
+    """The command line that pretrains a backbone in this way."""
+    usual = PRESETS[plan.backbone] == plan.preset.name
+    return f"satkit pretrain --backbone {plan.backbone}" + ("" if usual else f" --preset {plan.preset.name}")
+
+
+def pretrain(plan: Plan, folder: Path, report: Report) -> Path:
     """Train a backbone on the pretext, and write its weights; an interrupted training goes on.
 
     Args:
         plan: From `pretext_plan`.
-        folder: Gets the run, and the weights with their JSON file.
+        folder: Gets the run, and the weights with the files beside them.
         report: As in `StudyFolder.trained`.
 
     Returns:
         The file of the weights.
+
+    Raises:
+        UsageError: If the folder holds a training of this backbone with another configuration.
     """
     experiment = Experiment.open(plan, folder / f"{plan.backbone}-run")
-    began = time.monotonic()
     model = experiment.learn(0, report(plan.schedule(plan.steps[0]).iterations, f"{plan.backbone} on the pretext"))
     path = folder / f"{plan.backbone}.safetensors"
-    save_tensors(path, {name: tensor.half() for name, tensor in model.backbone.state_dict().items()}, {})
+    weights = {name: tensor.half().cpu().contiguous() for name, tensor in model.backbone.state_dict().items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(weights))  # equal weights are equal files
     curve = [{"iteration": int(row["iteration"]), "loss": row["total"]} for row in experiment.run.history(0)]
     write_csv(path.with_suffix(".csv"), curve)
     about = {
         "backbone": plan.backbone,
-        "command": f"satkit pretrain --backbone {plan.backbone}",
+        "command": command(plan),
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "mean_iou": experiment.run.result()["all"],
-        "seconds_of_the_last_call": round(time.monotonic() - began, 1),
         "config": {key: experiment.run.config[key] for key in (*DECIDES, "machine")},
     }
     write_json(path.with_suffix(".json"), about)
     return path
 
 
-def check(backbone: str, report: Callable[[int, str], Callable[[Iteration], None]]) -> Repeated:
-    """Repeat the first tenth of the training that made the weights of the kit, and compare the loss.
+def kit_folder() -> Path:
+    """Where the weights of the kit are.
 
     Raises:
-        UsageError: If the kit's weights were made with another configuration, or are missing.
+        UsageError: If satkit is not installed completely.
     """
-    plan = pretext_plan(backbone)
     try:
-        weights = asset(f"{FOLDER}/{backbone}.safetensors")
+        return asset("backbones")
     except FileNotFoundError as error:
-        raise UsageError(f"{error} Or make the weights anew: satkit pretrain --backbone {backbone}.") from error
-    return repeat(plan, weights, report)
+        raise UsageError(str(error)) from error
 
 
-def repeat(plan: Plan, weights: Path, report: Callable[[int, str], Callable[[Iteration], None]]) -> Repeated:
-    """Repeat the first tenth of a stored training.
+def repeat(plan: Plan, folder: Path, report: Report) -> Repeated:
+    """Repeat the first tenth of a stored training, and compare the loss.
 
     Args:
         plan: How it is trained now.
-        weights: The file of the weights; `pretrain` wrote the others beside it.
+        folder: Where `pretrain` wrote the weights and the files beside them.
         report: As in `StudyFolder.trained`.
+
+    Raises:
+        UsageError: If nothing is stored there, or the stored training had another configuration.
     """
-    stored = read_json(weights.with_suffix(".json"))
+    about, curve = (folder / f"{plan.backbone}{suffix}" for suffix in (".json", ".csv"))
+    for path in (about, curve):
+        if not path.exists():
+            raise UsageError(f"{path} is missing, so there is nothing to compare with. Make it: {command(plan)}.")
+    stored = read_json(about).get("config", {})
     now = json.loads(json.dumps(plan.config))
-    changed = [key for key in DECIDES if stored["config"].get(key) != now[key]]
+    changed = [key for key in DECIDES if stored.get(key) != now[key]]
     if changed:
         raise UsageError(
-            f"The weights of {plan.backbone!r} were made with another configuration ({', '.join(changed)} differ). "
-            f"Make them anew: satkit pretrain --backbone {plan.backbone}."
+            f"The weights of {plan.backbone!r} in {folder} were made with another configuration "
+            f"({', '.join(changed)} differ). Make them anew: {command(plan)}."
         )
-    curve = {int(row["iteration"]): row["loss"] for row in read_csv(weights.with_suffix(".csv"), default=float)}
-    enough = max(1, round(CHECKED * max(curve)))
-    losses, shown = {}, report(enough, f"{plan.backbone}, {CHECKED:.0%} of its training")
+    losses = {int(row["iteration"]): row["loss"] for row in read_csv(curve, default=float)}
+    enough = max(min(FEWEST, max(losses)), round(CHECKED * max(losses)))
+    return compare(losses, _first_losses(plan, enough, report))
+
+
+def _first_losses(plan: Plan, enough: int, report: Report) -> dict[int, float]:
+    """The loss of the first iterations of a training, by their number."""
+    losses, shown = {}, report(enough, f"{plan.backbone}, the first {enough} iterations")
 
     def watch(iteration: Iteration) -> None:
         losses[iteration.number] = iteration.losses["total"]
-        shown(Iteration(iteration.step, iteration.number, enough, iteration.lr, iteration.losses, iteration.snapshot))
+        shown(iteration)
         if iteration.number == enough:
             raise _Enough
 
     with tempfile.TemporaryDirectory(prefix="satkit-pretext-") as place, suppress(_Enough):
         Experiment.open(plan, place).learn(0, watch)
-    return compare(curve, losses)
+    return losses
 
 
-def compare(curve: dict[int, float], losses: dict[int, float]) -> Repeated:
-    """The later half of a repeated beginning beside the stored curve at the same iterations."""
-    numbers = [number for number in curve if max(losses) / 2 < number <= max(losses)]
-    there = np.array([curve[number] for number in numbers])
-    trend = np.polyval(np.polyfit(numbers, there, min(1, len(numbers) - 1)), numbers)
-    noise = 3 * float(np.sqrt(np.mean((there - trend) ** 2) / max(1, len(numbers) - 2)))
-    here = float(np.mean([losses[number] for number in numbers]))
-    return Repeated((int(numbers[0]), int(numbers[-1])), here, float(there.mean()), noise)
+def compare(stored: dict[int, float], losses: dict[int, float]) -> Repeated:
+    """The later half of a repeated beginning beside the stored losses.
+
+    Args:
+        stored: Losses by iteration; a few of all.
+        losses: The same of the repetition, of every iteration.
+    """
+    later = [number for number in losses if number > max(losses) / 2]
+    here = np.array([losses[number] for number in later])
+    spread = float(np.std(here - np.polyval(np.polyfit(later, here, 1), later)))
+    shared = [number for number in later if number in stored]
+    means = (float(np.mean([curve[number] for number in shared])) for curve in (losses, stored))
+    return Repeated((shared[0], shared[-1]), *means, 3 * spread / len(shared) ** 0.5)

@@ -133,8 +133,8 @@ def described(name: str) -> str:
 def check(each: Field, value: object) -> None:
     """Raise unless a value has the type and lies in the range of its setting; names are checked where they are used."""
     kind, about = type(each.default), each.metadata
-    fits = type(value) is bool if kind is bool else isinstance(value, (int, float) if kind is float else kind)
-    if not fits or (isinstance(value, bool) and kind is not bool):
+    fits = isinstance(value, (int, float) if kind is float else kind)
+    if not fits or isinstance(value, bool) != (kind is bool):
         raise UsageError(f"{each.name} must be {_called(kind)}, got {value!r}.")
     if kind is tuple and not all(isinstance(label, int) for label in value):
         raise UsageError(f"{each.name} must hold labels, which are whole numbers, got {list(value)}.")

@@ -30,6 +30,7 @@ from timm.models.pvt_v2 import PyramidVisionTransformerV2, checkpoint_filter_fn 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+FIRST = "patch_embed.proj"  # timm's name of the first layer
 STRIDES = (4, 2, 2, 2)
 _MIT = dict(num_heads=(1, 2, 5, 8), sr_ratios=(8, 4, 2, 1), mlp_ratios=(4.0,) * 4, drop_path_rate=0.1)
 _WIDE = dict(embed_dims=(64, 128, 320, 512), **_MIT)
@@ -58,8 +59,6 @@ VARIANTS = {
         mlp_ratios=(4.0,) * 4,
     ),
 }
-
-
 SMALL = ("mit_quick", "mit_scenes")  # for the embedded data; their weights come with the kit
 
 
@@ -67,23 +66,25 @@ def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -
     """Weights under timm's parameter names, from any naming scheme in which MiT weights are released.
 
     Raises:
-        UsageError: If a layer of the encoder is missing, which timm alone would leave random, or has another shape.
+        UsageError: If a layer of the encoder is missing, which timm alone would leave random, or has another shape. The
+            first layer may have other input channels, to which timm adapts it.
     """
     if any(key.startswith("segformer.encoder.") for key in state_dict):
         state_dict = _from_transformers(state_dict)
     renamed = checkpoint_filter_fn(state_dict, model)
-    missing = sorted(name for name in model.state_dict() if not name.startswith("head.") and name not in renamed)
+    encoder = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
+    missing = sorted(encoder.keys() - renamed.keys())
     if missing:
         raise UsageError(
             f"Pretrained weights must hold every layer of the encoder, but {len(missing)} are missing, the first is "
             f"{missing[0]!r}. Use the weights of the same variant."
         )
-    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items() if not name.startswith("head.")}
-    for name, shape in shapes.items():
-        if tuple(renamed[name].shape) != shape:
+    for name, value in encoder.items():
+        wanted, found = tuple(value.shape), tuple(renamed[name].shape)
+        if found != wanted and name != f"{FIRST}.weight":
             raise UsageError(
-                f"Pretrained weights must have the widths of the backbone, but {name!r} has the shape "
-                f"{tuple(renamed[name].shape)} and must have {shape}. Use the weights of the same variant."
+                f"Pretrained weights must have the widths of the backbone, but {name!r} must have the shape {wanted}, "
+                f"got {found}. Use the weights of the same variant."
             )
     return renamed
 
@@ -127,9 +128,10 @@ class MixTransformer(PyramidVisionTransformerV2):
 
     def __init__(self, *args, strides: tuple[int, ...] = STRIDES, **kwargs):
         super().__init__(*args, **kwargs)
-        for stage, stride in zip(self.stages[1:], strides[1:], strict=True):
-            stage.downsample.proj.stride = (stride, stride)
-        for info, reduction in zip(self.feature_info, itertools.accumulate(strides, operator.mul), strict=True):
+        downsampling = [self.patch_embed, *(stage.downsample for stage in self.stages[1:])]
+        reductions = itertools.accumulate(strides, operator.mul)
+        for layer, stride, info, reduction in zip(downsampling, strides, self.feature_info, reductions, strict=True):
+            layer.proj.stride = (stride, stride)
             info["reduction"] = reduction
 
 
@@ -154,18 +156,18 @@ def kit_weights(variant: str) -> str:
 
 def _pretrained_cfg(variant: str) -> dict:
     size = variant.rsplit("_", 1)[1]
-    hub = {"hf_hub_id": f"nvidia/mit-{size}", "hf_hub_filename": "pytorch_model.bin"}
+    hub = {"hf_hub_id": f"nvidia/mit-{size}", "hf_hub_filename": "pytorch_model.bin", "num_classes": 1000}
+    kit = {"file": kit_weights(variant), "num_classes": 0}  # these hold no classifier
     return {
         "url": "",
-        "num_classes": 1000,
         "input_size": (3, 224, 224),
         "pool_size": (7, 7),
         "mean": IMAGENET_MEAN,
         "std": IMAGENET_STD,
-        "first_conv": "patch_embed.proj",
+        "first_conv": FIRST,
         "classifier": "head",
         "fixed_input_size": False,
-        **({"file": kit_weights(variant)} if variant in SMALL else hub),
+        **(kit if variant in SMALL else hub),
     }
 
 

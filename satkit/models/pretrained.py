@@ -1,9 +1,13 @@
-"""Backbones by their timm name, with or without the pretrained weights that timm registers for them."""
+"""Backbones by their timm name, with or without the pretrained weights that timm registers for them.
+
+The weights of the small backbones are a file of the kit. Beside it stands a JSON file with its sha256, which is
+compared before the weights are used. All other weights are downloaded by timm.
+"""
 
 import hashlib
 import socket
 import urllib.parse
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
@@ -26,24 +30,16 @@ SUGGESTED_BACKBONES = (
     "vit_tiny_patch16_224",
     "vit_small_patch16_224",
 )
+FROM_SCRATCH = "start from random weights: --from-scratch, or pretrained=False in Python"
 
 
 def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Module, tuple[int, ...], tuple[int, ...]]:
     """A timm model, the numbers of its stages or blocks to take features from, and their channels."""
-    if not timm.is_model(name.split(".")[0]) or ":" in name:
-        known = [
-            *SUGGESTED_BACKBONES,
-            *(model for model in timm.list_models() if model not in SUGGESTED_BACKBONES),
-        ]
-        error = unknown("backbone", name, known)
-        short = ", ".join(SUGGESTED_BACKBONES)
-        raise UsageError(str(error).split(" Choose one of")[0] + f" Choose one of: {short}, or another timm model.")
-    if pretrained and not _has_weights(name):
-        raise UsageError(f"There are no pretrained weights of {name!r}. Train it from scratch with pretrained=False.")
-    if pretrained and comes_with_kit(name):
-        _check_kit_weights(name)
+    _refuse_unknown(name)
+    if pretrained:
+        pretrained_weights(name)
     try:
-        with _without_retries() if pretrained and not comes_with_kit(name) else nullcontext():
+        with _without_retries(pretrained and not comes_with_kit(name)):
             backbone = _create(name, pretrained, drop_path)
     except UsageError:
         raise
@@ -54,7 +50,7 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
             raise
         raise UsageError(
             f"The pretrained weights of {name!r} could not be loaded ({type(error).__name__}). Connect to the "
-            "network once so that timm can download them, or train from scratch with pretrained=False."
+            f"network once so that timm can download them, or {FROM_SCRATCH}."
         ) from error
     if not hasattr(backbone, "forward_intermediates"):
         raise BackboneError(f"Backbone {name!r} returns no intermediate features. Choose a MiT, a PVTv2 or a ViT.")
@@ -67,9 +63,73 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
     return backbone, taken, tuple(backbone.feature_info[i]["num_chs"] for i in taken)
 
 
+def comes_with_kit(name: str) -> bool:
+    """Whether the pretrained weights of a backbone are a file of the kit."""
+    return name.split(".")[0] in mit.SMALL
+
+
+def pretrained_weights(name: str) -> str:
+    """The pretrained weights of a backbone, in words that identify them; those of the kit are compared with their hash.
+
+    Raises:
+        UsageError: If the backbone is unknown, has no pretrained weights, or the kit's file is missing or damaged.
+    """
+    _refuse_unknown(name)
+    cfg = timm.get_pretrained_cfg(name)
+    if comes_with_kit(name):
+        return f"pretext, sha256 {_checked(name, cfg.file)}"
+    if cfg is None or not cfg.has_weights:
+        raise UsageError(f"There are no pretrained weights of {name!r}. Instead, {FROM_SCRATCH}.")
+    return cfg.hf_hub_id or cfg.url or cfg.file
+
+
+def _refuse_unknown(name: str) -> None:
+    """Raise unless timm has a model of this name."""
+    if timm.is_model(name.split(".")[0]) and ":" not in name:
+        return
+    known = [*SUGGESTED_BACKBONES, *(model for model in timm.list_models() if model not in SUGGESTED_BACKBONES)]
+    short = ", ".join(SUGGESTED_BACKBONES)
+    error = str(unknown("backbone", name, known)).split(" Choose one of")[0]
+    raise UsageError(f"{error} Choose one of: {short}, or another timm model.")
+
+
+def _checked(name: str, weights: str) -> str:
+    """The sha256 of a file of weights that comes with the kit, as it stands in the JSON file beside it.
+
+    Raises:
+        UsageError: If one of the two is missing or damaged.
+    """
+    file = Path(weights or f"{name}.safetensors")
+    about = file.with_suffix(".json")
+    for path in (file, about):
+        if not path.is_file():
+            raise _unusable(name, path, "missing")
+    try:
+        stored = read_json(about)["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unusable(name, about, "damaged") from error
+    if hashlib.sha256(file.read_bytes()).hexdigest() != stored:
+        raise _unusable(name, file, "damaged")
+    return stored
+
+
+def _unusable(name: str, path: Path, how: str) -> UsageError:
+    return UsageError(
+        f"The pretrained weights of {name!r} cannot be used, because {path} is {how}. "
+        f"Install satkit again, or {FROM_SCRATCH}."
+    )
+
+
 @contextmanager
-def _without_retries():
-    """Without a network, set the download library offline, so that it uses its cache or fails at once."""
+def _without_retries(downloads: bool):
+    """Without a network, set the download library offline, so that it uses its cache or fails at once.
+
+    Args:
+        downloads: Whether anything may be downloaded; if not, no connection is tried.
+    """
+    if not downloads:
+        yield
+        return
     address = urllib.parse.urlparse(hub.ENDPOINT)
     before = hub.HF_HUB_OFFLINE
     try:
@@ -88,38 +148,3 @@ def _create(name: str, pretrained: bool, drop_path: float) -> nn.Module:
         return timm.create_model(name, dynamic_img_size=True, dynamic_img_pad=True, **options)
     except TypeError:  # only ViTs accept these options, and only they need them
         return timm.create_model(name, **options)
-
-
-def comes_with_kit(name: str) -> bool:
-    """Whether the pretrained weights of a backbone come with the kit."""
-    return name.split(".")[0] in mit.SMALL
-
-
-def pretrained_weights(name: str) -> str:
-    """Which pretrained weights a backbone has, in words that identify them; empty if it has none."""
-    cfg = timm.get_pretrained_cfg(name)
-    if cfg is None or not cfg.has_weights:
-        return ""
-    if comes_with_kit(name):
-        return f"pretext, sha256 {_stored(name)['sha256']}"
-    return cfg.hf_hub_id or cfg.url or cfg.file
-
-
-def _check_kit_weights(name: str) -> None:
-    """Raise if a file of weights that comes with the kit is not as it was made."""
-    path, stored = Path(timm.get_pretrained_cfg(name).file), _stored(name)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != stored["sha256"]:
-        raise UsageError(
-            f"The pretrained weights of {name!r} in {path} are damaged. Install satkit again, or start without them: "
-            "--from-scratch."
-        )
-
-
-def _stored(name: str) -> dict:
-    """What the file beside the weights of the kit says about them."""
-    return read_json(Path(timm.get_pretrained_cfg(name).file).with_suffix(".json"))
-
-
-def _has_weights(name: str) -> bool:
-    cfg = timm.get_pretrained_cfg(name)
-    return cfg is not None and cfg.has_weights

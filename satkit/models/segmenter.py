@@ -54,6 +54,7 @@ class SegmenterOutput:
         return read(self.logits, self.reserved, self.readout)
 
 
+@torch.enable_grad()  # whoever reads them first, the next reader may need the gradient
 def _upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(logits, size, mode="bilinear", align_corners=False)
 

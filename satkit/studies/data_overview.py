@@ -26,14 +26,14 @@ def check(settings: Settings) -> tuple[str, bool]:
 
     With a task, also how many images each of its steps has. Data that leaves a step without images cannot be used.
     """
-    lines = []
+    lines, options = [], data_options(settings)
     if settings.data not in DRAWN:
         files = find_files(settings.data, settings.root)
         scan = scan_and_keep(files)
         lines.append(_found(files.name, scan))
         if not all(problem.warning for problem in scan.problems):
             return "\n".join(lines), False
-    data = load_data(settings.data, settings.root, **data_options(settings))
+    data = load_data(settings.data, settings.root, **options)
     lines.append(_content(data))
     empty = []
     if settings.task:

@@ -40,7 +40,7 @@ def test_a_look_holds_the_taps_of_one_image_and_the_prediction():
     model = segmenter()
     model.train()
     seen = look(model, picture(size=(32, 64)))
-    assert [tap.query_grid for tap in seen.taps] == [(8, 16), (4, 8), (2, 4), (1, 2)]
+    assert [tap.query_grid for tap in seen.taps] == [(8, 16), (4, 8), (4, 8), (4, 8)]
     assert (seen.prediction.shape, seen.prediction.dtype) == ((32, 64), np.uint8)
     assert not any(tap.queries.requires_grad for tap in seen.taps)
     again = look(model, picture(size=(32, 64)))  # as in evaluation: nothing is dropped at random

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from satkit.cli.options import add_settings, given, number, whole_numbers
-from satkit.experiments.settings import FIELDS
+from satkit.experiments.settings import FIELDS, flag
 from satkit.utils.errors import UsageError
 
 
@@ -43,10 +43,20 @@ def test_every_setting_is_an_option_with_its_help_and_its_default():
     add_settings(command)
     text = " ".join(command.format_help().split())
     for name, each in FIELDS.items():
-        assert f"--{name} VALUE" in text
+        assert f"[{flag(name)}]" in text if each.default is False else f"{flag(name)} VALUE" in text
         assert each.metadata["help"].split(":")[0] in text
     assert "(default quick)" in text
     assert "(default 0)" in text
+    assert "(default )" not in text
+    assert "(default ())" not in text
+
+
+def test_a_setting_that_is_true_or_false_is_an_option_without_a_value(capsys):
+    assert read("--from-scratch") == {"from_scratch": True}
+    assert read("--from-scratch", "--seed", "3") == {"from_scratch": True, "seed": 3}
+    with pytest.raises(SystemExit):
+        read("--from-scratch=false")
+    assert "--from-scratch: ignored explicit argument 'false'" in capsys.readouterr().err
 
 
 def test_a_command_may_have_some_of_them():

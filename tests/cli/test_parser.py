@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("runs")
 
 
 UNKNOWN = [
-    ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, voc, "),
+    ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, pretext, voc, "),
     ("study --strategies fine-tunin", "Unknown strategy 'fine-tunin'. Did you mean 'fine-tuning'? Choose one of: "),
     ("study --strategies sats+memery", "Unknown part of a strategy 'memery'. Did you mean 'memory'? Choose one of: "),
     ("study --strategies sats,stas", "Unknown strategy 'stas'. Did you mean 'sats'? Choose one of: fine-tuning, "),
@@ -76,6 +76,18 @@ WRONG = [
     ),
     ("study --strategies nowhere.py:MINE", "nowhere.py. Give the path of a Python file that declares a strategy."),
     ("study --shift 2", "shift must be between 0 and 1, got 2.0."),
+    ("study --habitat -0.1", "habitat must be between 0 and 1, got -0.1."),
+    ("study --habitat high", "--habitat must be a number, got 'high'."),
+    ("study --data camvid --root x --habitat 0.5", "habitat is a setting of the scenes, got 0.5 for camvid."),
+    ("data check camvid --root x --habitat 0.5", "habitat is a setting of the scenes, got 0.5 for camvid."),
+    (
+        "study --data camvid --root x --from-scratch",
+        "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
+    ),
+    (
+        "study --backbone pvt_v2_b0 --from-scratch",
+        "The preset 'quick' of scenes starts 'pvt_v2_b0' from random weights anyway. Leave from_scratch out.",
+    ),
     ("study --shift much", "--shift must be a number, got 'much'."),
     ("strategies sat", "Unknown strategy 'sat'. Did you mean 'sats'?"),
     ("run 07 -p seed", "A parameter is given as name=value, got 'seed'."),
@@ -94,6 +106,14 @@ WRONG = [
         'run 07 -p weights={"attention":"five"}',
         "A weight must be a finite number, 0 or more, got 'five' for 'attention'.",
     ),
+    ("run 07 -p from_scratch=1", "Parameter 'from_scratch' must be of type bool (true or false), got '1'"),
+    (
+        "run 07 -p data=camvid -p from_scratch=true",
+        "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
+    ),
+    ("pretrain --backbone mit_b0", "Unknown backbone to pretrain 'mit_b0'. Did you mean 'mit_"),
+    ("pretrain --preset fast", "Unknown preset 'fast'."),
+    ("pretrain --preset published", "not to pretext. Choose one of: smoke, quick, full."),
     ("run 07 -p shift=2.0", "shift must be between 0 and 1, got 2.0."),
     ("run 07 -p setting=disjont", "Unknown setting 'disjont'. Did you mean 'disjoint'?"),
     ("run 07 -p order=z", "Unknown class order 'z'."),

@@ -1,14 +1,21 @@
 """What is decided before anything is trained: names, data, images of every step, conventions."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tiny import SETTINGS
+import torch
+from tiny import SETTINGS, TINY
 
 from satkit.experiments.plan import Plan
+from satkit.experiments.presets import PRESETS
+from satkit.experiments.settings import Settings
 from satkit.models import BackboneError
+from satkit.models.mit import kit_weights
+from satkit.models.pretrained import timm
 from satkit.strategies import MIB, AttentionTransfer
 from satkit.utils.errors import UsageError
+from satkit.utils.files import read_json
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 
@@ -51,6 +58,55 @@ def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are():
     plain, mib = (Plan(replace(SETTINGS, protocol=name)).config for name in ("", "mib"))
     assert not {"root", "protocol"} & set(plain)
     assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
+
+
+@pytest.fixture
+def pretraining_preset(tiny_preset, monkeypatch):
+    """The smallest preset, starting from the weights of the kit."""
+    chosen = replace(TINY, model={**TINY.model, "pretrained": True})
+    monkeypatch.setitem(PRESETS["scenes"], "tiny", chosen)
+
+
+@pytest.mark.usefixtures("pretraining_preset")
+class TestAStart:
+    def test_from_pretrained_weights_gives_them_to_the_network_and_their_hash_to_the_configuration(self):
+        plan = Plan(SETTINGS)
+        about = read_json(Path(kit_weights("mit_quick")).with_suffix(".json"))
+        assert plan.pretrained
+        assert plan.config["model"]["pretrained"] is True
+        assert plan.config["pretrained_weights"] == f"pretext, sha256 {about['sha256']}"
+        weights = timm.create_model("mit_quick", pretrained=True).state_dict()
+        assert all(torch.equal(plan.blank().backbone.state_dict()[name], value) for name, value in weights.items())
+
+    def test_from_scratch_leaves_them_out_and_says_so_in_the_configuration(self):
+        plan = Plan(replace(SETTINGS, from_scratch=True))
+        assert not plan.pretrained
+        said = [plan.config[key] for key in ("from_scratch", "pretrained_weights")]
+        assert (*said, plan.config["model"]["pretrained"]) == (True, "", False)
+        started = Plan(SETTINGS).blank().backbone.state_dict()
+        assert not all(torch.equal(started[name], value) for name, value in plan.blank().backbone.state_dict().items())
+
+    def test_of_another_backbone_than_the_kit_s_is_from_random_weights(self):
+        plan = Plan(replace(SETTINGS, backbone="pvt_v2_b0"))
+        assert (plan.pretrained, plan.config["pretrained_weights"]) == (False, "")
+        plan.check()  # which nothing is downloaded for
+        assert Plan(replace(SETTINGS, backbone="mit_scenes")).pretrained
+
+
+def test_from_scratch_needs_a_preset_that_starts_from_pretrained_weights():
+    said = "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out."
+    with pytest.raises(UsageError, match=said):
+        Plan(Settings("camvid", "somewhere", from_scratch=True))
+    Plan(Settings(from_scratch=True))
+    Plan(Settings("voc", "somewhere", preset="published", from_scratch=True))
+    assert Plan(Settings("voc", "somewhere", preset="published", backbone="pvt_v2_b0")).pretrained
+
+
+def test_only_scenes_have_a_habitat():
+    assert Plan(replace(SETTINGS, habitat=0.5)).config["habitat"] == 0.5
+    assert "habitat" not in Plan(Settings("pretext", preset="smoke", task="offline"), "joint").config
+    with pytest.raises(UsageError, match="habitat is a setting of the scenes, got 0.5 for voc."):
+        Plan(Settings("voc", "somewhere", habitat=0.5))
 
 
 def test_test_images_labels_and_crops_follow_the_protocol():

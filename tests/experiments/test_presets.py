@@ -5,9 +5,9 @@ from dataclasses import fields
 
 import pytest
 
-from satkit.data.catalogue import DATA_SETS, ON_DISK
-from satkit.data.datasets import ade20k, camvid, cityscapes, folder, scenes, voc
-from satkit.data.transforms import ResizedCrop, SimpleAugment
+from satkit.data.catalogue import DATA_SETS, DRAWN, ON_DISK
+from satkit.data.datasets import ade20k, camvid, cityscapes, folder, pretext, scenes, voc
+from satkit.data.transforms import AUGMENTATIONS
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import PRESETS, preset
 from satkit.models.pretrained import timm
@@ -17,7 +17,8 @@ from satkit.strategies import STRATEGIES, EntropyPseudoLabels
 from satkit.training import Schedule
 from satkit.utils.errors import UsageError
 
-MODULES = {"scenes": scenes, "voc": voc, "ade20k": ade20k, "cityscapes": cityscapes, "camvid": camvid, "folder": folder}
+MODULES = {"scenes": scenes, "pretext": pretext, "voc": voc, "ade20k": ade20k, "cityscapes": cityscapes}
+MODULES |= {"camvid": camvid, "folder": folder}
 EVERY = [(data, name) for data in PRESETS for name in PRESETS[data]]
 
 every_preset = pytest.mark.parametrize(("data", "name"), EVERY)
@@ -52,12 +53,12 @@ def test_the_task_divides_the_classes_and_has_a_later_step(data, name):
     num_classes = len(MODULES[data].CLASS_NAMES) - 1
     sizes = task_sizes(preset(data, name).task, num_classes)
     assert sum(sizes) == num_classes
-    assert len(sizes) > 1
+    assert len(sizes) > 1 or data == "pretext", "only the pretext is learnt at once"
 
 
 @every_preset
 def test_the_data_set_takes_the_options(data, name):
-    made = MODULES[data].load if data == "scenes" else MODULES[data].find
+    made = MODULES[data].load if data in DRAWN else MODULES[data].find
     assert set(preset(data, name).data) <= set(inspect.signature(made).parameters) - {"root"}
 
 
@@ -91,12 +92,14 @@ def test_cities_have_a_task_of_their_own():
 @every_preset
 def test_the_augmentation_can_be_built(data, name):
     crop = dict(preset(data, name).augment)
-    kind = {"simple": SimpleAugment, "resized": ResizedCrop}[crop.pop("kind", "simple")]
-    kind(**crop)
+    AUGMENTATIONS[crop.pop("kind", "simple")](**crop)
 
 
 @pytest.mark.parametrize("data", PRESETS)
 def test_smoke_is_the_shortest_and_full_the_longest(data):
+    if data == "pretext":
+        assert preset(data, "smoke").base.iterations < 100, "its quick and full train different backbones"
+        return
     for step in (0, 1):
         iterations = [preset(data, name).schedule(step, 1).iterations for name in ("smoke", "quick", "full")]
         assert iterations == sorted(iterations)
@@ -132,3 +135,18 @@ def test_unknown_names_are_refused_with_the_nearest():
         preset("scenes", "quik")
     with pytest.raises(UsageError, match="Unknown data set 'scene'. Did you mean 'scenes'"):
         preset("scene")
+
+
+def test_presets_start_pretrained_where_there_are_weights_for_their_images():
+    pretrained = {(data, name) for data, name in EVERY if preset(data, name).model.get("pretrained")}
+    published = {(data, name) for data, name in EVERY if name == "published"}
+    photographs = {(data, "full") for data in ("voc", "ade20k", "cityscapes", "folder")}
+    assert pretrained == {("scenes", name) for name in PRESETS["scenes"]} | published | photographs
+
+
+def test_the_pretext_is_learnt_at_the_size_and_by_the_backbone_of_the_scenes_that_it_is_for():
+    for name in ("quick", "full"):
+        scenes_preset, pretext_preset = preset("scenes", name), preset("pretext", name)
+        assert pretext_preset.backbone == scenes_preset.backbone
+        assert pretext_preset.augment["size"] == scenes_preset.augment["size"]
+        assert pretext_preset.data["size"] == scenes_preset.data["size"]

@@ -5,15 +5,16 @@ from dataclasses import fields
 
 import pytest
 
-from satkit.data.catalogue import DATA_SETS
+from satkit.data.catalogue import DATA_SETS, DRAWN
 from satkit.experiments import settings as module
 from satkit.experiments.presets import PRESETS
-from satkit.experiments.settings import FIELDS, Settings, chosen, described, read
+from satkit.experiments.settings import FIELDS, Settings, chosen, described, flag, read
 from satkit.utils.errors import UsageError
 
 ORDER = tuple(range(20, 0, -1))
 CHANGES = ({"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": ORDER})
 CHANGES += ({"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"}, {"shift": 0.5})
+CHANGES += ({"habitat": 0.0}, {"from_scratch": True})
 
 
 def test_every_setting_has_a_help():
@@ -22,6 +23,7 @@ def test_every_setting_has_a_help():
 
 def test_the_listed_values_are_those_of_the_code_that_uses_them():
     assert module.DATA_SETS == DATA_SETS
+    assert tuple(DRAWN) == module.DRAWN
     assert set(module.PRESETS) == {name for presets in PRESETS.values() for name in presets}
 
 
@@ -35,11 +37,27 @@ def test_studies_of_different_settings_have_different_names():
     assert len(names) == len(CHANGES) + 1
     assert Settings().name("15-5") == "scenes-15-5-quick-seed0"
     assert Settings(shift=0.65, seed=3).name("15-1") == "scenes-15-1-quick-seed3-shift0.65"
+    assert Settings(habitat=0.0, from_scratch=True).name("15-5") == "scenes-15-5-quick-seed0-habitat0-from-scratch"
 
 
 def test_orders_that_begin_alike_have_different_names():
     other = (*range(20, 2, -1), 1, 2)
     assert Settings(order=ORDER).name("15-5") != Settings(order=other).name("15-5")
+
+
+def test_the_option_of_a_setting_has_hyphens():
+    assert [flag(name) for name in ("seed", "from_scratch")] == ["--seed", "--from-scratch"]
+
+
+def test_a_setting_that_is_true_is_in_the_command_without_a_value():
+    command = Settings(from_scratch=True, habitat=0.0).command(["sats"])
+    assert command.endswith("--seed 0 --habitat 0.0 --from-scratch --strategies sats")
+    assert "from-scratch" not in Settings(from_scratch=False).command(["sats"])
+
+
+def test_only_data_that_is_not_drawn_has_a_folder_in_the_command():
+    for data in DATA_SETS:
+        assert ("--root FOLDER" in Settings(data).command(["sats"])) == (data not in DRAWN)
 
 
 def test_the_command_names_what_was_chosen_and_no_folder():
@@ -58,6 +76,10 @@ def test_the_command_names_what_was_chosen_and_no_folder():
         ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
         ({"seed": True}, "seed must be a whole number, got True"),
         ({"task": 15}, "task must be text, got 15"),
+        ({"habitat": 1.5}, "habitat must be between 0 and 1, got 1.5"),
+        ({"habitat": True}, "habitat must be a number, got True"),
+        ({"from_scratch": 1}, "from_scratch must be true or false, got 1"),
+        ({"from_scratch": "yes"}, "from_scratch must be true or false, got 'yes'"),
         ({"order": ("a",)}, "order must hold labels, which are whole numbers, got .'a'."),
     ],
 )
@@ -69,7 +91,9 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_setting(values, said):
 def test_texts_are_read_by_the_type_of_the_setting():
     assert (read("seed", "-3"), read("shift", "1e-1"), read("task", "15-1")) == (-3, 0.1, "15-1")
     assert read("order", "b", "voc")[:3] == (12, 9, 20)
-    for name, text in (("seed", "1.0"), ("shift", "x"), ("order", "1,b")):
+    assert [read("from_scratch", text) for text in ("true", "False", " TRUE ")] == [True, False, True]
+    wrong = (("seed", "1.0"), ("shift", "x"), ("order", "1,b"), ("from_scratch", "1"), ("from_scratch", "yes"))
+    for name, text in wrong:
         with pytest.raises(UsageError, match=f"--{name} must"):
             read(name, text, label=f"--{name}")
 
@@ -84,6 +108,10 @@ def test_the_settings_among_parameters_are_those_that_are_not_at_their_default()
         "setting": "overlapped",
     }
     assert chosen({"data": "voc", "order": "b"})["order"][:3] == (12, 9, 20)
+    assert chosen({"from_scratch": True}) == {"from_scratch": True}
+    for value in (1, "yes"):
+        with pytest.raises(UsageError, match="from_scratch must be true or false"):
+            chosen({"from_scratch": value})
 
 
 def test_the_plain_settings_are_what_settings_are_made_of():

@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from satkit.models.mit import VARIANTS
+from satkit.models import build_segmenter
+from satkit.models.mit import SMALL, VARIANTS
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError
 
@@ -53,12 +54,33 @@ def test_parameters_add_up_to_the_paper_s(name):
 
 
 def test_small_members_have_the_promised_size():
-    counts = {
-        name: sum(p.numel() for p in timm.create_model(name, num_classes=0, device="meta").parameters())
-        for name in ("mit_quick", "mit_scenes")
-    }
-    assert counts["mit_quick"] < 1e6
-    assert 1.5e6 < counts["mit_scenes"] < 2.5e6
+    counts = {name: sum(p.numel() for p in timm.create_model(name, device="meta").parameters()) for name in SMALL}
+    assert 0.4e6 < counts["mit_quick"] < 0.7e6
+    assert 0.7e6 < counts["mit_scenes"] < 1.2e6
+
+
+@pytest.mark.parametrize(("name", "size", "side"), [("mit_quick", 64, 8), ("mit_scenes", 96, 12)])
+def test_small_members_have_as_many_keys_in_every_stage(name, size, side):
+    segmenter = build_segmenter(name, (3,), decoder_width=16).eval()
+    with torch.no_grad():
+        taps = segmenter(torch.randn(1, 3, size, size), attention=True).attention
+    assert [tap.key_grid for tap in taps] == [(side, side)] * 4
+    assert [tap.keys.shape[2] for tap in taps] == [side * side] * 4
+    assert [tap.query_grid for tap in taps] == [(2 * side, 2 * side), *[(side, side)] * 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "reductions"),
+    [*((name, [4, 8, 16, 32]) for name in MILLIONS), ("mit_quick", [4, 8, 8, 8]), ("mit_scenes", [4, 8, 8, 8])],
+)
+def test_feature_maps_are_smaller_by_what_timm_is_told(name, reductions):
+    model = timm.create_model(name, num_classes=0, device="meta")
+    features = model.forward_intermediates(torch.empty(1, 3, 64, 96, device="meta"), intermediates_only=True)
+    assert [info["reduction"] for info in model.feature_info] == reductions
+    assert [tuple(feature.shape[1:]) for feature in features] == [
+        (info["num_chs"], 64 // reduction, 96 // reduction)
+        for info, reduction in zip(model.feature_info, reductions, strict=True)
+    ]
 
 
 def test_norms_have_the_released_epsilon_and_the_third_stage_five_heads():
@@ -135,7 +157,7 @@ def test_released_weights_load_through_timm_in_every_spelling(tmp_path, name, sp
     weights = spell(released.state_dict())
     assert spell is dict or set(weights) != set(released.state_dict())
     save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / "weights.safetensors")
-    overlay = {"file": str(tmp_path / "weights.safetensors")}
+    overlay = {"file": str(tmp_path / "weights.safetensors"), "num_classes": 1000}
     images = torch.randn(1, 3, 64, 64)
     for num_classes in (1000, 0):
         loaded = timm.create_model(
@@ -161,17 +183,24 @@ def test_weights_that_lack_a_layer_do_not_load(tmp_path):
             timm.create_model("mit_quick", num_classes=classes, pretrained=True, pretrained_cfg_overlay=overlay)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_weights_of_another_width_do_not_load(tmp_path, name):
+    other = {"mit_quick": "mit_scenes", "mit_scenes": "mit_quick"}[name]
+    weights = {**timm.create_model(name).state_dict(), **timm.create_model(other).state_dict()}
+    save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / "weights.safetensors")
+    said = r"must have the widths of the backbone, but 'stages\.1\.\S+' must have the shape .+, got .+same variant\.$"
+    with pytest.raises(UsageError, match=said):
+        timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(tmp_path / "weights.safetensors")})
+
+
+def test_weights_for_colour_images_are_adapted_to_grey_ones_by_timm(tmp_path):
+    weights = timm.create_model("mit_quick").state_dict()
+    save_file(weights, tmp_path / "weights.safetensors")
+    overlay = {"file": str(tmp_path / "weights.safetensors")}
+    grey = timm.create_model("mit_quick", in_chans=1, pretrained=True, pretrained_cfg_overlay=overlay)
+    summed = weights["patch_embed.proj.weight"].sum(dim=1, keepdim=True)
+    torch.testing.assert_close(grey.state_dict()["patch_embed.proj.weight"], summed)
+
+
 def test_every_variant_is_known_to_timm():
     assert set(VARIANTS) <= set(timm.list_models("mit_*"))
-
-
-def test_features_halve_from_stage_to_stage():
-    features = timm.create_model("mit_scenes", num_classes=0).forward_intermediates(
-        torch.randn(1, 3, 96, 64), intermediates_only=True
-    )
-    assert [tuple(feature.shape[1:]) for feature in features] == [
-        (32, 24, 16),
-        (64, 12, 8),
-        (128, 6, 4),
-        (192, 3, 2),
-    ]

@@ -5,9 +5,10 @@ import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.testing import assert_close
 
-from satkit.models import BackboneError, build_segmenter
+from satkit.models import BackboneError, SegmenterOutput, build_segmenter
 from satkit.strategies import region_pool
 from satkit.utils import _torchvision
 
@@ -125,3 +126,48 @@ def test_a_backbone_without_attention_is_refused_where_attention_is_needed():
     with pytest.raises(BackboneError, match="ResNet has no self-attention"):
         small_segmenter("resnet18")(torch.randn(1, 3, 64, 64), attention=True)
     assert small_segmenter("mit_quick", needs_attention=True).taken == (0, 1, 2, 3)
+
+
+def enlarged(coarse):
+    return F.interpolate(coarse, (64, 48), mode="bilinear", align_corners=False)
+
+
+def test_logits_are_the_enlarged_coarse_ones_with_their_gradient():
+    model = small_segmenter()
+    model.classifier.reserve(2)
+    output = model(torch.randn(2, 3, 64, 48))
+    for found, coarse in ((output.logits, output.coarse), (output.reserved, output.coarse_reserved)):
+        assert coarse.shape[-2:] == (16, 12)
+        assert torch.equal(found, enlarged(coarse))
+        weights = torch.randn_like(found)
+        gradients = [
+            torch.autograd.grad((values * weights).sum(), coarse, retain_graph=True)[0]
+            for values in (found, enlarged(coarse))
+        ]
+        assert torch.equal(*gradients)
+    assert small_segmenter()(torch.randn(1, 3, 64, 48)).reserved is None
+
+
+def test_logits_are_enlarged_once_and_only_if_they_are_read(monkeypatch):
+    enlargements, interpolate = [], F.interpolate
+
+    def counted(logits, *arguments, **options):
+        enlargements.append(logits)
+        return interpolate(logits, *arguments, **options)
+
+    coarse = torch.randn(1, 3, 4, 4)
+    output = SegmenterOutput(coarse, torch.randn(1, 5, 4, 4), (), (16, 16))
+    monkeypatch.setattr(F, "interpolate", counted)
+    assert output.logits is output.logits
+    assert output.classes().shape == (1, 16, 16)
+    assert [each is coarse for each in enlargements] == [True]
+
+
+def test_logits_that_are_first_read_without_gradient_still_carry_it():
+    coarse = torch.randn(1, 3, 4, 4, requires_grad=True)
+    output = SegmenterOutput(coarse, torch.randn(1, 5, 4, 4), (), (16, 16))
+    with torch.no_grad():
+        assert output.classes().shape == (1, 16, 16)
+    output.logits.sum().backward()
+    assert_close(coarse.grad, torch.full_like(coarse, 16.0))
+    assert not SegmenterOutput(coarse.detach(), coarse, (), (16, 16)).logits.requires_grad

@@ -13,7 +13,7 @@ from satkit.data import IGNORE
 from satkit.data.labels import UNKNOWN
 from satkit.scenario import Step, scenario
 from satkit.strategies import BinaryCrossEntropy, CrossEntropy, LossInputs, UnbiasedCrossEntropy
-from satkit.strategies.terms.classification import adaptive_factor, unbiased_cross_entropy
+from satkit.strategies.terms.classification import CoarseCrossEntropy, adaptive_factor, unbiased_cross_entropy
 from satkit.utils.errors import UsageError
 
 STEP = Step(0, old=(), new=(1, 2), future=())
@@ -276,3 +276,45 @@ def test_the_weight_of_the_other_losses_multiplies(make):
 def test_settings_of_the_other_losses_that_mean_nothing_are_refused(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def coarse_case(height=3, width=5, cell=4, dtype=torch.float32) -> LossInputs:
+    """Logits on a grid of cells, and labels of every pixel."""
+    labels = some_labels(0, 1, 2, IGNORE, shape=(2, height * cell, width * cell))
+    logits = some_logits(3, (2, height, width)).to(dtype)
+    return LossInputs(STEP, labels, torch.zeros_like(labels), SimpleNamespace(coarse=logits))
+
+
+@pytest.mark.parametrize(("cell", "centre"), [(4, 2), (3, 1), (1, 0)])
+def test_coarse_cross_entropy_is_a_loop_over_cells_and_the_labels_at_their_centres(cell, centre):
+    case = coarse_case(cell=cell)
+    logits, total = case.student.coarse, 0.0
+    images, _, height, width = logits.shape
+    for image in range(images):
+        for row in range(height):
+            for column in range(width):
+                label = int(case.labels[image, row * cell + centre, column * cell + centre])
+                if label != IGNORE:
+                    scores = logits[image, :, row, column].double().tolist()
+                    total += math.log(sum(math.exp(score) for score in scores)) - scores[label]
+    assert float(CoarseCrossEntropy(2.0)(case)) == pytest.approx(2.0 * total / (images * height * width), rel=1e-5)
+
+
+def test_coarse_cross_entropy_of_logits_that_are_not_enlarged_is_cross_entropy():
+    case = coarse_case(cell=1)
+    logits = case.student.coarse
+    assert_close(CoarseCrossEntropy()(case), CrossEntropy()(inputs_for(logits, case.labels)))
+
+
+def test_coarse_cross_entropy_reaches_the_logits_and_is_computed_in_float32():
+    case = coarse_case(dtype=torch.bfloat16)
+    logits = case.student.coarse.requires_grad_()
+    value = CoarseCrossEntropy()(case)
+    value.backward()
+    assert value.dtype == torch.float32
+    assert logits.grad.abs().sum() > 0
+
+
+def test_coarse_cross_entropy_refuses_a_weight_below_zero():
+    with pytest.raises(UsageError, match="CoarseCrossEntropy needs weight >= 0, got -1"):
+        CoarseCrossEntropy(-1)
