@@ -7,7 +7,7 @@ ACTIONS = {
     "show": "a contact sheet with legend; with --task one for each step",
     "get": "download a data set, where that is possible",
 }
-OF_A_SCENARIO = ("task", "setting", "order")
+OF_A_SCENARIO = ("task", "setting", "order", "habitat")
 
 
 def add_data(commands) -> None:
@@ -16,7 +16,7 @@ def add_data(commands) -> None:
     actions = data.add_subparsers(dest="action", metavar="ACTION", parser_class=type(data), required=True)
     for action, words in ACTIONS.items():
         command = actions.add_parser(action, help=words)
-        command.add_argument("data", help="scenes, voc, ade20k, cityscapes, camvid or folder")
+        command.add_argument("data", help="scenes, pretext, voc, ade20k, cityscapes, camvid or folder")
         add_settings(command, ("root",) if action == "get" else ("root", *OF_A_SCENARIO))
         if action == "show":
             command.add_argument("--step", default="", help="only this step of the task")

@@ -30,8 +30,18 @@ from satkit.utils.seeding import best_device, derive, seed_everything
 
 
 def data_options(settings: Settings) -> dict:
-    """What the settings decide about a data set beside its folder."""
-    return {"habitat": settings.habitat} if settings.data == "scenes" else {}
+    """What the settings decide about a data set beside its folder.
+
+    Raises:
+        UsageError: For a habitat of other data than the scenes.
+    """
+    if settings.data == "scenes":
+        return {"habitat": settings.habitat}
+    if settings.habitat != FIELDS["habitat"].default:
+        raise UsageError(
+            f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}. Leave it out."
+        )
+    return {}
 
 
 class Plan:
@@ -56,10 +66,9 @@ class Plan:
         self.backbone = settings.backbone or self.preset.backbone
         self.device = best_device()
         self._data = data
+        self._data_options = {**self.preset.data, **data_options(settings)}
         if settings.setting not in SETTINGS:
             raise unknown("setting", settings.setting, SETTINGS)
-        if settings.data != "scenes" and settings.habitat != FIELDS["habitat"].default:
-            raise UsageError(f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}.")
         if settings.from_scratch and not self._starts_pretrained:
             raise UsageError(
                 f"The preset {settings.preset!r} of {settings.data} starts {self.backbone!r} from random weights "
@@ -70,8 +79,7 @@ class Plan:
     def data(self) -> SegmentationData:
         """The data set; loaded when it is first asked for, unless it was given."""
         if self._data is None:
-            options = {**self.preset.data, **data_options(self.settings)}
-            self._data = load_data(self.settings.data, self.settings.root, **options)
+            self._data = load_data(self.settings.data, self.settings.root, **self._data_options)
         return self._data
 
     @property

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("runs")
 
 
 UNKNOWN = [
-    ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, voc, "),
+    ("study --data scens", "Unknown data set 'scens'. Did you mean 'scenes'? Choose one of: scenes, pretext, voc, "),
     ("study --strategies fine-tunin", "Unknown strategy 'fine-tunin'. Did you mean 'fine-tuning'? Choose one of: "),
     ("study --strategies sats+memery", "Unknown part of a strategy 'memery'. Did you mean 'memory'? Choose one of: "),
     ("study --strategies sats,stas", "Unknown strategy 'stas'. Did you mean 'sats'? Choose one of: fine-tuning, "),
@@ -57,7 +57,7 @@ WRONG = [
     ("data show scenes --step one", "--step must be a whole number, got 'one'."),
     ("data show scenes --task 15-5 --step 2", "Task 15-5 has the steps 0..1, got step 2."),
     ("data get scenes", "A download needs a folder to go to."),
-    ("data get scenes --root here", "The scenes are drawn by satkit and have no files"),
+    ("data get scenes --root here", "The images of the scenes are drawn and have no files"),
     ("study --preset smoke --order 1,2", "The class order must hold every label of 1..20 once, got [1, 2]."),
     ("study --preset smoke --task 15-4", "Task '15-4' must divide the 20 classes"),
     ("study --preset smoke --backbone resnet18", "ResNet has no self-attention that satkit can tap."),
@@ -77,6 +77,13 @@ WRONG = [
     ("study --strategies nowhere.py:MINE", "nowhere.py. Give the path of a Python file that declares a strategy."),
     ("study --shift 2", "shift must be between 0 and 1, got 2.0."),
     ("study --shift much", "--shift must be a number, got 'much'."),
+    (
+        "study --habitat 1.5",
+        "habitat must be between 0 and 1, got 1.5. Choose another value, or leave it out for 0.75.",
+    ),
+    ("study --habitat a", "--habitat must be a number, got 'a'. Choose another value, or leave it out for 0.75."),
+    ("study --data camvid --habitat 0", "habitat is a setting of the scenes, got 0 for camvid. Leave it out."),
+    ("data check pretext --habitat 0", "habitat is a setting of the scenes, got 0 for pretext. Leave it out."),
     ("strategies sat", "Unknown strategy 'sat'. Did you mean 'sats'?"),
     ("run 07 -p seed", "A parameter is given as name=value, got 'seed'."),
     ("run 07 -p seed=x", "Parameter 'seed' must be of type int, got 'x'"),

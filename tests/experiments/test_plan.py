@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from tiny import SETTINGS
 
-from satkit.experiments.plan import Plan
+from satkit.experiments.plan import Plan, data_options
+from satkit.experiments.settings import Settings
 from satkit.models import BackboneError
 from satkit.strategies import MIB, AttentionTransfer
 from satkit.utils.errors import UsageError
@@ -51,6 +52,19 @@ def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are():
     plain, mib = (Plan(replace(SETTINGS, protocol=name)).config for name in ("", "mib"))
     assert not {"root", "protocol"} & set(plain)
     assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
+
+
+def test_the_habitat_decides_about_the_scenes_and_is_part_of_their_configuration():
+    uniform, one_class = (Plan(replace(SETTINGS, habitat=habitat)) for habitat in (0.0, 1.0))
+    assert uniform.data.train.present.sum() > one_class.data.train.present.sum() == 2 * len(one_class.data.train)
+    differences = {key for key in uniform.config if uniform.config[key] != one_class.config[key]}
+    assert differences == {"habitat", "data_fingerprint"}
+
+
+def test_a_habitat_of_other_data_is_refused():
+    assert data_options(Settings(data="camvid")) == {}
+    with pytest.raises(UsageError, match="habitat is a setting of the scenes, got 0.5 for camvid. Leave it out."):
+        Plan(Settings(data="camvid", habitat=0.5))
 
 
 def test_test_images_labels_and_crops_follow_the_protocol():
