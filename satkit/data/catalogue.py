@@ -46,6 +46,6 @@ def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
         DataError: For a folder without a list of classes whose masks cannot be read.
     """
     if name in DRAWN:
-        raise UsageError(f"The {name} are drawn by satkit and have no files. Choose a data set on disk.")
+        raise UsageError(f"The images of the {name} are drawn and have no files. Choose a data set on disk.")
     choose("data set", name, dict.fromkeys(DATA_SETS))
     return ON_DISK[name](root, **options)

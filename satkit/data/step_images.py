@@ -72,12 +72,7 @@ def training_images(
     illumination = shift_of(step.index, shift, seed)
     if scenario.by_domain:
         return StepImages(learnt_from(data.pool.domains, scenario, step), table, data.pool, illumination)
-    wanted, unwanted = (sorted(labels) for labels in scenario.image_filter(step))
-    if scenario.setting == "partitioned":
-        drawn = [_drawn(np.flatnonzero(row).tolist(), seed, index) for index, row in enumerate(split.present)]
-        indices = np.flatnonzero(np.isin(drawn, wanted))
-    else:
-        indices = np.flatnonzero(split.present[:, wanted].any(axis=1) & ~split.present[:, unwanted].any(axis=1))
+    indices = images_of(split.present, scenario, step, seed)
     if not len(indices):
         raise UsageError(
             f"Step {step.index} of task {scenario.task} ({scenario.setting}) must have images to learn "
@@ -85,6 +80,20 @@ def training_images(
             f"{data.name} belongs to it. Take more images, another task, or the setting 'overlapped'."
         )
     return StepImages(indices, table, split, illumination)
+
+
+def images_of(present: np.ndarray, scenario: Scenario, step: Step, seed: int = 0) -> np.ndarray:
+    """Numbers of the images that belong to a step, ascending, in the settings by class.
+
+    Args:
+        present: Bool (image, label): which label occurs in which image, background first.
+        seed: Decides which class of an image is drawn in the setting "partitioned".
+    """
+    wanted, unwanted = (sorted(labels) for labels in scenario.image_filter(step))
+    if scenario.setting == "partitioned":
+        drawn = [_drawn(np.flatnonzero(row).tolist(), seed, index) for index, row in enumerate(present)]
+        return np.flatnonzero(np.isin(drawn, wanted))
+    return np.flatnonzero(present[:, wanted].any(axis=1) & ~present[:, unwanted].any(axis=1))
 
 
 def held_out(images: StepImages, seed: int, step: int) -> tuple[StepImages, StepImages]:

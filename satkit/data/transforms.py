@@ -3,8 +3,8 @@
 All classes map an image, uint8 (height, width, 3), and its labels, uint8 (height, width), to a square crop of both.
 Those for training draw only uniform numbers from the generator that is passed in, so the result is a function of
 image, labels and generator. Images are resampled bilinearly with antialiasing, labels take the value at the centre of
-the new pixel, so labels are never mixed. Only `TurnAndRecolour`, which is for the pretext, changes colours, since no
-method here does that.
+the new pixel, so labels are never mixed. Colours stay as they are, as in the published methods; only
+`TurnAndRecolour`, which is for the pretext, exchanges them.
 """
 
 import math
@@ -117,7 +117,7 @@ class ResizedCrop:
 
 @dataclass(frozen=True)
 class TurnAndRecolour:
-    """Random quarter turn, flip and order of the colours, for drawn images where neither direction nor colour matters.
+    """Random quarter turn, flip and order of red, green and blue, where neither direction nor colour says anything.
 
     Attributes:
         size: Side of the square images in pixels; they are not cropped.
@@ -131,10 +131,16 @@ class TurnAndRecolour:
     def __call__(
         self, image: np.ndarray, labels: np.ndarray, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The augmented image; a view of the input if only its directions changed."""
+        """The augmented image, a copy, and its labels, a view of the input.
+
+        Raises:
+            UsageError: For an image of another size.
+        """
         if labels.shape != (self.size, self.size):
+            height, width = labels.shape
             raise UsageError(
-                f"Images must be squares of {self.size} pixels to be turned, got {labels.shape[0]} x {labels.shape[1]}."
+                f"Images must be squares of {self.size} pixels to be turned, got {height} x {width}. "
+                "Choose an augmentation that crops."
             )
         turn, mirror, *colours = random.random(5).tolist()
         quarters, colours = int(4 * turn), np.argsort(colours)

@@ -38,7 +38,9 @@ def data_options(settings: Settings) -> dict:
     if settings.data == "scenes":
         return {"habitat": settings.habitat}
     if settings.habitat != FIELDS["habitat"].default:
-        raise UsageError(f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}.")
+        raise UsageError(
+            f"habitat is a setting of the scenes, got {settings.habitat:g} for {settings.data}. Leave it out."
+        )
     return {}
 
 

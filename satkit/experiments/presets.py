@@ -27,7 +27,7 @@ class Preset:
         data: Options of the data set's `load`.
         base: Schedule of the base step.
         later: Schedule of every later step.
-        augment: Crop size in pixels, range of scales, and kind: "simple" or "resized".
+        augment: Crop size in pixels, range of scales, and kind: a name in `AUGMENTATIONS`.
         pseudo_threshold: Replaces the median as the threshold of a strategy's pseudo-labels; "" leaves it.
         epochs: Epochs of the base and of a later step; they replace the schedules' iterations where given.
         task_epochs: The same for single tasks, by their names.

@@ -135,13 +135,13 @@ def check(each: Field, value: object) -> None:
     kind, about = type(each.default), each.metadata
     fits = isinstance(value, (int, float) if kind is float else kind)
     if not fits or isinstance(value, bool) != (kind is bool):
-        raise UsageError(f"{each.name} must be {_called(kind)}, got {value!r}.")
+        raise _refused(each.name, f"be {_called(kind)}", value, each.default)
     if kind is tuple and not all(isinstance(label, int) for label in value):
-        raise UsageError(f"{each.name} must hold labels, which are whole numbers, got {list(value)}.")
+        raise _refused(each.name, "hold labels, which are whole numbers", list(value), each.default)
     low, high = about.get("low", -math.inf), about.get("high", math.inf)
     if kind in (int, float) and not low <= value <= high:
         allowed = f"between {low} and {high}" if high < math.inf else f"{low} or more"
-        raise UsageError(f"{each.name} must be {allowed}, got {value}.")
+        raise _refused(each.name, f"be {allowed}", value, each.default)
 
 
 def read(name: str, text: str, data: str = "scenes", label: str = ""):
@@ -161,7 +161,7 @@ def read(name: str, text: str, data: str = "scenes", label: str = ""):
         return _order(data, text, label)
     pattern = {int: "[+-]?[0-9]+", float: NUMBER, str: "(?s).*", bool: "(?i)true|false"}[kind]
     if not re.fullmatch(pattern, text.strip()):
-        raise UsageError(f"{label} must be {_called(kind)}, got {text!r}.")
+        raise _refused(label, f"be {_called(kind)}", text, FIELDS[name].default)
     if kind is bool:
         return text.strip().lower() == "true"
     return text if kind is str else kind(text)
@@ -196,8 +196,13 @@ def _order(data: str, text: str, label: str) -> tuple[int, ...]:
     labels = [part.strip() for part in text.split(",") if part.strip()]
     wrong = [part for part in labels if not part.isdecimal()]
     if wrong:
-        raise UsageError(f"{label} must hold labels, which are whole numbers, got {wrong[0]!r}.")
+        raise _refused(label, "hold labels, which are whole numbers", wrong[0], ())
     return tuple(map(int, labels))
+
+
+def _refused(name: str, must: str, value: object, default: object) -> UsageError:
+    instead = "" if default in ("", ()) else f" for {default}"
+    return UsageError(f"{name} must {must}, got {value!r}. Choose another value, or leave it out{instead}.")
 
 
 def _called(kind: type) -> str:

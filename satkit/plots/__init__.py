@@ -25,6 +25,7 @@ from satkit.plots.iou_multiples import iou_multiples
 from satkit.plots.labelled_points import labelled_points
 from satkit.plots.loss_regions import loss_regions
 from satkit.plots.number_table import number_table
+from satkit.plots.old_class_shares import old_class_shares
 from satkit.plots.predictions import film_strip, overlay
 from satkit.plots.relation_drift import relation_drift
 from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
@@ -55,6 +56,7 @@ __all__ = [
     "loss_terms",
     "number_table",
     "old_class_flow",
+    "old_class_shares",
     "overlay",
     "patch_centre",
     "relation_drift",

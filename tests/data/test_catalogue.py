@@ -1,20 +1,26 @@
 import pytest
 
 from satkit.data import DATA_SETS, load_data
-from satkit.data.catalogue import ON_DISK, find_files
+from satkit.data.catalogue import DRAWN, ON_DISK, find_files
 from satkit.utils.errors import UsageError
 
 SMALL = {"size": 32, "train_images": 2, "test_images": 1}
 
 
-def test_the_data_sets_are_the_scenes_and_those_on_disk():
-    assert DATA_SETS == ("scenes", "voc", "ade20k", "cityscapes", "camvid", "folder")
-    assert tuple(ON_DISK) == DATA_SETS[1:]
+def test_the_data_sets_are_those_that_are_drawn_and_those_on_disk():
+    assert DATA_SETS == ("scenes", "pretext", "voc", "ade20k", "cityscapes", "camvid", "folder")
+    assert (*DRAWN, *ON_DISK) == DATA_SETS
 
 
-def test_scenes_are_drawn_without_a_folder_and_with_their_options():
-    data = load_data("scenes", **SMALL)
-    assert (data.name, len(data.train), len(data.test)) == ("scenes", 2, 1)
+@pytest.mark.parametrize(("name", "classes"), [("scenes", 21), ("pretext", 109)])
+def test_drawn_data_needs_no_folder_and_takes_its_options(name, classes):
+    data = load_data(name, **SMALL)
+    assert (data.name, len(data.class_names), len(data.train), len(data.test)) == (name, classes, 2, 1)
+
+
+def test_the_habitat_is_an_option_of_the_scenes():
+    uniform, mixed = (load_data("scenes", size=32, train_images=40, test_images=1, habitat=each) for each in (0, 1))
+    assert uniform.train.present.sum() > mixed.train.present.sum() == 80
 
 
 @pytest.mark.parametrize("name", ON_DISK)
@@ -37,6 +43,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(function):
         function("cityscape", "anywhere")
 
 
-def test_the_scenes_have_no_files_to_find():
-    with pytest.raises(UsageError, match="have no files. Choose a data set on disk."):
-        find_files("scenes")
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawn_data_has_no_files_to_find(name):
+    with pytest.raises(
+        UsageError, match=f"images of the {name} are drawn and have no files. Choose a data set on disk"
+    ):
+        find_files(name)

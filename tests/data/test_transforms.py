@@ -1,8 +1,18 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from satkit.data.labels import IGNORE
-from satkit.data.transforms import PADDING, CentreCrop, ResizedCrop, SimpleAugment, resize
+from satkit.data.transforms import (
+    AUGMENTATIONS,
+    PADDING,
+    CentreCrop,
+    ResizedCrop,
+    SimpleAugment,
+    TurnAndRecolour,
+    resize,
+)
 from satkit.utils.errors import UsageError
 
 AUGMENTS = {
@@ -207,7 +217,7 @@ def test_the_tenth_try_still_counts():
 
 @pytest.mark.parametrize("wrong", [0, -3, 2.5, "64"])
 def test_impossible_crop_sizes_are_refused(wrong):
-    for augment in (SimpleAugment, ResizedCrop):
+    for augment in (SimpleAugment, ResizedCrop, TurnAndRecolour):
         with pytest.raises(UsageError, match="size of a crop must be a whole number of pixels from 1, got"):
             augment(wrong)
 
@@ -246,3 +256,48 @@ def test_a_centre_crop_of_its_own_size_changes_nothing():
 def test_a_centre_crop_without_a_size_is_refused():
     with pytest.raises(UsageError, match="whole number of pixels from 1, got 0"):
         CentreCrop(0)
+
+
+def test_every_turn_mirror_image_and_order_of_colours_is_about_equally_likely():
+    image = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    labels = np.arange(36, dtype=np.uint8).reshape(6, 6)
+    results = [TurnAndRecolour(6)(image, labels, generator(seed)) for seed in range(4800)]
+    counts = Counter((shown.tobytes(), annotated.tobytes()) for shown, annotated in results)
+    assert len(counts) == 4 * 2 * 6
+    assert min(counts.values()) > 60
+    assert max(counts.values()) < 140
+    assert len({annotated for _, annotated in counts}) == 4 * 2
+
+
+def test_turned_pixels_keep_their_labels_and_channels_are_exchanged_for_the_whole_image():
+    image = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    labels = np.arange(36, dtype=np.uint8).reshape(6, 6)
+    for seed in range(50):
+        shown, annotated = TurnAndRecolour(6)(image, labels, generator(seed))
+        before = image.reshape(-1, 3)[annotated]  # of the pixel that has this label
+        orders = [[(shown[..., new] == before[..., old]).all() for old in range(3)] for new in range(3)]
+        assert (np.sum(orders, axis=0) == 1).all()
+        assert (np.sum(orders, axis=1) == 1).all()
+
+
+def test_turning_changes_no_input_and_is_a_function_of_the_generator():
+    image, labels = encoded(24, 24)
+    kept = image.copy(), labels.copy()
+    first, again = (TurnAndRecolour(24)(image, labels, generator(3)) for _ in range(2))
+    for ours, theirs in zip(first, again, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    first[0][:] = 0
+    np.testing.assert_array_equal(image, kept[0])
+    np.testing.assert_array_equal(labels, kept[1])
+
+
+def test_images_that_are_no_squares_of_that_size_are_refused_to_be_turned():
+    for size in ((24, 32), (32, 32)):
+        with pytest.raises(UsageError, match=rf"squares of 24 pixels to be turned, got {size[0]} x {size[1]}\. Choose"):
+            TurnAndRecolour(24)(*encoded(*size), generator())
+
+
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
+def test_every_augmentation_that_has_a_name_makes_a_crop_of_its_size(kind):
+    image, labels = AUGMENTATIONS[kind](size=24)(*encoded(24, 24), generator())
+    assert (image.shape, labels.shape) == ((24, 24, 3), (24, 24))

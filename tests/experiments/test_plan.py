@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import SETTINGS, TINY
 
-from satkit.experiments.plan import Plan
+from satkit.experiments.plan import Plan, data_options
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.settings import Settings
 from satkit.models import BackboneError
@@ -102,11 +102,17 @@ def test_from_scratch_needs_a_preset_that_starts_from_pretrained_weights():
     assert Plan(Settings("voc", "somewhere", preset="published", backbone="pvt_v2_b0")).pretrained
 
 
-def test_only_scenes_have_a_habitat():
-    assert Plan(replace(SETTINGS, habitat=0.5)).config["habitat"] == 0.5
-    assert "habitat" not in Plan(Settings("pretext", preset="smoke", task="offline"), "joint").config
-    with pytest.raises(UsageError, match="habitat is a setting of the scenes, got 0.5 for voc."):
-        Plan(Settings("voc", "somewhere", habitat=0.5))
+def test_the_habitat_decides_about_the_scenes_and_is_part_of_their_configuration():
+    uniform, one_class = (Plan(replace(SETTINGS, habitat=habitat)) for habitat in (0.0, 1.0))
+    assert uniform.data.train.present.sum() > one_class.data.train.present.sum() == 2 * len(one_class.data.train)
+    differences = {key for key in uniform.config if uniform.config[key] != one_class.config[key]}
+    assert differences == {"habitat", "data_fingerprint"}
+
+
+def test_a_habitat_of_other_data_is_refused():
+    assert data_options(Settings(data="camvid")) == {}
+    with pytest.raises(UsageError, match="habitat is a setting of the scenes, got 0.5 for camvid. Leave it out."):
+        Plan(Settings(data="camvid", habitat=0.5))
 
 
 def test_test_images_labels_and_crops_follow_the_protocol():

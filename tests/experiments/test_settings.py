@@ -6,6 +6,7 @@ from dataclasses import fields
 import pytest
 
 from satkit.data.catalogue import DATA_SETS, DRAWN
+from satkit.data.datasets.scenes import HABITAT
 from satkit.experiments import settings as module
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.settings import FIELDS, Settings, chosen, described, flag, read
@@ -14,7 +15,7 @@ from satkit.utils.errors import UsageError
 ORDER = tuple(range(20, 0, -1))
 CHANGES = ({"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": ORDER})
 CHANGES += ({"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"}, {"shift": 0.5})
-CHANGES += ({"habitat": 0.0}, {"from_scratch": True})
+CHANGES += ({"habitat": 0.0}, {"habitat": 0.5}, {"from_scratch": True})
 
 
 def test_every_setting_has_a_help():
@@ -24,6 +25,7 @@ def test_every_setting_has_a_help():
 def test_the_listed_values_are_those_of_the_code_that_uses_them():
     assert module.DATA_SETS == DATA_SETS
     assert tuple(DRAWN) == module.DRAWN
+    assert FIELDS["habitat"].default == HABITAT
     assert set(module.PRESETS) == {name for presets in PRESETS.values() for name in presets}
 
 
@@ -76,10 +78,15 @@ def test_the_command_names_what_was_chosen_and_no_folder():
         ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
         ({"seed": True}, "seed must be a whole number, got True"),
         ({"task": 15}, "task must be text, got 15"),
-        ({"habitat": 1.5}, "habitat must be between 0 and 1, got 1.5"),
-        ({"habitat": True}, "habitat must be a number, got True"),
         ({"from_scratch": 1}, "from_scratch must be true or false, got 1"),
         ({"from_scratch": "yes"}, "from_scratch must be true or false, got 'yes'"),
+        (
+            {"habitat": -0.1},
+            "habitat must be between 0 and 1, got -0.1. Choose another value, or leave it out for 0.75.",
+        ),
+        ({"habitat": 1.5}, "habitat must be between 0 and 1, got 1.5. Choose another value, or leave it out for 0.75."),
+        ({"habitat": "a"}, "habitat must be a number, got 'a'. Choose another value, or leave it out for 0.75."),
+        ({"habitat": True}, "habitat must be a number, got True. Choose another value, or leave it out for 0.75."),
         ({"order": ("a",)}, "order must hold labels, which are whole numbers, got .'a'."),
     ],
 )

@@ -98,6 +98,14 @@ def test_scenes_have_no_files_but_steps():
     assert "15-5 overlapped" in text
 
 
+def test_scenes_are_counted_in_the_habitat_that_was_asked_for():
+    uniform, habitat = (data_overview.check(Settings(habitat=each))[0] for each in (0.0, 0.75))
+    assert uniform.splitlines()[-1].startswith("fingerprint ")
+    assert uniform.splitlines()[-1] != habitat.splitlines()[-1]
+    with pytest.raises(UsageError, match="habitat is a setting of the scenes, got 0 for pretext"):
+        data_overview.check(Settings(data="pretext", habitat=0.0))
+
+
 def test_a_sheet_of_everything_and_one_for_each_step(root):
     settings = Settings("folder", str(root), preset="smoke")
     assert [name for name, _ in data_overview.show(settings, 4)] == ["folder"]

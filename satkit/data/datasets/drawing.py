@@ -1,8 +1,8 @@
 """Drawing of objects on smooth coloured noise: what the embedded data sets share.
 
 Positions, radii and shifts are in parts of the image's side or of the object's radius, so that another size shows the
-same objects at another resolution. Only uniform numbers are drawn and only elementary float64 arithmetic is used, so
-that every machine draws the same pixels.
+same objects at another resolution. Only uniform numbers are drawn, and all is computed in float64 and rounded to whole
+levels at the end, so that every machine draws the same pixels.
 """
 
 import math
@@ -13,13 +13,15 @@ import numpy as np
 
 from satkit.data.labels import IGNORE
 
-# Signed distance to an outline in radii, negative inside, from x and y in radii; exact near the outline.
+# Signed distance to an outline in radii, negative inside, from x and y in radii; exact near the outline, which lies
+# within `REACH` of the centre.
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # Share of the second colour, 0 to 1, from two coordinates in pixels, turned at random, and the object's radius.
 Fill = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray | float]
 
 STRIPE_PERIOD = 0.5  # in radii
+REACH = 1.3  # radii around the centre in which an object is drawn
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,17 @@ def paint_object(canvas, labels, label: int, look: tuple[Shape, Fill], position,
     turn, fill_turn, fill_shift = random.random(3)
     colour = _colour(random, canvas[:, int(row), int(column)])
 
-    reach = 1.3 * radius + 2.0  # no shape is longer; 2 pixels for edge and border
+    reach = REACH * radius + 2.0  # 2 pixels for edge and border
     top, left = max(0, int(row - reach)), max(0, int(column - reach))
     bottom, right = min(size, int(row + reach) + 1), min(size, int(column + reach) + 1)
     down = (np.arange(top, bottom) + 0.5 - row)[:, None]
     along = (np.arange(left, right) + 0.5 - column)[None, :]
 
     shape, fill = look
-    x, y = _turned(along, down, math.cos(2.0 * math.pi * turn), math.sin(2.0 * math.pi * turn))
+    x, y = turned(along, down, 2.0 * math.pi * turn)
     distance = radius * shape(x / radius, y / radius)
     cover = np.clip(0.5 - distance, 0.0, 1.0)
-    u, v = _turned(along, down, math.cos(math.pi * fill_turn), math.sin(math.pi * fill_turn))
+    u, v = turned(along, down, math.pi * fill_turn)
     pattern = np.broadcast_to(fill(u, v, radius, fill_shift), cover.shape)
     paint = colour[:, None, None] + pattern * (1.0 - 2.0 * colour)[:, None, None]
 
@@ -105,6 +107,17 @@ def paint_object(canvas, labels, label: int, look: tuple[Shape, Fill], position,
     shown = labels[top:bottom, left:right]
     shown[_grow(inside)] = IGNORE
     shown[inside] = label
+
+
+def turned(along, down, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two coordinates in a system that is turned by an angle."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return cosine * along + sine * down, cosine * down - sine * along
+
+
+def to_pixels(canvas: np.ndarray) -> np.ndarray:
+    """An image in [0, 1], (channel, size, size), as uint8 (size, size, channel)."""
+    return np.rint(255.0 * canvas.transpose(1, 2, 0)).astype(np.uint8)
 
 
 def plain(u, v, radius: float, shift: float) -> float:
@@ -131,10 +144,6 @@ def wave(phase: np.ndarray, period: float) -> np.ndarray:
         period: In pixels.
     """
     return np.clip(0.5 + period * (np.abs(phase - np.floor(phase) - 0.5) - 0.25), 0.0, 1.0)
-
-
-def _turned(along, down, cosine: float, sine: float) -> tuple[np.ndarray, np.ndarray]:
-    return cosine * along + sine * down, cosine * down - sine * along
 
 
 def _colour(random: np.random.Generator, under: np.ndarray) -> np.ndarray:

@@ -51,26 +51,28 @@ class DrawnData:
         """
         if str(root):
             raise UsageError(
-                f"The {self.name} are drawn and need no folder, got root {str(root)!r}. Leave the root empty."
+                f"The images of the {self.name} are drawn and need no folder, got root {str(root)!r}. "
+                "Leave the root empty."
             )
         asked = {"size": size, "train_images": train_images, "test_images": test_images, "seed": seed}
         lowest = {"size": SMALLEST_SIZE, "train_images": 1, "test_images": 1, "seed": 0}
         for name, value in asked.items():
-            if not isinstance(value, int | np.integer) or value < lowest[name]:
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest[name]:
                 raise UsageError(
-                    f"{name} of the {self.name} must be a whole number from {lowest[name]}, got {value!r}."
+                    f"{name} of the {self.name} must be a whole number from {lowest[name]}, got {value!r}. "
+                    "Choose another, or leave it out."
                 )
         counts = (train_images, test_images)
         file = cache_folder() / self.cache_name(size, *counts, seed)
         arrays = self._read(file, size, counts)
         if arrays is None:
-            arrays = [array for split, count in zip(SPLITS, counts) for array in self.split(split, count, size, seed)]
+            arrays = [array for split, count in zip(SPLITS, counts) for array in self.first(split, count, size, seed)]
             self._write(file, arrays)
         train, test = self._split("train", *arrays[:2]), self._split("test", *arrays[2:])
         return SegmentationData(self.name, self.class_names, train, test, content_hash(arrays))
 
-    def split(self, split: str, count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Images, uint8 (image, size, size, 3), and labels, uint8 (image, size, size), the first of a split."""
+    def first(self, split: str, count: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the first images of a split, uint8 (image, size, size, 3), and labels, uint8 (image, size, size)."""
         images = np.empty((count, size, size, 3), dtype=np.uint8)
         labels = np.empty((count, size, size), dtype=np.uint8)
         for index in range(count):
@@ -114,7 +116,7 @@ class DrawnData:
             )
 
     def _warn(self, what: str) -> None:
-        warnings.warn(f"The {self.name} {what}", stacklevel=5)
+        warnings.warn(f"The images of the {self.name} {what}", stacklevel=5)
 
     def _split(self, name: str, images: np.ndarray, labels: np.ndarray) -> Split:
         names = tuple(f"{name}-{index:04d}" for index in range(len(images)))

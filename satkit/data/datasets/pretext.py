@@ -9,13 +9,23 @@ Image `i` of a split depends only on the seed, the split and `i`.
 """
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from satkit.data.dataset import SegmentationData
-from satkit.data.datasets.drawing import Fill, Placing, Shape, background, paint_object, plain, stripe_period, wave
+from satkit.data.datasets.drawing import (
+    Fill,
+    Placing,
+    Shape,
+    background,
+    paint_object,
+    plain,
+    stripe_period,
+    to_pixels,
+    turned,
+    wave,
+)
 from satkit.data.datasets.drawn import SPLITS, DrawnData
 from satkit.data.labels import BACKGROUND
 
@@ -95,6 +105,11 @@ def _drop(x, y):
     return np.minimum(round_end, np.maximum(side, -y - 0.002))
 
 
+def _three_leaves(x, y):
+    places = ((0.0, 1.0), (0.866, -0.5), (-0.866, -0.5))
+    return np.minimum.reduce([np.sqrt((x - 0.52 * c) ** 2 + (y - 0.52 * s) ** 2) - 0.48 for c, s in places])
+
+
 SHAPES: dict[str, Shape] = {
     "pentagon": polygon(*_corners(5, 0.98)),
     "star": polygon(*_corners(12, 1.12, 0.5)),
@@ -148,12 +163,7 @@ SHAPES: dict[str, Shape] = {
         (-0.4, 0.85),
     ),
     "drop": _drop,
-    "three leaves": lambda x, y: np.minimum.reduce(
-        [
-            np.sqrt((x - 0.52 * c) ** 2 + (y - 0.52 * s) ** 2) - 0.48
-            for c, s in ((0.0, 1.0), (0.866, -0.5), (-0.866, -0.5))
-        ]
-    ),
+    "three leaves": _three_leaves,
 }
 
 
@@ -194,6 +204,7 @@ FILLS: dict[str, Fill] = {
     "ringed": _ringed,
     "netted": _netted,
 }
+TEXTURES = (_checked, _dotted, _ringed, _netted)  # of backgrounds
 LOOKS = [(shape, fill) for fill in FILLS.values() for shape in SHAPES.values()]  # by label - 1
 CLASS_NAMES = ("background", *(f"{fill} {shape}" for fill in FILLS for shape in SHAPES))
 
@@ -228,21 +239,18 @@ def draw_pretext(split: str, index: int, size: int, seed: int) -> tuple[np.ndarr
         label = 1 + int(len(LOOKS) * random.random())
         taken.append(PLACING(random, taken))
         paint_object(canvas, labels, label, LOOKS[label - 1], taken[-1], random)
-    return np.rint(255.0 * canvas.transpose(1, 2, 0)).astype(np.uint8), labels
+    return to_pixels(canvas), labels
 
 
 def _textured(random: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
     """A background with a weak pattern over all of it, or, in half of the images, as it is."""
     chosen, turn, shift, coarse, *colour = random.random(7)
-    patterns: list[Callable] = [_checked, _dotted, _ringed, _netted]
-    number = int(2 * len(patterns) * chosen)
-    if number >= len(patterns):
+    number = int(2 * len(TEXTURES) * chosen)
+    if number >= len(TEXTURES):
         return canvas
     size = canvas.shape[-1]
-    along, down = (np.arange(size) + 0.5)[None, :], (np.arange(size) + 0.5)[:, None]
-    cosine, sine = math.cos(math.pi * turn), math.sin(math.pi * turn)
-    pattern = patterns[number](
-        cosine * along + sine * down, cosine * down - sine * along, (0.15 + 0.35 * coarse) * size, shift
-    )
+    pixel = np.arange(size) + 0.5
+    u, v = turned(pixel[None, :], pixel[:, None], math.pi * turn)
+    pattern = TEXTURES[number](u, v, (0.15 + 0.35 * coarse) * size, shift)
     change = TEXTURE * (2.0 * np.array(colour) - 1.0)
     return np.clip(canvas + pattern * change[:, None, None], 0.0, 1.0)

@@ -11,24 +11,26 @@ else of any class. With a high one old classes rarely come back in the images of
 classes mix freely.
 
 Image `i` of a split depends only on the seed, the habitat, the split and `i`: a smaller data set is the beginning of
-a larger one, and another size shows the same objects at another resolution (a few of them in another colour).
-Another habitat shows objects of other classes in the same places.
+a larger one, and another size shows the same objects at another resolution. Another habitat shows as many objects in
+the same places, of other classes. Both show a few objects in another colour, because an object's colour is chosen to
+differ from what lies below it.
 """
 
 import math
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from satkit.data.dataset import SegmentationData
-from satkit.data.datasets.drawing import Placing, Shape, background, paint_object, plain, striped
+from satkit.data.datasets.drawing import Placing, Shape, background, paint_object, plain, striped, to_pixels
 from satkit.data.datasets.drawn import SPLITS, DrawnData
 from satkit.data.labels import BACKGROUND
 from satkit.utils.errors import UsageError
 
 VERSION = 1  # of the drawing; part of the names of cache files
 MOST_OBJECTS = 4
-HABITAT = 0.75  # near to VOC: the share of a step's images that show an old class, and how many old classes they show
+HABITAT = 0.75  # about as in VOC: classes an image, and share of a step's images that show an old class
 PLACING = Placing(radius=(0.14, 0.30), centre=(0.15, 0.85), tries=4)
 
 
@@ -124,16 +126,16 @@ def load(
 
 def drawn(habitat: float = HABITAT) -> DrawnData:
     """The scenes of a habitat, to be drawn."""
-    if isinstance(habitat, bool) or not isinstance(habitat, int | float) or not 0 <= habitat <= 1:
+    if isinstance(habitat, bool) or not isinstance(habitat, Real) or not 0 <= habitat <= 1:
         raise UsageError(
-            f"The habitat of the scenes must be between 0 (classes mix freely) and 1 (one class an image), "
-            f"got {habitat!r}."
+            f"habitat of the scenes must be a number between 0 and 1, got {habitat!r}: take 0 to mix all classes, "
+            f"1 for one class an image, or leave it out for {HABITAT}."
         )
 
     def draw(split: str, index: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         return draw_scene(split, index, size, seed, habitat)
 
-    return DrawnData("scenes", CLASS_NAMES, draw, f"{VERSION} habitat {habitat:g}")
+    return DrawnData("scenes", CLASS_NAMES, draw, f"{VERSION} habitat {float(habitat)!r}")
 
 
 def draw_scene(split: str, index: int, size: int, seed: int, habitat: float = HABITAT) -> tuple[np.ndarray, np.ndarray]:
@@ -150,7 +152,7 @@ def draw_scene(split: str, index: int, size: int, seed: int, habitat: float = HA
         main = main or label
         taken.append(PLACING(random, taken))
         draw_object(canvas, labels, main if again[each] else label, taken[-1], random)
-    return np.rint(255.0 * canvas.transpose(1, 2, 0)).astype(np.uint8), labels
+    return to_pixels(canvas), labels
 
 
 def draw_object(canvas, labels, label: int, position, random) -> None:

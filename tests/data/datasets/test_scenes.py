@@ -1,3 +1,5 @@
+"""Scenes: twenty classes that can be told apart by shape and fill alone; a habitat changes nothing but the classes."""
+
 import math
 
 import numpy as np
@@ -5,6 +7,8 @@ import pytest
 
 from satkit.data import BACKGROUND, IGNORE, load_data
 from satkit.data.datasets import scenes
+from satkit.data.datasets.drawing import REACH
+from satkit.data.labels import presence
 from satkit.utils.errors import UsageError
 
 SMALL = {"size": 32, "train_images": 3, "test_images": 2}
@@ -12,12 +16,30 @@ SMALL = {"size": 32, "train_images": 3, "test_images": 2}
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SATKIT_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    monkeypatch.setenv("SATKIT_CACHE", str(tmp_path))
 
 
-def cache_file(seed=0, **options):
-    return scenes.cache_folder() / scenes.cache_name(**SMALL | options, seed=seed)
+def drawn(count, size=32, seed=0, habitat=scenes.HABITAT):
+    """Images and labels of the first training scenes."""
+    return scenes.drawn(habitat).first("train", count, size, seed)
+
+
+def objects(habitat, count=1000):
+    """What is drawn in each of the first scenes: label, position, state of the generator and colour of each object."""
+    found, draw_object = [], scenes.draw_object
+
+    def watch(canvas, labels, label, position, random):
+        state = random.bit_generator.state["state"]
+        draw_object(canvas, labels, label, position, random)
+        row, column = (int(part * labels.shape[0]) for part in position[:2])
+        found[-1].append((label, position, state, canvas[:, row, column].tolist()))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "draw_object", watch)
+        for index in range(count):
+            found.append([])
+            scenes.draw_scene("train", index, 32, 0, habitat)
+    return found
 
 
 def same_objects(labels):
@@ -33,10 +55,17 @@ def test_there_are_twenty_classes_plain_then_striped():
     assert [f"striped {name}" for name in names[1:11]] == list(names[11:])
 
 
-def test_pixels_are_the_same_on_every_machine():
-    data = scenes.load(size=32, train_images=40, test_images=10)
-    assert data.train.present.any(axis=0).all(), "every class is drawn"
-    assert data.fingerprint == "75315a0fe45917e9592295d2c27362facf80c280bea3c78014a84c5299f47ac7"
+@pytest.mark.parametrize(
+    ("habitat", "fingerprint"),
+    [
+        (0.0, "75315a0fe45917e9592295d2c27362facf80c280bea3c78014a84c5299f47ac7"),
+        (0.75, "0f47c35b26151adbc49f513304aea0ecaf22aa34bae959c990aa6d760c9a2130"),
+    ],
+)
+def test_pixels_are_the_same_on_every_machine(habitat, fingerprint):
+    data = scenes.load(size=32, train_images=40, test_images=10, habitat=habitat)
+    assert data.train.present[:, 1:].any(axis=0).sum() > 15, "nearly every class is drawn"
+    assert data.fingerprint == fingerprint
 
 
 def test_the_contract_holds():
@@ -66,47 +95,22 @@ def test_seed_split_and_index_each_change_the_scene():
 
 
 def test_another_size_shows_the_same_objects():
-    small = scenes.draw_split("train", 20, 48, seed=0)[1]
-    large = scenes.draw_split("train", 20, 96, seed=0)[1][:, ::2, ::2]
+    small = drawn(20, size=48)[1]
+    large = drawn(20, size=96)[1][:, ::2, ::2]
     known = (small != IGNORE) & (large != IGNORE)
     assert (small == large)[known].mean() > 0.97
 
 
-def test_every_class_occurs_often_enough_to_be_learnt():
-    _, labels = scenes.draw_split("train", 400, 32, seed=0)
-    images_with = [sum((label == image).any() for image in labels) for label in range(21)]
-    assert images_with[BACKGROUND] == 400
-    assert min(images_with[1:]) >= 25
+@pytest.mark.parametrize(("habitat", "fewest"), [(0.0, 50), (0.75, 30), (1.0, 20)])
+def test_every_class_occurs_often_enough_to_be_learnt(habitat, fewest):
+    images_with = presence(drawn(600, habitat=habitat)[1], 20).sum(axis=0)
+    assert images_with[BACKGROUND] == 600
+    assert images_with[1:].min() >= fewest
 
 
 def test_a_class_is_never_beside_another_without_a_border_of_ignore():
-    _, labels = scenes.draw_split("train", 30, 64, seed=1)
+    _, labels = drawn(30, size=64, seed=1)
     assert all(same_objects(image) for image in labels)
-
-
-def test_the_border_is_one_pixel_wide():
-    canvas, labels = np.full((3, 64, 64), 0.5), np.zeros((64, 64), dtype=np.uint8)
-    scenes.draw_object(canvas, labels, 1, (0.5, 0.5, 0.25), np.random.default_rng(0))
-    rows, columns = np.nonzero(labels == IGNORE)
-    objects = labels == 1
-    assert len(rows) > 0
-    for row, column in zip(rows, columns, strict=True):
-        beside = (
-            objects[row - 1, column],
-            objects[row + 1, column],
-            objects[row, column - 1],
-            objects[row, column + 1],
-        )
-        assert any(beside)
-
-
-def test_labels_lie_where_the_image_changed_and_nowhere_else():
-    canvas, labels = np.full((3, 64, 64), 0.5), np.zeros((64, 64), dtype=np.uint8)
-    for label, place in ((3, (0.3, 0.3, 0.2)), (16, (0.7, 0.7, 0.2))):
-        scenes.draw_object(canvas, labels, label, place, np.random.default_rng(label))
-    changed = np.abs(canvas - 0.5).max(axis=0) > 0.11  # colours are 0.2 from 0.5 at least, edges half of it
-    assert changed[(labels == 3)].mean() > 0.95
-    assert not changed[labels == BACKGROUND].any()
 
 
 @pytest.mark.parametrize("label", range(1, 21))
@@ -127,7 +131,7 @@ def test_every_shape_is_bounded_and_large_enough_to_recognise(name):
     inside = scenes.SHAPES[name](axis[None, :], axis[:, None]) <= 0
     reach = np.hypot(axis[None, :], axis[:, None])[inside].max()
     area = inside.mean() * 2.6**2 / math.pi  # of the unit disc
-    assert reach < 1.3, "a longer shape is cut off where it is drawn"
+    assert reach < REACH, "a longer shape is cut off where it is drawn"
     assert 0.25 < area < 0.95
 
 
@@ -151,7 +155,7 @@ def test_no_two_shapes_look_alike_in_any_rotation():
 
 
 def test_colour_is_independent_of_the_class():
-    images, labels = scenes.draw_split("train", 600, 32, seed=2)
+    images, labels = drawn(900, seed=2)
     means = []
     for label in range(1, 21):
         shown = [image[found].mean(axis=0) for image, found in zip(images, labels == label, strict=True) if found.any()]
@@ -161,68 +165,57 @@ def test_colour_is_independent_of_the_class():
     assert (spread < 20).all(), "one colour differs by about 90 from the next; means of 60 by about 12"
 
 
-def test_a_root_is_refused():
-    with pytest.raises(UsageError, match="need no folder, got root 'somewhere'"):
-        scenes.load("somewhere")
+def test_another_habitat_draws_as_many_objects_in_the_same_places_with_the_same_random_numbers():
+    uniform = objects(0.0, 300)
+    for habitat in (0.3, 0.75, 1.0):
+        for ours, theirs in zip(objects(habitat, 300), uniform, strict=True):
+            assert [each[1:3] for each in ours] == [each[1:3] for each in theirs]
+            assert ours[0] == theirs[0], "the first object is the same in every world"
 
 
-@pytest.mark.parametrize("wrong", [{"size": 31}, {"train_images": 0}, {"test_images": 2.5}, {"seed": -1}])
-def test_impossible_sizes_are_refused(wrong):
-    name, value = next(iter(wrong.items()))
-    with pytest.raises(UsageError, match=f"{name} of the scenes must be a whole number from .*, got {value}"):
-        scenes.load(**SMALL | wrong)
+def test_an_object_has_the_same_colour_in_every_habitat_unless_something_else_lies_below_it():
+    pairs = [
+        (here, there)
+        for ours, theirs in zip(objects(0.75), objects(0.0), strict=True)
+        for here, there in zip(ours, theirs, strict=True)
+        if here[0] == there[0] != scenes.CLASS_NAMES.index("ring")  # whose middle shows what lies below
+    ]
+    assert np.mean([here[-1] == there[-1] for here, there in pairs]) > 0.98
 
 
-def test_scenes_are_drawn_once_and_then_read(monkeypatch):
-    drawn = scenes.load(**SMALL)
-    assert cache_file().is_file()
-    monkeypatch.setattr(scenes, "draw_split", None)
-    read = scenes.load(**SMALL)
-    assert read.fingerprint == drawn.fingerprint
-    np.testing.assert_array_equal(read.train.images, drawn.train.images)
-    np.testing.assert_array_equal(read.test.labels, drawn.test.labels)
-    assert read.train.images.flags.writeable
+def test_a_further_object_is_of_the_class_of_the_first_or_of_the_one_that_it_has_in_the_uniform_world():
+    for ours, theirs in zip(objects(0.5, 300), objects(0.0, 300), strict=True):
+        assert all(here[0] in (ours[0][0], there[0]) for here, there in zip(ours, theirs, strict=True))
 
 
-def test_every_parameter_has_its_own_cache_file():
-    options = [{}, {"size": 33}, {"train_images": 4}, {"test_images": 3}, {"seed": 1}]
-    assert len({cache_file(**option) for option in options}) == len(options)
+@pytest.mark.parametrize("habitat", [0.0, 0.4, 0.75])
+def test_the_habitat_is_the_probability_that_a_further_object_repeats_the_first(habitat):
+    again = np.array([each[0] == scene[0][0] for scene in objects(habitat, 2000) for each in scene[1:]])
+    expected = habitat + (1 - habitat) / 20  # one of twenty is of the class of the first by chance
+    interval = 3 * math.sqrt(expected * (1 - expected) / len(again))
+    assert len(again) > 2500
+    assert again.mean() == pytest.approx(expected, abs=interval)
 
 
-@pytest.mark.parametrize("place", [0, 10, 64, 5000, -1])
-def test_one_changed_byte_in_the_cache_is_found_and_the_scenes_are_drawn_again(place):
-    good = scenes.load(**SMALL)
-    data = bytearray(cache_file().read_bytes())
-    data[place] ^= 1
-    cache_file().write_bytes(data)
-    with pytest.warns(UserWarning, match="are damaged; drawing them again"):
-        assert scenes.load(**SMALL).fingerprint == good.fingerprint
-    assert scenes.load(**SMALL).fingerprint == good.fingerprint
+def test_there_is_one_class_in_an_image_at_a_habitat_of_one():
+    assert set(presence(drawn(200, habitat=1)[1], 20)[:, 1:].sum(axis=1)) == {1}
+    assert max(presence(drawn(200, habitat=0)[1], 20)[:, 1:].sum(axis=1)) == 4
 
 
-@pytest.mark.parametrize("length", [0, 30, 64, 3000])
-def test_a_truncated_cache_is_found_and_written_anew(length):
-    good = scenes.load(**SMALL)
-    whole = cache_file().read_bytes()
-    cache_file().write_bytes(whole[:length])
-    with pytest.warns(UserWarning, match="are damaged"):
-        assert scenes.load(**SMALL).fingerprint == good.fingerprint
-    assert cache_file().read_bytes() == whole
+def test_every_habitat_is_stored_by_itself():
+    options = SMALL | {"train_images": 30}
+    for _ in range(2):  # drawn, then read
+        assert len({scenes.load(**options, habitat=habitat).fingerprint for habitat in (0, 0.75, 1)}) == 3
+    names = [scenes.drawn(habitat).cache_name(32, 3, 2, 0) for habitat in (1, 1.0, np.float32(1), 0.75, 0.75 + 1e-7, 0)]
+    assert len(set(names[:3])) == 1
+    assert len(set(names[2:])) == 4
 
 
-def test_a_cache_that_cannot_be_written_only_warns(cache):
-    cache.write_text("a file where the folder should be")
-    with pytest.warns(UserWarning, match="could not be stored .* Set SATKIT_CACHE to a folder that can be written"):
-        data = scenes.load(**SMALL)
-    assert len(data.train) == 3
-
-
-def test_only_the_complete_cache_file_remains(cache):
-    scenes.load(**SMALL)
-    assert list(cache.iterdir()) == [cache_file()]
-
-
-def test_the_cache_is_in_the_home_folder_by_default(monkeypatch, tmp_path):
-    monkeypatch.delenv("SATKIT_CACHE")
-    monkeypatch.setattr(scenes.Path, "home", lambda: tmp_path)
-    assert scenes.cache_folder() == tmp_path / ".cache" / "satkit"
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, "a", True, float("nan"), None])
+def test_an_impossible_habitat_is_refused_in_one_sentence(wrong):
+    with pytest.raises(UsageError) as caught:
+        scenes.load(**SMALL, habitat=wrong)
+    assert str(caught.value) == (
+        f"habitat of the scenes must be a number between 0 and 1, got {wrong!r}: take 0 to mix all classes, "
+        "1 for one class an image, or leave it out for 0.75."
+    )
