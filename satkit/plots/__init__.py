@@ -20,6 +20,7 @@ from satkit.plots.forgetting import (
     iou_over_steps,
     old_class_flow,
 )
+from satkit.plots.fronts import fronts
 from satkit.plots.head_drift import head_drift
 from satkit.plots.iou_multiples import iou_multiples
 from satkit.plots.labelled_points import labelled_points
@@ -47,6 +48,7 @@ __all__ = [
     "effects",
     "film_strip",
     "forgetting_per_class",
+    "fronts",
     "head_drift",
     "iou_heatmap",
     "iou_multiples",

@@ -12,9 +12,11 @@ from satkit.experiments import kit_models
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
+from satkit.strategies.lookup import find_strategy
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json
+from satkit.utils.names import slug
 
 LARGEST = 4_000_000  # bytes of one model
 NOISE = 0.1  # of a mean IoU: more than threads, versions and machines change, far less than a strategy does
@@ -29,19 +31,23 @@ def studies(tmp_path, monkeypatch):
     return tmp_path
 
 
+def folder_of(strategy):
+    return asset(f"models/{slug(find_strategy(strategy).name)}")
+
+
 @pytest.mark.parametrize("name", kit_models.STRATEGIES)
 def test_every_model_opens_by_the_name_of_its_strategy(name):
-    assert kit_models.open_kit_model(name).run.folder == asset(f"models/{name}")
+    assert kit_models.open_kit_model(name).run.folder == folder_of(name)
 
 
 def test_a_strategy_without_a_model_is_refused_with_those_that_have_one():
-    with pytest.raises(UsageError, match="models of fine-tuning and sats, got 'mib'"):
+    with pytest.raises(UsageError, match="models of fine-tuning, pseudo.distillation, sats, got 'mib'"):
         kit_models.open_kit_model("mib")
 
 
 @pytest.mark.parametrize("name", kit_models.STRATEGIES)
 def test_every_model_is_there_small_in_half_precision_and_undamaged(name):
-    run = Run.open(asset(f"models/{name}"))
+    run = Run.open(folder_of(name))
     assert run.steps_done() == 2
     for step in range(2):
         path = run.step_folder(step) / "model.safetensors"
