@@ -25,10 +25,11 @@ def markdown(rows: list[Row], about: dict) -> str:
 
 
 def effects_markdown(rows: list[Row], about: dict) -> str:
-    """What attention transfer does to each strategy in the main world, with what a reader must know beside it."""
-    world = next(iter(about["worlds"]))
-    note = f"{_where(rows, about)} {world} world; {DIFFERENCE}"
-    return effect_table(rows, about["with_attention"], [world], note).markdown()
+    """What attention transfer does to each strategy, in every world that has all of them."""
+    pairs, there = about["with_attention"], {(row.strategy, row.world) for row in rows}
+    wanted = {*pairs, *pairs.values()}
+    worlds = [world for world in about["worlds"] if all((name, world) in there for name in wanted)]
+    return effect_table(rows, pairs, worlds, f"{_where(rows, about)} {DIFFERENCE}").markdown()
 
 
 def worlds_markdown(rows: list[Row], about: dict) -> str:
