@@ -158,7 +158,7 @@ PRESETS = {
             data={"size": 64, "train_images": 240, "test_images": 60},
         ),
         "quick": _SCENES,
-        "reference": replace(_SCENES, name="reference", task="10-2", later=replace(_LATER, iterations=100, lr=1e-3)),
+        "reference": replace(_SCENES, name="reference", task="10-1", later=replace(_LATER, iterations=100, lr=1e-3)),
         "full": replace(
             _SCENES,
             name="full",

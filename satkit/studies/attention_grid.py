@@ -44,7 +44,7 @@ WORLDS: dict[str, dict[str, dict]] = {
     "camvid": {"6-5": {"task": "6-5"}, "6-1": {"task": "6-1"}},
 }
 SETTINGS = {
-    "scenes": Settings(data="scenes", task="10-2", preset="reference"),
+    "scenes": Settings(data="scenes", task="10-1", preset="reference"),
     "camvid": Settings(data="camvid", task="6-5", preset="quick"),
 }
 
