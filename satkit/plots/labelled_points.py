@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from satkit.plots import style
 
 DISTANCES = (5, 9, 14, 20, 28, 38, 50)  # points between a point and the middle of its name's near side
 DIRECTIONS = 16
-LEADER = 10  # distance in points from which a thin line connects a name with its point
+GAP = (2, 0)  # points that are kept free beside a name, and above and below it
+LEADER = 12  # distance in points from which a thin line connects a name with its point
 ZERO = 3.0  # on a logarithmic axis, zero is drawn at the smallest positive value divided by this
 
 
@@ -57,7 +59,7 @@ def labelled_points(
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     ax.set_title(title or "")
     ax.margins(0.12, 0.1)
-    _name(ax, shown[there], y[there], [name for name, kept in zip(names, there, strict=True) if kept])
+    _Names(ax, shown[there], y[there], [name for name, kept in zip(names, there, strict=True) if kept])
     return ax
 
 
@@ -79,37 +81,70 @@ def _logarithmic(ax: Axes, x: np.ndarray) -> np.ndarray:
     return np.where(x == 0, low / ZERO, x)
 
 
-def _name(ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]) -> None:
-    """Write every name near its point, where it covers least of points and other names."""
-    ax.figure.draw_without_rendering()  # from here on the positions of points in pixels are known
-    renderer, scale = ax.figure.canvas.get_renderer(), ax.figure.dpi / 72
-    points = ax.transData.transform(np.stack([x, y], axis=1)) if len(x) else np.empty((0, 2))
+def _best_places(sizes: np.ndarray, points: np.ndarray, axes: np.ndarray, scale: float) -> np.ndarray:
+    """Lower left corner of every name in pixels: the names find their places one by one, in the best of four orders."""
+    orders = [order for values in points.T for order in (values.argsort(kind="stable"), (-values).argsort())]
+    return min((_places(order, sizes, points, axes, scale) for order in orders), key=lambda found: found[1])[0]
+
+
+def _places(order, sizes: np.ndarray, points: np.ndarray, axes: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+    """Lower left corners if the names are placed in this order, and what they cost together."""
     taken = [(*(point - 5 * scale), *(point + 5 * scale)) for point in points]  # left, bottom, right, top
-    for order in np.argsort(points[:, 1], kind="stable"):
-        text = ax.annotate(names[order], (x[order], y[order]), (0, 0), textcoords="offset points", fontsize=style.SMALL)
-        text.set_in_layout(False)
-        size = np.array(text.get_window_extent(renderer).size)
-        low = _free_box(size, points[order], np.array(taken), ax.bbox.extents, scale)
-        text.set_position(tuple((low - points[order]) / scale))
-        taken.append((*low, *(low + size)))
-        nearest = np.clip(points[order], low, low + size)
-        if np.linalg.norm(nearest - points[order]) > LEADER * scale:
-            line = {"arrowstyle": "-", "color": style.HATCH_GREY, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
-            end = ax.transData.inverted().transform(nearest)
-            ax.annotate("", (x[order], y[order]), end, arrowprops=line).set_in_layout(False)
+    low, total, gap = np.empty_like(points), 0.0, scale * np.array(GAP)
+    for number in order:
+        low[number], cost = _free_box(sizes[number] + 2 * gap, points[number], np.array(taken), axes, scale)
+        taken.append((*low[number], *(low[number] + sizes[number] + 2 * gap)))
+        total += cost
+    return low + gap, total
 
 
-def _free_box(size: np.ndarray, point: np.ndarray, taken: np.ndarray, axes: np.ndarray, scale: float) -> np.ndarray:
-    """Lower left corner, in pixels, of the box of this size that covers least and is nearest to the point."""
+def _free_box(
+    size: np.ndarray, point: np.ndarray, taken: np.ndarray, axes: np.ndarray, scale: float
+) -> tuple[np.ndarray, float]:
+    """Lower left corner, in pixels, of the box of this size that covers least and is nearest to the point; its cost."""
     distance, angle = np.meshgrid(DISTANCES, 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS, indexing="ij")
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(-1, 2)
     low = point + direction * (distance.reshape(-1, 1) * scale + 0.5 * size) - 0.5 * size
     covered = _shared(low, low + size, taken).sum(axis=1)
     outside = size.prod() - _shared(low, low + size, axes[None])[:, 0]
-    return low[np.argmin(covered + 4 * outside + 1e-3 * distance.ravel())]
+    cost = covered + 4 * outside + 1e-3 * distance.ravel() ** 2
+    return low[np.argmin(cost)], cost.min()
 
 
 def _shared(low: np.ndarray, high: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Area that candidates share with boxes of left, bottom, right and top: (candidate, box)."""
     sides = np.minimum(high[:, None], boxes[:, 2:]) - np.maximum(low[:, None], boxes[:, :2])
     return sides.clip(min=0).prod(axis=-1)
+
+
+class _Names(Artist):
+    """Puts every name near its point, where it covers least of points and other names.
+
+    It does so whenever the figure is drawn: labels of axes and other subplots that come later move the points.
+    """
+
+    def __init__(self, ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]):
+        super().__init__()
+        self.zorder = -1  # drawn before the names
+        self.set_in_layout(False)
+        self.points = np.stack([x, y], axis=1)
+        line = {"arrowstyle": "-", "color": style.HATCH_GREY, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
+        at = {"textcoords": "offset points", "fontsize": style.SMALL}
+        self.texts = [ax.annotate(name, point, (0, 0), **at) for name, point in zip(names, self.points, strict=True)]
+        self.lines = [ax.annotate("", point, point, arrowprops=line) for point in self.points]
+        for each in self.texts + self.lines:
+            each.set_in_layout(False)
+        ax.add_artist(self)
+
+    def draw(self, renderer) -> None:
+        """Move the names to their places; they draw themselves afterwards."""
+        if not self.texts:
+            return
+        scale, transform = renderer.points_to_pixels(1), self.axes.transData
+        points, sizes = transform.transform(self.points), [each.get_window_extent(renderer).size for each in self.texts]
+        places = _best_places(np.array(sizes), points, self.axes.bbox.extents, scale)
+        for text, line, point, size, low in zip(self.texts, self.lines, points, sizes, places, strict=True):
+            text.set_position(tuple((low - point) / scale))
+            nearest = np.clip(point, low, low + size)
+            line.set_position(tuple(transform.inverted().transform(nearest)))
+            line.set_visible(np.linalg.norm(nearest - point) > LEADER * scale)

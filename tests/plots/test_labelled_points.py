@@ -47,6 +47,15 @@ def test_a_name_is_nearer_to_its_own_point_than_most_others_are():
         assert np.linalg.norm(places - middle, axis=1).argmin() == number
 
 
+def test_names_stand_alone_when_subplots_and_labels_that_are_drawn_later_have_moved_the_points():
+    figure, (ax, *others) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    labelled_points(X, Y, NAMES, ax=ax)
+    for other in others:
+        other.set(xlabel="label", ylabel="label", yticks=[0, 1], yticklabels=["a long name of a row", "another"])
+    found = list(boxes(ax).values())
+    assert not [1 for number, box in enumerate(found) for other in found[:number] if box.overlaps(other)]
+
+
 def test_values_are_drawn_as_they_are_and_zero_has_a_place_and_a_tick_of_its_own():
     ax = labelled_points(X, Y, NAMES, log=True)
     drawn = {tuple(point) for point in points(ax)}
