@@ -5,7 +5,7 @@ import shlex
 import pytest
 from command_line import one_sentence
 
-from satkit.experiments.settings import Settings
+from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.experiments.study_folder import StudyFolder
 
 pytestmark = pytest.mark.usefixtures("runs")
@@ -25,7 +25,7 @@ def test_the_words_of_a_study_arrive_as_settings(satkit_says, monkeypatch, runs)
     settings = study.settings
     assert (settings.task, settings.seed, settings.order) == ("10-10", -1, (3, 1, 2))
     assert (settings.data, settings.preset, settings.setting) == ("scenes", "quick", "overlapped")
-    assert (strategies, study.folder) == (("fine-tuning", "sats"), runs / "x")
+    assert (strategies, study.folder) == (STRATEGIES, runs / "x")
 
 
 def test_the_command_that_makes_a_study_again_arrives_as_the_same_settings(satkit_says, monkeypatch):
