@@ -61,7 +61,7 @@ WRONG = [
     ("study --preset smoke --order 1,2", "The class order must hold every label of 1..20 once, got [1, 2]."),
     ("study --preset smoke --task 15-4", "Task '15-4' must divide the 20 classes"),
     ("study --preset smoke --backbone resnet18", "ResNet has no self-attention that satkit can tap."),
-    ("study --strategies ,", "A study needs at least one strategy, for example: fine-tuning, pseudo+distillation, sats."),
+    ("study --strategies ,", "at least one strategy, for example: fine-tuning, pseudo+distillation, sats."),
     ("study --strategies sats,sats", "Every strategy is named once, but 'sats' is named twice."),
     ("study --preset smoke --out a$b", "must begin with a letter or digit and hold only letters, digits and"),
     (
