@@ -224,7 +224,7 @@ PARTS = {
     "rw": RiemannianWalk,
     "fusion": WeightFusion,
     "memory": ExemplarMemory,
-    "backbone-lr": lambda factor: Freezing(backbone_lr=factor),
+    "backbone-lr": lambda factor=0.1: Freezing(backbone_lr=factor),
 }
 
 
