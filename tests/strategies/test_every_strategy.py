@@ -132,7 +132,8 @@ def test_a_memory_grows_out_of_every_step_that_has_ended(study):
 
 def test_the_configuration_says_whose_labels_a_memory_has():
     memory = Plan(SETTINGS, "sats+memory=10").config["strategy"]["memory"]
-    assert memory == {"kind": "ExemplarMemory", "size": 10, "sampling": "balanced", "labels": "step", "share": 0.5}
+    reading = {"labels": "step", "share": 0.5, "background": "ignored"}
+    assert memory == {"kind": "ExemplarMemory", "size": 10, "sampling": "balanced", **reading}
 
 
 def test_the_two_worlds_share_a_base_step_and_differ_afterwards(study, tmp_path):

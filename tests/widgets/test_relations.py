@@ -1,11 +1,16 @@
 """The relation explorer shows what the loss compares, for the region that was clicked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mouse import click, panels, press
+from tiny import SETTINGS, TINY
 
 from satkit.analysis.attention import look, relation_matrix, relations_of
 from satkit.data.labels import IGNORE
+from satkit.experiments.presets import PRESETS
+from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.widgets import explore_relations
 
 
@@ -80,9 +85,14 @@ def test_keys_change_region_and_stage(explorer):
     assert explorer.stage.value == 1
 
 
-def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_so(two_steps):
-    explorer = explore_relations(two_steps)
-    for image in range(40):
+def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_so(tmp_path, monkeypatch):
+    many = replace(TINY, data={**TINY.data, "test_images": 80})
+    monkeypatch.setitem(PRESETS["scenes"], "tiny", many)
+    small = StudyFolder(tmp_path, replace(SETTINGS, habitat=0.0)).trained(
+        "fine-tuning", 2, report=silent
+    )  # 8 x 8, then 4 x 4 queries
+    explorer = explore_relations(small)
+    for image in range(len(small.plan.tests(small.plan.steps[1]))):
         explorer.choose(image=image, stage=1)
         early = {value for _, value in explorer.region.options}
         explorer.choose(stage=4)
