@@ -1,11 +1,23 @@
 """What every test shares: throwaway folders for cache and runs, and one thread, so that sums are added in one order."""
 
 import os
+import shutil
 
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+CHROMIUM = os.environ.get("SATKIT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 
 
 def pytest_collection_modifyitems(items):
@@ -36,3 +48,17 @@ def two_steps():
     from satkit.experiments.plan import Plan
 
     return kit_model(Plan(SETTINGS, "fine-tuning"))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser without a window."""
+    if not CHROMIUM:
+        reason = "there is no Chromium; install it (Debian: apt-get install chromium) or name it in SATKIT_CHROMIUM"
+        (pytest.fail if os.environ.get("SATKIT_BROWSER") == "required" else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(ARGUMENTS))
+        yield browser
+        browser.close()

@@ -94,11 +94,11 @@ def lead(result: dict) -> str:
 
 
 def findings(result: dict) -> list[str]:
-    """What came of it, one sentence per strategy, best keeper last."""
+    """What came of it, one sentence per strategy, in the order of the table."""
     by_place = result["settings"]["setting"] in DOMAIN_SETTINGS
     old, new = ("old places", "the new places") if by_place else ("base classes", "the new classes")
     said = []
-    for name, scores in sorted(result["strategies"].items(), key=lambda item: item[1]["kept"] or 0):
+    for name, scores in result["strategies"].items():
         if scores["new"] is None:
             continue
         reached = f"reached {percent(scores['new'])} mean IoU on {new}."

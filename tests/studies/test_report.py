@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from satkit.experiments.settings import STRATEGIES
+from satkit.strategies.lookup import find_strategy
 from satkit.studies import report
 from satkit.studies.saved_figures import keep_figure
 from satkit.studies.score_table import COLUMNS
@@ -187,12 +189,12 @@ def test_what_comes_from_files_is_shown_as_it_is_written(page):
     assert not re.findall(r"{{|{%", text)  # every place of the template is filled
 
 
-def test_findings_say_what_was_kept_the_best_keeper_last():
+def test_findings_say_what_was_kept_in_the_order_of_the_table():
     assert report.findings(RESULT) == [
-        "fine-tuning kept 1.2 % of what the base classes' mean IoU had been, and reached 44.4 % mean IoU on the new "
-        "classes.",
         "S & <b>ATS</b> kept 87.6 % of what the base classes' mean IoU had been, and reached 32.2 % mean IoU on the "
         "new classes.",
+        "fine-tuning kept 1.2 % of what the base classes' mean IoU had been, and reached 44.4 % mean IoU on the new "
+        "classes.",
     ]
 
 
@@ -339,3 +341,20 @@ def test_the_page_is_dark_where_the_screen_is_and_its_pictures_stay_on_white(pag
     assert re.search(r"figure img {[^}]*background: #ffffff", page)
     colours = page.replace(light, "").replace(dark, "")
     assert set(re.findall(r"#[0-9a-f]{6}\b", colours.split("</style>")[0])) == {"#ffffff"}
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_every_column_of_the_default_study_can_be_seen_at_1280_pixels(chromium, tmp_path):
+    last = scores(old=0.9345, new=0.9219, all=0.9301, forgetting=0.0312, kept=0.9965, average=0.9355)
+    names = [find_strategy(text).name for text in STRATEGIES]
+    classes = dict(base_classes=list(range(1, 16)), added_classes=[16, 17, 18, 19, 20])
+    classes["classes"] = [f"class {label}" for label in range(21)]
+    write_json(tmp_path / "result.json", {**RESULT, **classes, "strategies": dict.fromkeys(names, last)})
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(report.write_report(tmp_path).as_uri())
+    assert page.locator("table").get_by_text(names[1]).first.is_visible()
+    widths = "boxes => boxes.map(box => [box.scrollWidth, box.clientWidth])"
+    ((table, room),) = page.locator(".wide").evaluate_all(widths)
+    assert table <= room
+    page.close()

@@ -7,7 +7,6 @@ unless SATKIT_BROWSER is "required".
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,16 +20,6 @@ from places import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATIENCE = 180_000  # milliseconds for anything to appear: two cores are slow
-CHROMIUM = os.environ.get("SATKIT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 OPEN = """
 from satkit.experiments.kit_models import SETTINGS, kit_model
 from satkit.experiments.plan import Plan
@@ -110,20 +99,6 @@ def await_server(server, address, log):
         except OSError:
             time.sleep(0.5)
     pytest.fail(f"JupyterLab did not start: {log.read_text(errors='replace')[-2000:]}")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser without a window."""
-    if not CHROMIUM:
-        reason = "there is no Chromium; install it (Debian: apt-get install chromium) or name it in SATKIT_CHROMIUM"
-        (pytest.fail if os.environ.get("SATKIT_BROWSER") == "required" else pytest.skip)(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 class Lab:
