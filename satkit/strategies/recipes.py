@@ -202,6 +202,8 @@ STRATEGIES = {
     "ewf": EWF,
 }
 
+EARLY = (1, 2)  # the stages of a pyramid that see edges and textures more than classes
+
 # What `name+part` and `name+part=number` add.
 PARTS = {
     "attention": AttentionTransfer,
@@ -212,6 +214,8 @@ PARTS = {
     "attention-old": partial(AttentionTransfer, over="old"),
     "attention-asymmetric": partial(AttentionTransfer, distance="asymmetric"),
     "attention-old-asymmetric": partial(AttentionTransfer, over="old", distance="asymmetric"),
+    "attention-early": partial(AttentionTransfer, stages=EARLY),
+    "attention-old-early": partial(AttentionTransfer, over="old", stages=EARLY),
     **{f"attention-stage{number}": partial(AttentionTransfer, stages=(number,)) for number in (1, 2, 3, 4)},
     "distillation": UnbiasedDistillation,
     "features": FeatureDistillation,

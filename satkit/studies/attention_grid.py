@@ -18,19 +18,26 @@ ATTENTION = ("pseudo+distillation", "mib", "pseudo", "plop", "lwf", "ilt", "ewf"
 ALONE = ("ewc", "pi", "rw", "ssul", "dft")
 MEMORY = ("fine-tuning", "mib", "plop", "sats")
 POOLINGS = ("attention-image", "attention-none", "attention-regions")
-MAIN = ("pseudo+distillation", "mib")  # with fronts, and in every world
-BEST = "attention-old=5"  # the variant of attention transfer that was chosen, on the seeds 10, 11 and 12
+
+# With fronts, and in every world. The weight of distillation in the first is the best of 5, 10, 20 and 40 without
+# attention transfer, on the seeds 10, 11 and 12; 20 is that of SATS.
+MAIN = ("pseudo+distillation=10", "mib")
+BEST = "attention-old=2"  # the variant of attention transfer that was chosen, on the seeds 10, 11 and 12
 SEEDS = (0, 1, 2, 3, 4)
+FEWER = (0, 1, 2)  # the seeds of whatever is no part of a front
 SHIFT = 0.65
 
-# By what grows: the parts that draw a front, from little to much. The weight of plain distillation is 20 in
-# pseudo+distillation and 10 in MiB; 20 is the paper's weight of attention transfer.
+# By what grows: the parts that draw a front, from little to much; "" is the strategy itself. 20 is the paper's weight
+# of attention transfer.
 FRONTS: dict[str, tuple[str, ...]] = {
-    "attention transfer": tuple(f"attention={weight}" for weight in (2, 5, 20, 50)),
-    "attention transfer, old regions": tuple(f"attention-old={weight}" for weight in (2, 5, 20, 50)),
-    "distillation": tuple(f"distillation={weight}" for weight in (40, 80, 160)),
-    "slower backbone": tuple(f"backbone-lr={factor}" for factor in (0.3, 0.1, 0.03)),
+    "attention transfer": ("", *(f"attention={weight}" for weight in (2, 5, 20))),
+    "attention transfer, old regions": ("", *(f"attention-old={weight}" for weight in (1, 2, 5))),
+    "attention transfer, early stages": ("", *(f"attention-early={weight}" for weight in (2, 5, 20))),
+    "distillation": ("distillation=5", "", "distillation=20", "distillation=40"),
+    "slower backbone": ("", *(f"backbone-lr={factor}" for factor in (0.3, 0.1))),
 }
+# Strategies under the name that they have elsewhere in the study.
+USUAL = {"pseudo+distillation=20": "pseudo+distillation", "mib+attention=20": "mib+attention"}
 
 # What the settings of each world change, by data set; the first world is the main one.
 WORLDS: dict[str, dict[str, dict]] = {
@@ -90,26 +97,39 @@ def with_attention(name: str) -> str:
 
 
 def front(name: str, grows: str) -> tuple[str, ...]:
-    """The strategies that draw a front: the strategy itself, then with more and more of what grows.
+    """The strategies that draw a front, from little to much of what grows; the strategy itself is one of them.
 
     Args:
         name: Short name of the strategy, one of `MAIN`.
         grows: A key of `FRONTS`.
     """
-    usual = {"attention=20": with_attention(name)}  # under the name that it has elsewhere
-    return (name, *(usual.get(part, f"{name}+{part}") for part in FRONTS[grows]))
+    return tuple(with_part(name, part) for part in FRONTS[grows])
+
+
+def with_part(name: str, part: str) -> str:
+    """A strategy's name with a part; a part that it ends with already gets the new number."""
+    if not part:
+        return name
+    before, _, last = name.rpartition("+")
+    same = last.partition("=")[0] == part.partition("=")[0]
+    text = f"{before if same else name}+{part}"
+    return USUAL.get(text, text)
 
 
 def main_strategies() -> tuple[str, ...]:
-    """What every world has: without attention transfer, with the paper's and with the chosen variant."""
-    return ("fine-tuning", *(each for name in MAIN for each in (name, with_attention(name), f"{name}+{BEST}")))
+    """What every world has: without attention transfer, with the paper's weight of it and with the chosen variant."""
+    parts = ("", "attention=20", BEST)
+    return ("fine-tuning", *(with_part(name, part) for name in MAIN for part in parts))
 
 
-def strategies_in(data: str, world: str) -> tuple[str, ...]:
-    """The strategies of a world, the most telling first."""
-    names = main_strategies()
-    if world == next(iter(WORLDS[data])) and data == "scenes":
-        names += tuple(each for name in MAIN for grows in FRONTS for each in front(name, grows))
+def strategies_in(data: str, world: str, seed: int = SEEDS[0]) -> tuple[str, ...]:
+    """The strategies of a world, the most telling first; the fronts have more seeds than all the others."""
+    names, is_main = main_strategies(), (data, world) == ("scenes", next(iter(WORLDS["scenes"])))
+    fronts = tuple(each for name in MAIN for grows in FRONTS for each in front(name, grows))
+    if seed in SEEDS and seed not in FEWER:
+        return tuple(dict.fromkeys(names + fronts)) if is_main else ()
+    if is_main:
+        names += fronts
         names += tuple(text for name in ATTENTION for text in (name, with_attention(name)))
         names += tuple(f"pseudo+distillation+{part}" for part in POOLINGS) + ALONE
     if data == "scenes" and "noise" not in world:
@@ -139,7 +159,7 @@ def entries(
     found = []
     for seed in seeds:
         for world in worlds or known:
-            for name in strategies or strategies_in(data, world):
+            for name in strategies or strategies_in(data, world, seed):
                 if not (world == "shifted" and find_strategy(name).joint):
                     found.append(Entry(name, world, seed))
     return found

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from satkit.evaluation.fronts import front_points, height_above
 from satkit.evaluation.seeds import CLASSES, Estimate, Row, difference, difference_cell, effect_table
-from satkit.studies.attention_grid import BEST, FRONTS, MAIN, front, with_attention
+from satkit.studies.attention_grid import BEST, FRONTS, MAIN, front, with_part
 from satkit.utils.tables import RIGHT, Column, Table
 
 BELOW = "distillation"  # the front that the others are compared with
@@ -25,23 +25,28 @@ def markdown(rows: list[Row], about: dict) -> str:
 
 
 def effects_markdown(rows: list[Row], about: dict) -> str:
-    """What attention transfer does to each strategy, in every world that has all of them."""
-    pairs, there = about["with_attention"], {(row.strategy, row.world) for row in rows}
-    wanted = {*pairs, *pairs.values()}
-    worlds = [world for world in about["worlds"] if all((name, world) in there for name in wanted)]
-    return effect_table(rows, pairs, worlds, f"{_where(rows, about)} {DIFFERENCE}").markdown()
+    """What attention transfer does to each strategy, over the seeds and in the worlds that have all of them."""
+    pairs, there = about["with_attention"], {(row.strategy, row.world, row.seed) for row in rows}
+    wanted, seeds = {*pairs, *pairs.values()}, {row.seed for row in rows}
+    having = {
+        world: {seed for seed in seeds if all((name, world, seed) in there for name in wanted)}
+        for world in about["worlds"]
+    }
+    worlds = [world for world in about["worlds"] if having[world]]
+    some = [row for row in rows if row.strategy in wanted and row.seed in having.get(row.world, ())]
+    return effect_table(some, pairs, worlds, f"{_where(some, about)} {DIFFERENCE}").markdown()
 
 
 def worlds_markdown(rows: list[Row], about: dict) -> str:
     """What attention transfer does to the main strategies in every world: the paper's term and the chosen one."""
-    variants = {"attention=20 (paper)": with_attention, BEST: lambda name: f"{name}+{BEST}"}
+    variants = {"attention=20 (paper)": "attention=20", BEST: BEST}
     heads = ["world", "strategy", "term"]
     columns = [*map(Column, heads), *(Column(each, RIGHT, form=difference_cell) for each in CLASSES)]
     lines = [
-        [world, name, term, *(difference(rows, variant(name), name, world, classes) for classes in CLASSES)]
+        [world, name, term, *(difference(rows, with_part(name, part), name, world, classes) for classes in CLASSES)]
         for world in about["worlds"]
         for name in MAIN
-        for term, variant in variants.items()
+        for term, part in variants.items()
     ]
     note = f"{_where(rows, about)} {_different(about['worlds'])}. {DIFFERENCE}"
     return Table(columns, lines, note).markdown()
@@ -76,7 +81,7 @@ def _lines(rows: list[Row], world: str, name: str) -> list[list]:
             shown.add(point.strategy)
             scores = [(getattr(point, key), getattr(point, f"{key}_half_width")) for key in ("old", "new", "all")]
             height = heights.loc[point.strategy] if point.strategy in heights.index else None
-            grows = "" if point.place == 0 else point.front
+            grows = "" if point.strategy == name else point.front
             lines.append([point.strategy, grows, *scores, height])
     return lines
 

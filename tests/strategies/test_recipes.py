@@ -152,6 +152,8 @@ def test_attention_can_be_transferred_in_a_single_stage():
         ("attention-old", {"over": "old"}),
         ("attention-asymmetric", {"distance": "asymmetric"}),
         ("attention-old-asymmetric", {"over": "old", "distance": "asymmetric"}),
+        ("attention-early", {"stages": (1, 2)}),
+        ("attention-old-early", {"over": "old", "stages": (1, 2)}),
     ],
 )
 def test_variants_that_ask_less_of_new_classes_have_names(part, settings):

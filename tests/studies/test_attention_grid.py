@@ -5,6 +5,7 @@ import pytest
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_grid import (
     ATTENTION,
+    FEWER,
     FRONTS,
     MAIN,
     MEMORY,
@@ -17,6 +18,7 @@ from satkit.studies.attention_grid import (
     settings_of,
     strategies_in,
     with_attention,
+    with_part,
 )
 from satkit.utils.errors import UsageError
 
@@ -48,16 +50,47 @@ def test_in_the_main_world_every_strategy_with_a_teacher_is_run_with_attention_t
 
 @pytest.mark.parametrize("name", MAIN)
 @pytest.mark.parametrize("grows", FRONTS)
-def test_a_front_begins_with_the_strategy_itself_and_is_in_the_study(name, grows):
+def test_a_front_goes_through_the_strategy_itself_and_one_weight_grows_along_it(name, grows):
     points = front(name, grows)
-    assert points[0] == name
-    assert set(points) <= set(strategies_in("scenes", "habitat"))
+    assert name in points
+    for seed in SEEDS:
+        assert set(points) <= set(strategies_in("scenes", "habitat", seed))
     strategies = [find_strategy(point) for point in points]
     assert len({str(strategy.describe()) for strategy in strategies}) == len(points)
 
-    if "attention" in grows:
-        term = [next(term for term in each.terms if term.name == "attention") for each in strategies[1:]]
-        assert [each.weight for each in term] == sorted(each.weight for each in term)
+    if grows == "slower backbone":
+        numbers = [1.0, *(each.freezing.backbone_lr for each in strategies[1:])][::-1]
+    else:
+        term = "attention" if "attention" in grows else "distillation"
+        weights = [{each.name: each.weight for each in strategy.terms} for strategy in strategies]
+        numbers = [next((weight for word, weight in each.items() if term in word), 0.0) for each in weights]
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "text"),
+    [
+        ("mib", "", "mib"),
+        ("mib", "distillation=5", "mib+distillation=5"),
+        ("pseudo+distillation=10", "distillation=40", "pseudo+distillation=40"),
+        ("pseudo+distillation=10", "distillation=20", "pseudo+distillation"),
+        ("pseudo+distillation=10", "attention-old=2", "pseudo+distillation=10+attention-old=2"),
+        ("mib", "attention=20", "mib+attention"),
+    ],
+)
+def test_one_strategy_has_one_name(name, part, text):
+    assert with_part(name, part) == text
+    if name == "mib" and part == "attention=20":
+        assert find_strategy("mib+attention=20").terms == find_strategy(text).terms
+    if part == "distillation=20":
+        assert find_strategy("pseudo+distillation=20").terms == find_strategy(text).terms
+
+
+def test_seeds_beyond_the_first_three_have_the_fronts_and_nothing_else():
+    points = {point for name in MAIN for grows in FRONTS for point in front(name, grows)}
+    for seed in SEEDS:
+        some = set(strategies_in("scenes", "habitat", seed))
+        assert (some == points | {"fine-tuning"}) == (seed not in FEWER)
 
 
 def test_every_world_has_the_main_strategies():
