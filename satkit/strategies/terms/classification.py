@@ -11,6 +11,7 @@ from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.models import SegmenterOutput
 from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.strategies.terms.attention_transfer import resize_labels
+from satkit.strategies.terms.closed_form import cross_entropy_sum, unbiased_cross_entropy_sum
 from satkit.utils.errors import unknown
 
 OVER = ("all", "valid")
@@ -56,11 +57,13 @@ class CrossEntropy(Term):
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         refuse_unknown(self, inputs.targets)
-        logits, targets = all_channels(inputs.student).float(), inputs.targets.long()
-        if not self.adaptive:
-            total = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum")
-            return self.weight * total / counted(targets, self.over)
+        targets = inputs.targets.long()
+        if not self.adaptive and inputs.student.reserved is None:
+            return self.weight * cross_entropy_sum(inputs.student, targets) / counted(targets, self.over)
+        logits = all_channels(inputs.student).float()
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none").sum(dim=(1, 2))
+        if not self.adaptive:
+            return self.weight * loss.sum() / counted(targets, self.over)
         return self.weight * (loss * adaptive_factor(inputs)).sum() / counted(targets, self.over)
 
 
@@ -127,9 +130,14 @@ class UnbiasedCrossEntropy(Term):
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         refuse_unknown(self, inputs.targets)
-        targets = inputs.targets.long()
-        loss = unbiased_cross_entropy(inputs.student.logits, targets, inputs.step.num_old, self.old_labels)
-        return self.weight * loss.sum() / counted(targets, self.over)
+        targets, num_old = inputs.targets.long(), inputs.step.num_old
+        if self.old_labels == "pooled":
+            targets = torch.where(targets < num_old, BACKGROUND, targets)
+        if num_old:
+            total = unbiased_cross_entropy_sum(inputs.student, targets, num_old)
+        else:
+            total = cross_entropy_sum(inputs.student, targets)
+        return self.weight * total / counted(targets, self.over)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Terms that distil the teacher's class scores."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.strategies.contracts import LossInputs, Term, positive
+from satkit.strategies.terms.closed_form import unbiased_distillation_sum
 from satkit.utils.errors import UsageError, unknown
 
 OVER_CLASSES = ("mean", "sum")
@@ -79,9 +81,12 @@ class UnbiasedDistillation(Term):
         _check_over_classes(self.over_classes)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
-        teacher = self.sharpness * inputs.teacher.logits.detach().float()
-        loss = unbiased_distillation(inputs.student.logits, teacher, self.over_classes)
-        return self.weight * loss.mean()
+        if self.sharpness != 1:
+            teacher = self.sharpness * inputs.teacher.logits.detach().float()
+            return self.weight * unbiased_distillation(inputs.student.logits, teacher, self.over_classes).mean()
+        images, num_old, *size = inputs.teacher.logits.shape
+        terms = images * math.prod(size) * (num_old if self.over_classes == "mean" else 1)
+        return self.weight * unbiased_distillation_sum(inputs.student, inputs.teacher) / terms
 
 
 @dataclass(frozen=True)
