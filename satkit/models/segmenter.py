@@ -4,13 +4,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from satkit.models.attention_taps import AttentionTap, attention_blocks, tapped
 from satkit.models.classifier import IncrementalClassifier, read
 from satkit.models.decoder import AllMLPDecoder
 from satkit.models.pretrained import build_backbone
+from satkit.models.upsampling import upsample
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SegmenterOutput:
 
 @torch.enable_grad()  # whoever reads them first, the next reader may need the gradient
 def _upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    return upsample(logits, size)
 
 
 @dataclass(frozen=True)

@@ -63,5 +63,20 @@ def test_dropout_acts_in_training_only():
 
 
 def test_a_missing_stage_is_refused():
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="zip"):
         AllMLPDecoder(CHANNELS, 4)(features()[:1])
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_order_of_the_linear_maps_does_not_matter(plain):
+    decoder = AllMLPDecoder((3, 5, 4), 6, plain=plain).double().eval()
+    fine, coarse = (each.double() for each in features())
+    stages = tuple(each.requires_grad_() for each in (fine, coarse, coarse[:, :4] * 2))  # two stages of one grid
+    mode = dict(mode="nearest") if plain else dict(mode="bilinear", align_corners=False)
+    projected = [project(each) for project, each in zip(decoder.project, stages, strict=True)]
+    aligned = torch.cat([torch.nn.functional.interpolate(each, (4, 6), **mode) for each in projected], dim=1)
+    expected = decoder.activation(decoder.norm(decoder.fuse(aligned)))
+    assert_close(decoder(stages), expected, rtol=1e-10, atol=1e-10)
+    wanted = (*stages, *decoder.parameters())
+    ours, theirs = (torch.autograd.grad(each.square().sum(), wanted) for each in (decoder(stages), expected))
+    assert_close(ours, theirs, rtol=1e-10, atol=1e-10)

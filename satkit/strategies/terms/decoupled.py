@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.models import SegmenterOutput
+from satkit.models.upsampling import upsample
 from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError
 
@@ -81,4 +82,4 @@ class AuxiliaryBackground(Term):
 def _logits(embedding: Tensor, weight: Tensor, bias: Tensor | None, output: SegmenterOutput) -> Tensor:
     with torch.autocast(embedding.device.type, enabled=False):
         coarse = F.conv2d(embedding.float(), weight.float()[:, :, None, None], None if bias is None else bias.float())
-        return F.interpolate(coarse, output.logits.shape[-2:], mode="bilinear", align_corners=False)
+        return upsample(coarse, output.logits.shape[-2:])
