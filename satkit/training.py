@@ -285,7 +285,7 @@ def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | 
     if schedule.optimiser == "sgd":
         options = dict(momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay)
         return torch.optim.SGD(groups, lr=schedule.lr, **options)
-    return torch.optim.AdamW(groups, lr=schedule.lr, weight_decay=schedule.weight_decay)
+    return torch.optim.AdamW(groups, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True)
 
 
 def _check_finite(values: dict[str, float], step: Step, number: int) -> None:

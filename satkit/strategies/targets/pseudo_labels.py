@@ -79,9 +79,12 @@ class EntropyPseudoLabels(Targets):
         fitted: dict[str, Tensor],
         images: Tensor | None = None,
     ) -> Tensor:
-        score, predicted = uncertainty(teacher.logits, step, self.entropy)
-        certain = score < fitted["thresholds"].to(score)[predicted]
-        guess = torch.where(certain, predicted, IGNORE).to(labels.dtype)
+        if fitted["thresholds"].isposinf().all():  # every prediction is taken
+            guess = teacher.logits.max(dim=1)[1].to(labels.dtype)
+        else:
+            score, predicted = uncertainty(teacher.logits, step, self.entropy)
+            certain = score < fitted["thresholds"].to(score)[predicted]
+            guess = torch.where(certain, predicted, IGNORE).to(labels.dtype)
         replaced = labels == BACKGROUND if self.exemplars == "kept" else labels < step.num_old
         return torch.where(replaced, guess, labels)
 
