@@ -50,9 +50,9 @@ def two_steps():
     return kit_model(Plan(SETTINGS, "fine-tuning"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser without a window."""
+    """A browser without a window; while it is open, an event loop runs, so it is not kept for other files."""
     if not CHROMIUM:
         reason = "there is no Chromium; install it (Debian: apt-get install chromium) or name it in SATKIT_CHROMIUM"
         (pytest.fail if os.environ.get("SATKIT_BROWSER") == "required" else pytest.skip)(reason)
