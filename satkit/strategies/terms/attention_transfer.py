@@ -29,18 +29,18 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND
 from satkit.models.attention_taps import AttentionTap
+from satkit.models.relation_difference import Membership, relation_difference
 from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError, unknown
 
-DISTANCES = {
-    "l2": lambda student, teacher: torch.linalg.vector_norm(student - teacher, dim=-1),
-    "asymmetric": lambda student, teacher: torch.linalg.vector_norm((teacher - student).relu(), dim=-1),
-    "l1": lambda student, teacher: (student - teacher).abs().sum(dim=-1),
-    "squared": lambda student, teacher: (student - teacher).square().sum(dim=-1),
-    "kl": lambda student, teacher: (teacher * (teacher.clamp(min=1e-8).log() - student.clamp(min=1e-8).log())).sum(
-        dim=-1
-    ),
+# Distances between relations; all but the last depend on their difference only, student minus teacher.
+OF_DIFFERENCE = {
+    "l2": lambda difference: torch.linalg.vector_norm(difference, dim=-1),
+    "asymmetric": lambda difference: torch.linalg.vector_norm(difference.neg().relu(), dim=-1),
+    "l1": lambda difference: difference.abs().sum(dim=-1),
+    "squared": lambda difference: difference.square().sum(dim=-1),
 }
+DISTANCES = (*OF_DIFFERENCE, "kl")
 
 
 def resize_labels(labels: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -75,25 +75,36 @@ def relation_distance(
     classes: tuple[int, ...],
     distance: str = "l2",
     pool: Callable = region_pool,
+    known: dict[tuple[int, int], Membership] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Distance between the student's and the teacher's relation of every class region, per head.
 
-    `AttentionTransfer` is a weighted mean of these distances; figures and measurements call the same function.
+    `AttentionTransfer` is a weighted mean of these distances; figures and measurements call the same function. The
+    distance is that between `region_pool` of the student and of the teacher, computed in one go where possible.
 
     Args:
         student: Attention of one block of the student.
         teacher: The same of the teacher.
         labels: As in `region_pool`.
         classes: As in `region_pool`.
-        distance: A key of `DISTANCES`.
+        distance: One of `DISTANCES`.
         pool: Computes relations and presence from a tap, labels and classes.
+        known: Memberships by their grid, for stages that share labels and classes; what is missing is added.
 
     Returns:
         Distances (batch, region, head), without a meaning where a region is absent, and present (batch, region).
     """
+    if pool is region_pool and distance in OF_DIFFERENCE and isinstance(student, AttentionTap):
+        known, grid = {} if known is None else known, student.query_grid
+        if grid not in known:
+            dtype = torch.promote_types(student.queries.dtype, torch.float32)
+            known[grid] = Membership.of(regions_at(grid, labels, classes), dtype)
+        return OF_DIFFERENCE[distance](relation_difference(student, teacher, known[grid])), known[grid].present
     ours, present = pool(student, labels, classes)
     theirs, _ = pool(teacher, labels, classes)
-    return DISTANCES[distance](ours, theirs), present
+    if distance == "kl":
+        return (theirs * (theirs.clamp(min=1e-8).log() - ours.clamp(min=1e-8).log())).sum(dim=-1), present
+    return OF_DIFFERENCE[distance](ours - theirs), present
 
 
 def regions_at(grid: tuple[int, int], labels: Tensor, classes: tuple[int, ...]) -> Tensor:
@@ -125,7 +136,7 @@ def to_key_regions(relations: Tensor, inside: Tensor) -> Tensor:
 CHOICES = {
     "pooling": ("class", "image", "none"),
     "layout": ("paper", "as_released"),
-    "distance": tuple(DISTANCES),
+    "distance": DISTANCES,
     "keys": ("each", "regions"),
     "regions": ("targets", "teacher"),
     "over": ("seen", "old"),
@@ -195,12 +206,21 @@ class AttentionTransfer(Term):
         labels = region_map(inputs, self.regions)
         classes = inputs.step.old if self.over == "old" else inputs.step.seen
         classes = (BACKGROUND,) * self.background + classes
-        chosen = numbered(pairs, self.stages, "stage")
-        return self.weight * torch.stack([self.stage(*pair, labels, classes) for pair in chosen]).mean()
+        chosen, known = numbered(pairs, self.stages, "stage"), {}
+        return self.weight * torch.stack([self.stage(*pair, labels, classes, known) for pair in chosen]).mean()
 
-    def stage(self, student: AttentionTap, teacher: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> Tensor:
-        """The loss of one stage, without the weight."""
-        distance, present = relation_distance(student, teacher, labels, classes, self.distance, self.pool)
+    def stage(
+        self,
+        student: AttentionTap,
+        teacher: AttentionTap,
+        labels: Tensor,
+        classes: tuple[int, ...],
+        known: dict[tuple[int, int], Membership] | None = None,
+    ) -> Tensor:
+        """The loss of one stage, without the weight; known: see `relation_distance`."""
+        usual = (self.pooling, self.layout, self.keys) == ("class", "paper", "each")
+        pool = region_pool if usual else self.pool
+        distance, present = relation_distance(student, teacher, labels, classes, self.distance, pool, known)
         heads = numbered(range(distance.shape[-1]), self.heads, "head")
         distance = distance[..., heads].mean(dim=-1)  # (batch, region)
         return ((distance * present).sum(dim=1) / present.sum(dim=1).clamp(min=1)).mean()
