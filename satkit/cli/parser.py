@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 import satkit
-from satkit.cli import data_commands, model_commands, notebook_commands, study_commands
+from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
 from satkit.utils.errors import UsageError, nearest
 
 EXAMPLES = """examples:
@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         notebook_commands.add_gallery,
         study_commands.add_reference,
         model_commands.add_pretrain,
+        bench_command.add_bench,
         add_doctor,
     ):
         add(commands)

@@ -1,0 +1,36 @@
+"""satkit bench: what it takes, and what it does.
+
+Libraries are imported where they are needed, so that `satkit --help` answers at once.
+"""
+
+import sys
+
+from satkit.cli.options import number
+
+
+def add_bench(commands) -> None:
+    """satkit bench."""
+    command = commands.add_parser(
+        "bench", help="what distillation and attention transfer cost here, as ratios measured in one run; minutes"
+    )
+    command.add_argument("--sizes", default="quick,full,mit_b2", help="some of quick, full and mit_b2 (default all)")
+    command.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    command.add_argument("--pairs", default="9", help="how often each ratio is timed (default 9)")
+    command.add_argument("--out", default="", metavar="FILE", help="JSON file for the results")
+    command.set_defaults(run=run_bench)
+
+
+def run_bench(options) -> int:
+    """Measure, and print the table."""
+    from satkit.studies import bench
+    from satkit.utils.files import write_json
+
+    sizes, found = [name.strip() for name in options.sizes.split(",") if name.strip()], []
+    for each in bench.measure(sizes, options.device, number("--pairs", options.pairs)):
+        print(f"measured: {each.what}, {each.size}".rstrip(", "), file=sys.stderr, flush=True)
+        found.append(each)
+    about = bench.described(found, options.device)
+    if options.out:
+        write_json(options.out, about)
+    print(bench.table(about).text())
+    return 0
