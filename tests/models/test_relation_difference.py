@@ -55,10 +55,15 @@ def value_and_gradients(function, student, teacher, inside):
     return difference.detach(), *(torch.zeros_like(queries) if each is None else each for each in grads[:1]), grads[1]
 
 
-def fast(student, teacher, inside):
-    return relation_difference(
-        student, teacher, Membership.of(inside, torch.promote_types(student.queries.dtype, torch.float32))
-    )
+def everywhere(difference: torch.Tensor, membership: Membership) -> torch.Tensor:
+    """A difference of some regions for all of them, 0 for those left out."""
+    return torch.stack([membership.spread(each) for each in difference.unbind(dim=-1)], dim=-1)
+
+
+def fast(student, teacher, inside, membership=None):
+    dtype = torch.promote_types(student.queries.dtype, torch.float32)
+    membership = membership or Membership.of(inside, dtype)
+    return everywhere(relation_difference(student, teacher, membership), membership)
 
 
 @pytest.fixture(params=[None, 1, 30, 10**6], ids=["whole", "one query", "a few", "all queries"])
@@ -100,13 +105,22 @@ def test_equal_attention_has_the_difference_zero_and_a_finite_gradient(way):
     assert all(each.isfinite().all() for each in gradients)
 
 
-def test_another_device_computes_all_without_counting(monkeypatch):
+def test_another_device_computes_all_without_counting():
     student, teacher, inside = case(4, torch.float64)
-    whole = Membership.of(inside, torch.float64)
-    everything = Membership(whole.weights, whole.present, None, None, whole.weights)  # as on a GPU
-    assert whole.packed.numel() < everything.packed.numel()
-    found = value_and_gradients(lambda *taps: relation_difference(*taps[:2], everything), student, teacher, inside)
+    size = inside.sum(-1, keepdim=True)
+    everything = Membership(size.squeeze(-1) > 0, inside.double() / size.clamp(min=1))  # as on a GPU
+    assert Membership.of(inside).weights.numel() < everything.weights.numel()
+    found = value_and_gradients(lambda *taps: fast(*taps, everything), student, teacher, inside)
     assert_close(found, value_and_gradients(slow, student, teacher, inside), rtol=1e-10, atol=1e-10)
+
+
+def test_nothing_is_kept_for_the_backward_pass_but_queries_and_keys():
+    student, teacher, inside = case(4, torch.float32)
+    queries, keys = student.queries.requires_grad_(), student.keys.requires_grad_()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        relation_difference(student, teacher, Membership.of(inside))
+    assert [each.data_ptr() for each in kept] == [queries.data_ptr(), keys.data_ptr()]
 
 
 def test_bfloat16_taps_are_compared_in_float32_under_autocast():

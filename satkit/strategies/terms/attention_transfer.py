@@ -22,6 +22,7 @@ theirs compares other pooled maps, and no code is theirs.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -45,11 +46,15 @@ DISTANCES = (*OF_DIFFERENCE, "kl")
 
 def resize_labels(labels: Tensor, grid: tuple[int, int]) -> Tensor:
     """Labels (batch, *grid): each grid cell takes the label of the pixel at its centre."""
-    rows, columns = (
-        ((torch.arange(cells, device=labels.device) + 0.5) * pixels / cells).long()
-        for cells, pixels in zip(grid, labels.shape[-2:], strict=True)
-    )
+    rows, columns = (centres(*sizes, labels.device) for sizes in zip(grid, labels.shape[-2:], strict=True))
     return labels[:, rows][:, :, columns]
+
+
+@lru_cache(maxsize=64)
+def centres(cells: int, pixels: int, device: torch.device) -> Tensor:
+    """Number of the pixel at the centre of each of `cells` cells in a row of pixels."""
+    with torch.inference_mode(False):
+        return ((torch.arange(cells, device=device) + 0.5) * pixels / cells).long()
 
 
 def region_pool(tap: AttentionTap, labels: Tensor, classes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -99,7 +104,8 @@ def relation_distance(
         if grid not in known:
             dtype = torch.promote_types(student.queries.dtype, torch.float32)
             known[grid] = Membership.of(regions_at(grid, labels, classes), dtype)
-        return OF_DIFFERENCE[distance](relation_difference(student, teacher, known[grid])), known[grid].present
+        each = OF_DIFFERENCE[distance](relation_difference(student, teacher, known[grid]))  # (batch, some region, head)
+        return known[grid].spread(each), known[grid].present
     ours, present = pool(student, labels, classes)
     theirs, _ = pool(teacher, labels, classes)
     if distance == "kl":
