@@ -16,15 +16,16 @@ def confusion_matrix(labels: Tensor, predicted: Tensor, num_outputs: int) -> Ten
     Raises:
         ValueError: If a label is neither below `num_outputs` nor IGNORE.
     """
-    valid = labels != IGNORE
-    truth, guess = labels[valid].int(), predicted[valid].int()
-    if truth.numel() and int(truth.max()) >= num_outputs:
+    valid, left_out = labels != IGNORE, num_outputs**2
+    highest = int(torch.where(valid, labels, 0).max()) if labels.numel() else 0
+    if highest >= num_outputs:
         raise ValueError(
-            f"Labels must be below {num_outputs} or {IGNORE}, got {int(truth.max())}. "
+            f"Labels must be below {num_outputs} or {IGNORE}, got {highest}. "
             "Map the labels of the data set to class indices first."
         )
-    pairs = truth * num_outputs + guess
-    return torch.bincount(pairs, minlength=num_outputs**2).view(num_outputs, num_outputs)
+    pairs = torch.where(valid, labels.long() * num_outputs + predicted, left_out)
+    counts = torch.bincount(pairs.flatten(), minlength=left_out + 1)[:left_out]
+    return counts.view(num_outputs, num_outputs)
 
 
 @torch.no_grad()

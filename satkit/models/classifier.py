@@ -122,4 +122,20 @@ def read(logits: Tensor, reserved: Tensor | None, readout: str = "argmax") -> Te
         logits = torch.cat([background, scores[:, 1:]], dim=1)
     if readout == "foreground":  # a sigmoid is above one half where its logit is above zero
         logits = torch.cat([torch.zeros_like(logits[:, :1]), logits[:, 1:]], dim=1)
-    return logits.max(dim=1)[1]
+    return most_likely(logits)
+
+
+def most_likely(scores: Tensor) -> Tensor:
+    """The class with the highest score, int64 (batch, height, width); of equal ones the first.
+
+    On a CPU, going through the classes one by one is two to three times faster than torch's maximum over a dimension
+    that is not the last.
+    """
+    if scores.device.type != "cpu" or not scores.is_contiguous():
+        return scores.max(dim=1)[1]
+    best, found = scores[:, 0].detach().clone(), torch.zeros_like(scores[:, 0], dtype=torch.int16)
+    for number in range(1, scores.shape[1]):
+        each = scores[:, number].detach()
+        found.masked_fill_(each > best, number)
+        torch.maximum(best, each, out=best)
+    return found.long()

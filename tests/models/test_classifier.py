@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from satkit.models import Head, IncrementalClassifier
-from satkit.models.classifier import last, read
+from satkit.models.classifier import last, most_likely, read
 from satkit.utils.errors import UsageError
 
 
@@ -114,3 +114,23 @@ def test_a_head_refuses_what_it_does_not_know():
         Head("futures")
     with pytest.raises(UsageError, match="Unknown readout 'softmax'"):
         Head(readout="softmax")
+
+
+@pytest.mark.parametrize("classes", [1, 2, 21, 300])
+def test_the_most_likely_class_is_that_of_the_maximum_in_every_layout(classes):
+    scores = torch.randn(2, classes, 5, 7, generator=torch.Generator().manual_seed(classes))
+    expected = scores.max(dim=1)[1]
+    found = most_likely(scores)
+    assert found.dtype == torch.int64
+    assert torch.equal(found, expected)
+    assert torch.equal(most_likely(scores.contiguous(memory_format=torch.channels_last)), expected)
+    assert torch.equal(most_likely(scores.round()), scores.round().argmax(dim=1))  # of equal ones the first
+
+
+def test_the_most_likely_class_leaves_scores_and_gradient_alone():
+    scores = torch.randn(1, 4, 2, 2, requires_grad=True)
+    before = scores.detach().clone()
+    most_likely(scores)
+    assert torch.equal(scores, before)
+    scores.sum().backward()
+    assert torch.equal(scores.grad, torch.ones_like(scores))

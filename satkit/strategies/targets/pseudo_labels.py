@@ -15,6 +15,7 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.models import SegmenterOutput
+from satkit.models.classifier import most_likely
 from satkit.scenario import Step
 from satkit.strategies.contracts import Targets, positive
 from satkit.utils.errors import unknown
@@ -80,7 +81,7 @@ class EntropyPseudoLabels(Targets):
         images: Tensor | None = None,
     ) -> Tensor:
         if fitted["thresholds"].isposinf().all():  # every prediction is taken
-            guess = teacher.logits.max(dim=1)[1].to(labels.dtype)
+            guess = most_likely(teacher.logits).to(labels.dtype)
         else:
             score, predicted = uncertainty(teacher.logits, step, self.entropy)
             certain = score < fitted["thresholds"].to(score)[predicted]
