@@ -25,6 +25,7 @@ from typing import TypeVar
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
+from satkit.notebooks.warm_kernels import WarmKernels
 from satkit.utils.assets import source_tree
 
 COMMAND = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
@@ -64,11 +65,13 @@ class Kernel:
 
     Args:
         env: Environment variables for the kernel process only, on top of this process's own.
+        warm: Where kernels start at once; None to start a process as usual.
     """
 
-    def __init__(self, env: dict[str, str] | None = None):
+    def __init__(self, env: dict[str, str] | None = None, warm: WarmKernels | None = None):
+        self.warm = warm
         inherited = {name: value for name, value in os.environ.items() if name not in ONLY_LIVE}
-        own = {"SATKIT_STATIC": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **_source_tree(inherited)}
+        own = {"SATKIT_STATIC": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **source_path(inherited)}
         self.env = {**inherited, **own, **(env or {})}
         self._lock = threading.Lock()
         self._process = None
@@ -172,6 +175,14 @@ class PrivateKernelManager(AsyncKernelManager):
         log = self.kernel.log
         await super().start_kernel(**{**options, "env": self.kernel.env, "stdout": log, "stderr": log})
         self.kernel.started(self.provisioner.process)
+
+    async def _async_launch_kernel(self, kernel_cmd, **options) -> None:
+        """Start the process as usual, or at once from one that has loaded everything."""
+        if self.kernel.warm is None:
+            return await super()._async_launch_kernel(kernel_cmd, **options)
+        process = self.kernel.warm.start(self.connection_file, self.kernel.env, self.kernel.folder / "log.txt")
+        self.provisioner.process, self.provisioner.pid, self.provisioner.pgid = process, process.pid, process.pid
+        self._reconcile_connection_info(self.provisioner.connection_info)
 
 
 def execute(path: Path, output: Path, values: dict, kernel: Kernel, timeout: float | None, on_poll) -> None:
@@ -340,7 +351,7 @@ def _private_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="satkit-", dir="/tmp" if short else usual)).absolute()
 
 
-def _source_tree(inherited: dict[str, str]) -> dict[str, str]:
+def source_path(inherited: dict[str, str]) -> dict[str, str]:
     """PYTHONPATH for the kernel, if satkit runs from its source tree: it must import that very satkit."""
     root = source_tree()
     if root is None:

@@ -8,10 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.parameters import check_parameters
 from satkit.utils.errors import UsageError
+
+if TYPE_CHECKING:
+    from satkit.notebooks.warm_kernels import WarmKernels
 
 
 class NotebookFailed(RuntimeError):
@@ -52,6 +56,7 @@ def run_notebook(
     timeout: float | None = None,
     on_poll: Callable[[], None] | None = None,
     env: dict[str, str] | None = None,
+    warm: "WarmKernels | None" = None,
 ) -> NotebookResult:
     """Run a notebook from top to bottom in a kernel of its own, in the caller's working directory.
 
@@ -62,6 +67,7 @@ def run_notebook(
         timeout: Seconds that one cell may take; None for no limit.
         on_poll: Called about five times a second while the notebook runs.
         env: Environment variables for the kernel only.
+        warm: Where its kernel starts at once, for several notebooks one after the other; None to start one as usual.
 
     Raises:
         UsageError: For an unknown notebook or parameter, a wrong type, or an impossible output.
@@ -78,7 +84,7 @@ def run_notebook(
     output = _prepare(path, Path(output).expanduser())
     began = time.monotonic()
     try:
-        with Kernel(env) as kernel:
+        with Kernel(env, warm) as kernel:
             execute(path, output, values, kernel, timeout, on_poll)
     except RunFailed as failure:
         raise NotebookFailed(path.stem, output, failure) from failure

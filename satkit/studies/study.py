@@ -14,6 +14,7 @@ from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import STRATEGIES
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
+from satkit.notebooks.warm_kernels import WarmKernels, warm_kernels
 from satkit.strategies.recipes import BASE
 from satkit.studies.jobs import Job, jobs_of, why_no_attention
 from satkit.studies.report import write_report
@@ -33,13 +34,14 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
         strategies: What `satkit.strategies.lookup.find_strategy` takes: short names, with parts added, or from a file.
     """
     started = time.monotonic()
-    plans = prepare(study, strategies)
-    reason = why_no_attention(next(iter(plans.values())))
-    jobs = jobs_of(study, plans, shows_attention=not reason)
-    show(f"Study in {study.folder}")
-    if reason:
-        show(f"Without notebook 08, because there is no attention to show. {reason}")
-    run_jobs(study.folder, jobs)
+    with warm_kernels() as warm:  # which load while everything is checked
+        plans = prepare(study, strategies)
+        reason = why_no_attention(next(iter(plans.values())))
+        jobs = jobs_of(study, plans, shows_attention=not reason)
+        show(f"Study in {study.folder}")
+        if reason:
+            show(f"Without notebook 08, because there is no attention to show. {reason}")
+        run_jobs(study.folder, jobs, warm)
     result = collect(study, plans)
     report = write_report(study.folder)
     show(f"\n{ScoreTable(result).text()}\n")
@@ -78,26 +80,27 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
     return plans
 
 
-def run_jobs(folder: Path, jobs: list[Job]) -> None:
+def run_jobs(folder: Path, jobs: list[Job], warm: WarmKernels | None) -> None:
     """Run the jobs that are not finished, one after the other."""
     progress = StudyProgress(jobs, [job.path(folder).exists() for job in jobs])
     try:
         for number, job in enumerate(jobs):
             if not job.path(folder).exists():
                 began = time.monotonic()
-                run_job(folder, job, progress, number)
+                run_job(folder, job, progress, number, warm)
                 remember_seconds(folder, job, time.monotonic() - began)
     finally:
         progress.close()
 
 
-def run_job(folder: Path, job: Job, progress: StudyProgress, number: int) -> None:
+def run_job(folder: Path, job: Job, progress: StudyProgress, number: int, warm: WarmKernels | None) -> None:
     """Run one notebook; it gets its final name only when it has succeeded."""
     running, file = folder / "notebooks" / f"{job.output}.running.ipynb", folder / ".progress.json"
     file.unlink(missing_ok=True)
     progress.begin(number)
     environment = {"SATKIT_PROGRESS": str(file), "SATKIT_STATIC": "1"}
-    run_notebook(job.notebook, running, job.values, on_poll=lambda: progress.show(file), env=environment)
+    seen = {"on_poll": lambda: progress.show(file), "env": environment, "warm": warm}
+    run_notebook(job.notebook, running, job.values, **seen)
     os.replace(running, job.path(folder))
     file.unlink(missing_ok=True)
     progress.end(number)
