@@ -22,13 +22,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from satkit.data.batches import to_input
 from satkit.data.datasets.scenes import CLASS_NAMES, draw_scene
-from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.evaluation.predict import evaluate
 from satkit.models import AttentionTap, build_segmenter
 from satkit.scenario import scenario
 from satkit.strategies import AttentionTransfer, LossInputs, Strategy
 from satkit.strategies.lookup import find_strategy
-from satkit.strategies.terms.attention_transfer import resize_labels
+from satkit.studies.attention_by_loops import attention_by_loops
 from satkit.training import Schedule, StepSetup, begin_step, learn_batch, make_optimiser, see_batch
 from satkit.utils.errors import UsageError, choose
 from satkit.utils.provenance import machine
@@ -176,27 +175,6 @@ class Trainer:
             return model(self.images).coarse
 
         return lambda: evaluate(model, batches, self.step.num_outputs), bare
-
-
-def attention_by_loops(inputs: LossInputs) -> Tensor:
-    """The attention term as loops over images and classes, as released code writes it: the measure of our own.
-
-    The same value as `AttentionTransfer(1)`, from whole attention matrices.
-    """
-    stages = []
-    for student, teacher in zip(inputs.student.attention, inputs.teacher.attention, strict=True):
-        ours, theirs = student.weights(), teacher.weights()
-        labels = resize_labels(inputs.targets, student.query_grid).flatten(1)
-        images = []
-        for image, row in enumerate(labels):
-            regions = [
-                (ours[image][:, row == label].mean(1) - theirs[image][:, row == label].mean(1)).norm(dim=-1).mean()
-                for label in row.unique().tolist()
-                if label not in (BACKGROUND, IGNORE)
-            ]
-            images.append(torch.stack(regions).mean() if regions else ours.sum() * 0)
-        stages.append(torch.stack(images).mean())
-    return torch.stack(stages).mean()
 
 
 class _Counted(TorchDispatchMode):
