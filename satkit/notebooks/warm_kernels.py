@@ -57,9 +57,12 @@ class ForkedProcess:
         self.pid, self.returncode, self._server = pid, None, server
 
     def poll(self) -> int | None:
-        """The return code, or None while it runs."""
+        """The return code, or None while it runs; a kernel ends with its server."""
         if self.returncode is None:
-            self.returncode = self._server.ask({"poll": self.pid})
+            try:
+                self.returncode = self._server.ask({"poll": self.pid})
+            except RuntimeError:
+                self.returncode = -signal.SIGKILL
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -158,27 +161,32 @@ def serve(connection: socket.socket) -> None:
         module = importlib.import_module(name)
         if name == LOADED[0]:
             module.ensure()
-    kernels, stream = set(), connection.makefile("rwb")
-    for line in stream:
-        request = json.loads(line)
-        if "poll" in request:
-            answer = _ended(request["poll"])
-            kernels -= {request["poll"]} if answer is not None else set()
-        else:
-            answer = os.fork()
-            if answer == 0:
-                _become_kernel(request, connection)
-            kernels.add(answer)
-        stream.write(json.dumps(answer).encode() + b"\n")
-        stream.flush()
-    for pid in kernels:
-        os.killpg(pid, signal.SIGKILL)
+    codes: dict[int, int | None] = {}  # of every kernel; None while it runs
+    try:
+        for line in connection.makefile("rb"):
+            request = json.loads(line)
+            if "poll" in request:
+                answer = codes[request["poll"]] = _code(request["poll"], codes)
+            else:
+                answer = os.fork()
+                if answer == 0:
+                    _become_kernel(request, connection)
+                codes[answer] = None
+            connection.sendall(json.dumps(answer).encode() + b"\n")
+    except OSError:  # nobody waits for the answer any more
+        return
+    finally:
+        for pid in codes:
+            if _code(pid, codes) is None:
+                os.kill(pid, signal.SIGKILL)
 
 
-def _ended(pid: int) -> int | None:
-    """The return code of a kernel, or None while it runs."""
-    done, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if done else None
+def _code(pid: int, codes: dict[int, int | None]) -> int | None:
+    """The return code of a kernel, or None while it runs; the system tells it only once."""
+    if codes[pid] is None:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if done else None
+    return codes[pid]
 
 
 def _become_kernel(request: dict, connection: socket.socket) -> None:
@@ -192,10 +200,11 @@ def _become_kernel(request: dict, connection: socket.socket) -> None:
         os.dup2(log, 2)
         os.chdir(request["folder"])
         os.environ.clear()
-        os.environ.update(request["env"], JPY_PARENT_PID=str(os.getppid()), MPLBACKEND=INLINE)
+        os.environ.update(request["env"], MPLBACKEND=INLINE)
         from ipykernel.kernelapp import IPKernelApp
 
-        IPKernelApp.launch_instance(argv=["-f", request["file"]])
+        ends_with = f"--IPKernelApp.parent_handle={os.getppid()}"  # it watches whether the server is there
+        IPKernelApp.launch_instance(argv=["-f", request["file"], ends_with])
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)

@@ -1,5 +1,6 @@
 """Kernels that are forked: at once, apart from each other, and gone when their server's user is."""
 
+import json
 import os
 import signal
 import subprocess
@@ -104,7 +105,8 @@ with WarmKernels() as server:
 """
 
 
-def test_server_and_kernel_end_with_the_process_that_asked(tmp_path):
+@pytest.mark.parametrize("killed", ["the process that asked", "the server"])
+def test_no_kernel_outlives_its_server_and_no_server_its_user(tmp_path, killed):
     started = tmp_path / "started"
     wait = f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     path = write(tmp_path / "a.ipynb", wait)
@@ -119,9 +121,29 @@ def test_server_and_kernel_end_with_the_process_that_asked(tmp_path):
     kernel = int(started.read_text())
     assert exists(server)
     assert exists(kernel)
-    runner.send_signal(signal.SIGKILL)
+    os.kill(server if killed == "the server" else runner.pid, signal.SIGKILL)
     runner.communicate()
     wait_for(lambda: not exists(server) and not exists(kernel))
+
+
+def test_a_kernel_that_was_asked_for_by_a_process_that_is_gone_ends_too(tmp_path):
+    server = WarmKernels().__enter__()
+    request = {"file": str(tmp_path / "kernel.json"), "env": dict(os.environ), "log": str(tmp_path / "log")}
+    server._socket.sendall(json.dumps({**request, "folder": str(tmp_path)}).encode() + b"\n")
+    server._asked = True
+    server._socket.close()  # before everything is loaded, and so before the answer
+    server._answers.close()
+    server._process.wait(60)
+    children = [path for path in Path("/proc").glob("[0-9]*/cwd") if same(path, tmp_path)]
+    assert children == []
+
+
+def same(link: Path, folder: Path) -> bool:
+    """Whether a process works in a folder; false for one that has just ended."""
+    try:
+        return link.resolve(strict=True) == folder
+    except OSError:
+        return False
 
 
 def test_a_server_that_nobody_asks_ends_at_once_and_one_that_has_ended_is_named(tmp_path):
