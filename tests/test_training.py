@@ -116,6 +116,18 @@ class TestOptimiser:
         assert len(inside) == len(set(inside))
         assert set(inside) == set(student.parameters())
 
+    @pytest.mark.parametrize("schedule", [ADAMW, SGD])
+    def test_weights_without_a_gradient_of_their_own_decay_as_the_schedule_says(self, schedule):
+        student = blank(counts=(3,))
+        optimiser = make_optimiser(student, variant(schedule, weight_decay=0.25))
+        weight = student.decoder.fuse.weight
+        before = weight.detach().clone()
+        for parameter in student.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimiser.step()
+        shrunk = before * (1 - schedule.lr * 0.25 * (1 if schedule is ADAMW else 1.9))  # Nesterov looks ahead
+        torch.testing.assert_close(weight.detach(), shrunk)
+
     def test_the_factor_reaches_the_classifier_alone(self):
         student = blank(counts=(3,))
         groups = make_optimiser(student, variant(ADAMW, classifier_lr_factor=10.0)).param_groups

@@ -88,7 +88,7 @@ def check_house_rules(path: str | Path) -> None:
     """
     import papermill
 
-    from satkit.notebooks.kernel import quiet, unformatted
+    from satkit.notebooks.execution import quiet, unformatted
 
     quiet()
     ours = parameters(path)

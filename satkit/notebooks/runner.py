@@ -75,7 +75,8 @@ def run_notebook(
         NotebookFailed: If it did not run to its end.
         KeyboardInterrupt: After Ctrl-C, when the kernel has ended and the partial notebook is saved.
     """
-    from satkit.notebooks.kernel import Kernel, RunFailed, execute
+    from satkit.notebooks.execution import RunFailed, execute
+    from satkit.notebooks.kernel import Kernel
 
     path = find_notebook(name)
     check_parameters(path, values)

@@ -20,8 +20,11 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from satkit.utils.assets import source_path
+
 POSSIBLE = sys.platform == "linux"
 INLINE = "module://matplotlib_inline.backend_inline"  # matplotlib reads it when it is imported
+OWN = {"MPLBACKEND": INLINE, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 LOADED = (
     "satkit.utils._torchvision",  # before timm
     "torch",
@@ -98,7 +101,7 @@ class WarmKernels:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **_source(), "MPLBACKEND": INLINE, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+                env={**os.environ, **source_path(os.environ), **OWN},
                 start_new_session=True,  # Ctrl-C in a terminal is for the process that asks
             )
         self._socket, self._answers = ours, ours.makefile("rb")
@@ -147,12 +150,6 @@ class WarmKernels:
 def warm_kernels() -> AbstractContextManager[WarmKernels | None]:
     """The server where it is possible, None elsewhere."""
     return WarmKernels() if POSSIBLE else nullcontext()
-
-
-def _source() -> dict[str, str]:
-    from satkit.notebooks.kernel import source_path
-
-    return source_path(dict(os.environ))
 
 
 def serve(connection: socket.socket) -> None:

@@ -1,5 +1,7 @@
 """Where satkit's own files are: inside an installed wheel, else beside the package in a source tree."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -20,3 +22,11 @@ def asset(name: str) -> Path:
 def source_tree() -> Path | None:
     """The project's folder, if satkit runs from its source tree; None for an installed wheel."""
     return PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
+
+
+def source_path(inherited: Mapping[str, str]) -> dict[str, str]:
+    """PYTHONPATH for another process, if satkit runs from its source tree: it must import that very satkit."""
+    root = source_tree()
+    if root is None:
+        return {}
+    return {"PYTHONPATH": os.pathsep.join([str(root), *filter(None, [inherited.get("PYTHONPATH")])])}

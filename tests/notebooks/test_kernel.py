@@ -1,17 +1,12 @@
-"""A kernel ends with its run, by an error or by Ctrl-C, and leaves neither a process nor a file behind."""
+"""A kernel has a private place for its sockets, and one that does not start is named as such."""
 
-import os
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
-from notebook_files import printed, wait_for, write
+from notebook_files import write
 
-import satkit
 from satkit.notebooks import kernel
 from satkit.notebooks.runner import NotebookFailed, run_notebook
 
@@ -33,94 +28,3 @@ def test_kernel_that_does_not_start_is_named_as_such(tmp_path, monkeypatch):
     monkeypatch.setattr(kernel, "COMMAND", ("-c", "raise SystemExit('no room here')"))
     with pytest.raises(NotebookFailed, match="a failed: KernelNotStarted: the kernel did not start: no room here"):
         run_notebook(path, tmp_path / "b.ipynb", {})
-
-
-@pytest.mark.slow
-def test_error_in_on_poll_stops_the_kernel_and_is_passed_on(tmp_path):
-    started = tmp_path / "started"
-    finished = tmp_path / "finished"
-    sleep = f"import time; time.sleep(60); open({str(finished)!r}, 'w').close()"
-    path = write(tmp_path / "a.ipynb", START.format(str(started)), sleep)
-
-    def poll():
-        if started.exists():
-            raise KeyError("poll")
-
-    with pytest.raises(KeyError, match="poll"):
-        run_notebook(path, tmp_path / "b.ipynb", {}, on_poll=poll)
-    assert not finished.exists()
-    assert not is_running(int(started.read_text()))
-
-
-RUNNER = """
-import sys
-from satkit.notebooks.runner import run_notebook
-
-try:
-    run_notebook(sys.argv[1], sys.argv[2], {})
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-START = """
-import os, pathlib, signal, time
-print("begun")
-started = pathlib.Path({!r})
-pathlib.Path(str(started) + "~").write_text(str(os.getpid()))
-os.replace(str(started) + "~", started)
-"""
-INTERRUPTED = """
-try:
-    time.sleep(60)
-except KeyboardInterrupt:
-    print("checkpoint saved")
-    raise
-"""
-STUBBORN = """
-end = time.time() + 60
-while time.time() < end:
-    try:
-        time.sleep(60)
-    except KeyboardInterrupt:
-        pass
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX does")
-@pytest.mark.parametrize("source", [INTERRUPTED, STUBBORN], ids=["one", "two-for-a-stubborn-cell"])
-def test_ctrl_c_ends_the_kernel_keeps_the_partial_notebook_and_is_passed_on(tmp_path, temporary, source):
-    started, output = tmp_path / "started", tmp_path / "out" / "b.ipynb"
-    path = write(tmp_path / "a.ipynb", START.format(str(started)) + source, "print('after')")
-    runner = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, str(path), str(output)],
-        env={**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parent.parent), "TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        wait_for(started.exists)
-        assert list(temporary.iterdir())
-        time.sleep(0.3)  # the cell goes on to its sleep
-        runner.send_signal(signal.SIGINT)
-        if source is STUBBORN:
-            time.sleep(1.0)
-            assert runner.poll() is None
-            runner.send_signal(signal.SIGINT)
-        said, errors = runner.communicate(timeout=60)
-    finally:
-        runner.kill()
-    assert (said, errors, runner.returncode) == ("interrupted\n", "", 0)
-    assert not is_running(int(started.read_text()))
-    assert list(temporary.iterdir()) == []
-    assert printed(output) == ("begun\ncheckpoint saved\n" if source is INTERRUPTED else "begun\n")
-
-
-def is_running(process: int) -> bool:
-    """Whether a process with this number exists and has not ended."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{process}/stat")
-    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")

@@ -20,12 +20,21 @@ def test_what_slows_the_machine_slows_both_and_leaves_the_ratio():
     assert found.high - found.low < 1e-9
 
 
-def test_both_are_called_in_turn_and_each_is_first_as_often(monkeypatch):
-    called, clock = [], iter(range(10**6))
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    found = compare_times(lambda: called.append("a"), lambda: called.append("b"), pairs=4, warm_up=1)
+def test_both_are_called_in_turn_each_is_first_as_often_and_times_stay_with_their_call(monkeypatch):
+    called, clock = [], [0.0]
+
+    def taking(name, time):
+        def call():
+            called.append(name)
+            clock[0] += time
+
+        return call
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    found = compare_times(taking("a", 3.0), taking("b", 2.0), pairs=4, warm_up=1)
     assert "".join(called) == "ab" + "abba" + "abba"
-    assert (found.median, found.pairs) == (1.0, 4)
+    assert (found.median, found.low, found.high, found.pairs) == (1.5, 1.5, 1.5, 4)
+    assert (found.first, found.second) == (3.0, 2.0)
 
 
 def test_a_device_that_works_on_its_own_is_awaited_before_and_after():

@@ -200,7 +200,7 @@ class BinaryCrossEntropy(Term):
         return self.weight * (loss * (targets != IGNORE)).sum() / counted(targets, self.over)
 
 
-def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int, old_labels: str = "kept") -> Tensor:
+def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int) -> Tensor:
     """MiB's cross-entropy of every pixel, (batch, height, width); 0 where the target is IGNORE.
 
     Args:
@@ -211,8 +211,6 @@ def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int, old_la
     logits = logits.float()
     if num_old:
         background = logits[:, :num_old].logsumexp(dim=1, keepdim=True)
-        if old_labels == "pooled":
-            targets = torch.where(targets < num_old, BACKGROUND, targets)
         log_p = torch.cat([background, logits[:, 1:]], dim=1) - logits.logsumexp(dim=1, keepdim=True)
     else:
         log_p = logits.log_softmax(dim=1)

@@ -118,7 +118,8 @@ def test_golden_unbiased_cross_entropy():
     assert float(UnbiasedCrossEntropy(old_labels="pooled")(case)) == pytest.approx(
         float(GOLDEN["expected_mib_unce_mean"]), rel=1e-5
     )
-    found = unbiased_cross_entropy(case.student.logits, case.targets.long(), 9, "pooled")
+    targets = case.targets.long()
+    found = unbiased_cross_entropy(case.student.logits, targets.where(targets >= 9, 0), 9)
     assert_close(found, torch.from_numpy(GOLDEN["expected_mib_unce_map"]).view_as(found), rtol=1e-5, atol=1e-6)
 
 
