@@ -16,13 +16,16 @@ from satkit.utils.names import slug
 
 ATTENTION = ("pseudo+distillation", "mib", "pseudo", "plop", "lwf", "ilt", "ewf", "sdr", "rcil", "lwf-mc", "dkd")
 ALONE = ("ewc", "pi", "rw", "ssul", "dft")
-MEMORY = ("fine-tuning", "mib", "plop", "sats")
-POOLINGS = ("attention-image", "attention-none", "attention-regions")
+# Variants of the term at a weight that still lets new classes be learnt; each is compared with `attention=5`.
+POOLINGS = ("attention-image=5", "attention-none=5", "attention-regions=5")
+STAGES = tuple(f"attention-stage{stage}=5" for stage in (1, 2, 3, 4))  # the whole weight in one stage
 
 # With fronts, and in every world. The weight of distillation in the first is the best of 5, 10, 20 and 40 without
 # attention transfer, on the seeds 10, 11 and 12; 20 is that of SATS.
 MAIN = ("pseudo+distillation=10", "mib")
 BEST = "attention-old=2"  # the variant of attention transfer that was chosen, on the seeds 10, 11 and 12
+# What a memory is added to: strategies that every world has without one.
+MEMORY = ("fine-tuning", MAIN[0], f"{MAIN[0]}+{BEST}", MAIN[1])
 SEEDS = (0, 1, 2, 3, 4)
 FEWER = (0, 1, 2)  # the seeds of whatever is no part of a front
 SHIFT = 0.65
@@ -131,7 +134,7 @@ def strategies_in(data: str, world: str, seed: int = SEEDS[0]) -> tuple[str, ...
     if is_main:
         names += fronts
         names += tuple(text for name in ATTENTION for text in (name, with_attention(name)))
-        names += tuple(f"pseudo+distillation+{part}" for part in POOLINGS) + ALONE
+        names += tuple(with_part(MAIN[0], part) for part in POOLINGS + STAGES) + ALONE
     if data == "scenes" and "noise" not in world:
         names += tuple(f"{name}+memory" for name in MEMORY)
     if world != "shifted":  # all in one step, which nothing shifts

@@ -9,7 +9,9 @@ from satkit.studies.attention_grid import (
     FRONTS,
     MAIN,
     MEMORY,
+    POOLINGS,
     SEEDS,
+    STAGES,
     WORLDS,
     Entry,
     entries,
@@ -45,7 +47,24 @@ def test_in_the_main_world_every_strategy_with_a_teacher_is_run_with_attention_t
         assert [term.name for term in transferred.terms] == [*(term.name for term in plain.terms), "attention"]
         assert transferred.targets == plain.targets
         assert {name, with_attention(name)} <= set(names)
-    assert {f"{name}+memory" for name in MEMORY} <= set(names)
+
+
+def test_what_is_given_a_memory_is_run_without_one_too():
+    for world in WORLDS["scenes"]:
+        names = set(strategies_in("scenes", world))
+        remembering = {name for name in names if name.endswith("+memory")}
+        assert remembering == (set() if "noise" in world else {f"{name}+memory" for name in MEMORY})
+        assert {name.removesuffix("+memory") for name in remembering} <= names
+
+
+def test_variants_of_the_term_differ_from_it_in_one_thing():
+    usual = find_strategy(with_part(MAIN[0], "attention=5"))
+    for part in POOLINGS + STAGES:
+        variant = find_strategy(with_part(MAIN[0], part))
+        term, other = usual.terms[-1], variant.terms[-1]
+        changed = [key for key, value in vars(term).items() if vars(other)[key] != value]
+        assert variant.terms[:-1] == usual.terms[:-1]
+        assert changed in ([["stages"]] if part in STAGES else [["pooling"], ["keys"]])
 
 
 @pytest.mark.parametrize("name", MAIN)
