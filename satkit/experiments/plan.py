@@ -18,7 +18,8 @@ from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import Preset, preset
 from satkit.experiments.settings import FIELDS, Settings
 from satkit.models import BackboneError, Segmenter, build_segmenter
-from satkit.models.pretrained import comes_with_kit, pretrained_weights
+from satkit.models.attention_check import check_attention
+from satkit.models.pretrained import CHOOSE, comes_with_kit, pretrained_weights
 from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
@@ -184,12 +185,17 @@ class Plan:
         segmenter = self.blank().eval()
         segmenter.classifier.grow(1)
         size = self.preset.augment["size"]
+        images = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         try:
-            segmenter(torch.zeros(1, 3, size, size, device=self.device), attention=attention)
-        except (AssertionError, RuntimeError) as error:
+            segmenter(images)
+            if attention:
+                check_attention(segmenter.backbone, images)
+        except BackboneError:
+            raise
+        except Exception as error:  # networks of timm say in many ways that they do not fit
             raise BackboneError(
                 f"Backbone {self.backbone!r} cannot take images of {size} x {size} pixels ({str(error).rstrip('.')}). "
-                "Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+                f"{CHOOSE}"
             ) from error
 
     def blank(self) -> Segmenter:

@@ -32,6 +32,10 @@ from timm.models.pvt_v2 import Attention as SpatialReductionAttention  # noqa: E
 from timm.models.pvt_v2 import PyramidVisionTransformerV2  # noqa: E402
 
 METHODS = ("auto", "hooks", "interception")
+TAPPABLE = (
+    "Attention transfer and attention figures need a MiT (mit_b0 .. mit_b5), a PVTv2 or a usual ViT, such as "
+    "vit_tiny_patch16_224; the strategy sats-features needs no attention."
+)
 
 
 class BackboneError(UsageError):
@@ -93,7 +97,7 @@ class Capture:
         if missing:
             raise BackboneError(
                 f"Expected attention from {len(self.names)} blocks, but none arrived from {', '.join(missing)}. "
-                "The blocks must call scaled_dot_product_attention: leave fused attention on."
+                f"The blocks must call scaled_dot_product_attention: leave fused attention on. {TAPPABLE}"
             )
         return tuple(self._tap(index, name) for index, name in enumerate(self.names))
 
@@ -127,7 +131,7 @@ def tapped(backbone: nn.Module, method: str = "auto") -> Iterator[Capture]:
     blocks = attention_blocks(backbone)
     capture = Capture(list(blocks))
     attach = _attach_hooks
-    if method == "interception" or (method == "auto" and not _has_hooks(list(blocks.values()))):
+    if method == "interception" or (method == "auto" and not all(map(has_hooks, blocks.values()))):
         attach = _attach_interception
     with ExitStack() as stack:
         _attach_grids(backbone, list(blocks.values()), capture, stack)
@@ -147,17 +151,12 @@ def attention_blocks(backbone: nn.Module) -> dict[str, nn.Module]:
     if "Swin" in kind:
         raise BackboneError(
             f"{kind} attends within windows: a region cannot attend to the whole image, so there is no relation "
-            "between regions to transfer. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT, or the strategy "
-            "sats-features, which needs no attention."
+            f"between regions to transfer. {TAPPABLE}"
         )
-    blocks = getattr(backbone, "blocks", None)
-    usable = blocks is not None and hasattr(backbone, "patch_embed")
-    if not usable or not all(hasattr(block, "attn") for block in blocks):
-        raise BackboneError(
-            f"{kind} has no self-attention that satkit can tap. Attention transfer and attention figures need a "
-            "MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT; the strategy sats-features needs no attention."
-        )
-    return {f"block {i + 1}": blocks[i].attn for i in spread(len(blocks))}
+    blocks, patches = (getattr(backbone, name, None) for name in ("blocks", "patch_embed"))
+    if blocks is None or not hasattr(patches, "dynamic_feat_size"):
+        raise BackboneError(f"{kind} has no self-attention that satkit can tap. {TAPPABLE}")
+    return {f"block {i + 1}": getattr(blocks[i], "attn", blocks[i]) for i in spread(len(blocks))}
 
 
 def spread(depth: int, count: int = 4) -> tuple[int, ...]:
@@ -186,8 +185,9 @@ def _attach_grids(backbone, blocks, capture: Capture, stack: ExitStack) -> None:
     stack.callback(backbone.patch_embed.register_forward_pre_hook(note_patches).remove)
 
 
-def _has_hooks(blocks) -> bool:
-    return all(type(block) in (Attention, SpatialReductionAttention) for block in blocks)
+def has_hooks(block: nn.Module) -> bool:
+    """Whether a block is of a family that can be tapped by hooks."""
+    return type(block) in (Attention, SpatialReductionAttention)
 
 
 def _attach_hooks(blocks, capture: Capture, stack: ExitStack) -> None:
@@ -226,7 +226,7 @@ class _Interception(TorchFunctionMode):
             if kwargs.get("attn_mask") is not None or kwargs.get("is_causal") or len(args) > 3:
                 raise BackboneError(
                     "This backbone adds a bias or a mask to its attention scores, which queries and keys do not "
-                    "contain. Choose a MiT (mit_b0 .. mit_b5), a PVTv2 or a plain ViT."
+                    f"contain. {TAPPABLE}"
                 )
             queries, keys = args[:2]
             scale = kwargs.get("scale") or queries.shape[-1] ** -0.5

@@ -30,6 +30,7 @@ SUGGESTED_BACKBONES = (
     "vit_tiny_patch16_224",
     "vit_small_patch16_224",
 )
+CHOOSE = f"Choose one of {', '.join(SUGGESTED_BACKBONES)}, or another timm model with maps of features."
 FROM_SCRATCH = "start from random weights: --from-scratch, or pretrained=False in Python"
 
 
@@ -44,7 +45,9 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
     except UsageError:
         raise
     except TypeError as error:
-        raise BackboneError(f"Backbone {name!r} does not accept the settings satkit needs: {error}.") from error
+        raise BackboneError(
+            f"Backbone {name!r} does not accept the settings satkit needs: {error}. {CHOOSE}"
+        ) from error
     except Exception as error:
         if not pretrained:
             raise
@@ -53,14 +56,19 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
             f"network once so that timm can download them, or {FROM_SCRATCH}."
         ) from error
     if not hasattr(backbone, "forward_intermediates"):
-        raise BackboneError(f"Backbone {name!r} returns no intermediate features. Choose a MiT, a PVTv2 or a ViT.")
-    blocks = getattr(backbone, "blocks", None)
-    if blocks is not None and hasattr(backbone, "patch_embed"):
-        taken = spread(len(blocks))
-        return backbone, taken, (backbone.embed_dim,) * len(taken)
-    stages = len(backbone.feature_info)
-    taken = tuple(range(max(0, stages - 4), stages))
-    return backbone, taken, tuple(backbone.feature_info[i]["num_chs"] for i in taken)
+        raise BackboneError(f"Backbone {name!r} returns no intermediate features. {CHOOSE}")
+    features = backbone.feature_info
+    last_four = tuple(range(max(0, len(features) - 4), len(features)))
+    taken = spread(len(features)) if is_plain(backbone) else last_four
+    channels = tuple(features[i]["num_chs"] for i in taken)
+    if not all(isinstance(count, int) for count in channels):
+        raise BackboneError(f"Backbone {name!r} has no single map of features at a depth. {CHOOSE}")
+    return backbone, taken, channels
+
+
+def is_plain(backbone: nn.Module) -> bool:
+    """Whether a backbone is a row of blocks of one width, as a ViT is, and no pyramid of stages."""
+    return len(getattr(backbone, "blocks", ())) == len(backbone.feature_info)
 
 
 def comes_with_kit(name: str) -> bool:
@@ -143,8 +151,16 @@ def _without_retries(downloads: bool):
 
 
 def _create(name: str, pretrained: bool, drop_path: float) -> nn.Module:
-    options = dict(pretrained=pretrained, num_classes=0, drop_path_rate=drop_path)
-    try:
-        return timm.create_model(name, dynamic_img_size=True, dynamic_img_pad=True, **options)
-    except TypeError:  # only ViTs accept these options, and only they need them
-        return timm.create_model(name, **options)
+    """A timm model with every option that it accepts; a drop path that is asked for is not optional."""
+    always = dict(pretrained=pretrained, num_classes=0)
+    any_size = dict(dynamic_img_size=True, dynamic_img_pad=True)  # only ViTs accept these, and only they need them
+    slower = dict(drop_path_rate=drop_path)
+    tried = [{**any_size, **slower}, slower]
+    if not drop_path:
+        tried += [{}]
+    for options in tried[:-1]:
+        try:
+            return timm.create_model(name, **always, **options)
+        except TypeError:
+            continue
+    return timm.create_model(name, **always, **tried[-1])

@@ -6,10 +6,11 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from satkit.models.attention_taps import AttentionTap, attention_blocks, tapped
+from satkit.models.attention_check import check_attention
+from satkit.models.attention_taps import AttentionTap, tapped
 from satkit.models.classifier import IncrementalClassifier, read
 from satkit.models.decoder import AllMLPDecoder
-from satkit.models.pretrained import build_backbone
+from satkit.models.pretrained import build_backbone, is_plain
 from satkit.models.upsampling import upsample
 
 
@@ -133,7 +134,7 @@ class Segmenter(nn.Module):
 
     @property
     def _normed(self) -> bool:
-        return hasattr(self.backbone, "blocks")  # a plain ViT does not normalise its intermediate tokens
+        return is_plain(self.backbone)  # a ViT does not normalise its intermediate tokens
 
     def _without_gradient(self, tap: AttentionTap) -> bool:
         trained = any(parameter.requires_grad for parameter in self.backbone.parameters())
@@ -155,5 +156,6 @@ def build_segmenter(backbone: str, counts=(), needs_attention: bool = False, **s
     """
     segmenter = Segmenter(SegmenterSpec(backbone=backbone, counts=tuple(counts), **settings))
     if needs_attention:
-        attention_blocks(segmenter.backbone)
+        _, *size = segmenter.backbone.default_cfg["input_size"]
+        check_attention(segmenter.backbone, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)))
     return segmenter
