@@ -8,8 +8,8 @@ Two small variants are for the embedded scenes: `mit_quick` (64 x 64 pixels) and
 fourth stage keep the size of the second, so that every stage has 8 x 8 keys (12 x 12): SegFormer at 512 pixels has as
 many in every stage (16 x 16), and what a pixel attends to can be read from a map of 64 keys, but not from one of 4.
 
-The weights of the small variants come with the kit (`satkit pretrain`). Those of the others are released under two
-naming schemes, that of the authors and that of the transformers library; both are read.
+The weights of the small variants come with the kit (`satkit pretrain`). Those of the others are released under three
+naming schemes, that of the authors and those of the transformers library before and since its version 5; all are read.
 """
 
 import itertools
@@ -69,7 +69,7 @@ def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -
         UsageError: If a layer of the encoder is missing, which timm alone would leave random, or has another shape. The
             first layer may have other input channels, to which timm adapts it.
     """
-    if any(key.startswith("segformer.encoder.") for key in state_dict):
+    if any("patch_embeddings." in key for key in state_dict):
         state_dict = _from_transformers(state_dict)
     renamed = checkpoint_filter_fn(state_dict, model)
     encoder = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
@@ -89,29 +89,35 @@ def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -
     return renamed
 
 
+# The transformers library had other names before its version 5, which stand second where there are two.
+TRANSFORMERS_NAMES = (
+    (r"^(segformer\.)?(encoder\.)?", ""),
+    (r"^classifier\.", "head."),
+    (r"^(?:stages\.0\.patch_embeddings|patch_embeddings\.0)\.", "patch_embed."),
+    (r"^(?:stages\.(\d)\.patch_embeddings|patch_embeddings\.(\d))\.", r"stages.\1\2.downsample."),
+    (r"^block\.(\d)\.(\d+)\.", r"stages.\1.blocks.\2."),
+    (r"^layer_norm\.(\d)\.", r"stages.\1.norm."),
+    (r"attention\.(?:q_proj|self\.query)", "attn.q"),
+    (r"attention\.(?:k_proj|self\.key)", "attn.k"),
+    (r"attention\.(?:v_proj|self\.value)", "attn.v"),
+    (r"attention\.(?:sequence_reduction|self)\.layer_norm", "attn.norm"),
+    (r"attention\.(?:sequence_reduction\.sequence_reduction|self\.sr)", "attn.sr"),
+    (r"attention\.(?:o_proj|output\.dense)", "attn.proj"),
+    (r"layernorm_before|layer_norm_1", "norm1"),
+    (r"layernorm_after|layer_norm_2", "norm2"),
+    (r"layer_norm", "norm"),
+    (r"mlp\.dense(\d)", r"mlp.fc\1"),
+    (r"dwconv\.dwconv", "dwconv"),
+)
+
+
 def _from_transformers(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     renamed = {}
     for key, value in state_dict.items():
-        key = key.removeprefix("segformer.encoder.").replace("classifier.", "head.")
-        key = re.sub(r"^patch_embeddings\.0\.", "patch_embed.", key)
-        key = re.sub(r"^patch_embeddings\.(\d)\.", r"stages.\1.downsample.", key)
-        key = re.sub(r"^block\.(\d)\.(\d+)\.", r"stages.\1.blocks.\2.", key)
-        key = re.sub(r"^layer_norm\.(\d)\.", r"stages.\1.norm.", key)
-        for old, new in (
-            ("attention.self.query", "attn.q"),
-            ("attention.self.key", "attn.k"),
-            ("attention.self.value", "attn.v"),
-            ("attention.self.layer_norm", "attn.norm"),
-            ("attention.self.sr", "attn.sr"),
-            ("attention.output.dense", "attn.proj"),
-            ("layer_norm_1", "norm1"),
-            ("layer_norm_2", "norm2"),
-            ("layer_norm", "norm"),
-            ("mlp.dense1", "mlp.fc1"),
-            ("mlp.dense2", "mlp.fc2"),
-            ("dwconv.dwconv", "dwconv"),
-        ):
-            key = key.replace(old, new)
+        if key.startswith("decode_head."):  # of a whole SegFormer
+            continue
+        for old, new in TRANSFORMERS_NAMES:
+            key = re.sub(old, new, key)
         renamed[key] = value
     for key in [key for key in renamed if re.search(r"attn\.k\.(weight|bias)$", key)]:
         value_key = key.replace("attn.k.", "attn.v.")

@@ -150,7 +150,56 @@ def as_transformers_spells(weights: dict) -> dict:
     return spelt
 
 
-@pytest.mark.parametrize("spell", [dict, as_the_authors_spell, as_transformers_spells])
+# What the library's own conversion changes since its version 5.
+SINCE_VERSION_5 = (
+    (r"encoder.patch_embeddings.(\d+).", r"stages.\1.patch_embeddings."),
+    (r"encoder.block.(\d+).", r"stages.\1.blocks."),
+    (r"encoder.layer_norm.(\d+)", r"stages.\1.layer_norm"),
+    ("attention.self.query", "attention.q_proj"),
+    ("attention.self.key", "attention.k_proj"),
+    ("attention.self.value", "attention.v_proj"),
+    ("attention.self.sr", "attention.sequence_reduction.sequence_reduction"),
+    ("attention.self.layer_norm", "attention.sequence_reduction.layer_norm"),
+    ("attention.output.dense", "attention.o_proj"),
+    ("mlp.dense1", "mlp.fc1"),
+    ("mlp.dense2", "mlp.fc2"),
+    ("layer_norm_1", "layernorm_before"),
+    ("layer_norm_2", "layernorm_after"),
+)
+
+
+def as_transformers_spells_since_version_5(weights: dict) -> dict:
+    spelt = {}
+    for key, value in as_transformers_spells(weights).items():
+        for old, new in SINCE_VERSION_5:
+            key = re.sub(old, new, key)
+        spelt[key] = value
+    return spelt
+
+
+def as_a_whole_segformer_is_spelt(weights: dict) -> dict:
+    return {
+        **as_transformers_spells_since_version_5(weights),
+        "decode_head.linear_fuse.weight": torch.zeros(2, 2),
+        "decode_head.classifier.bias": torch.zeros(2),
+    }
+
+
+def as_an_encoder_alone_is_spelt(weights: dict) -> dict:
+    return {key.removeprefix("segformer."): value for key, value in as_transformers_spells(weights).items()}
+
+
+SPELLINGS = [
+    dict,
+    as_the_authors_spell,
+    as_transformers_spells,
+    as_transformers_spells_since_version_5,
+    as_a_whole_segformer_is_spelt,
+    as_an_encoder_alone_is_spelt,
+]
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
 @pytest.mark.parametrize("name", ["mit_b0", "mit_quick"])
 def test_released_weights_load_through_timm_in_every_spelling(tmp_path, name, spell):
     released = timm.create_model(name, num_classes=1000).eval()
