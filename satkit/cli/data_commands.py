@@ -1,5 +1,7 @@
 """satkit data and strategies: what they take, and what they do."""
 
+import sys
+
 from satkit.cli.options import add_settings, given, number
 from satkit.experiments.settings import described
 
@@ -42,6 +44,8 @@ def run_data(options) -> int:
     step = number("--step", options.step) if options.step else None
     sheets = data_overview.show(settings, number("--images", options.images), step)
     print(*data_overview.save_sheets(sheets, options.out), sep="\n")
+    if notice := data_overview.unreadable(sheets):
+        print(notice, file=sys.stderr)
     return 0
 
 

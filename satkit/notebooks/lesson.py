@@ -12,6 +12,7 @@ from satkit.experiments.kit_models import kit_model
 from satkit.experiments.plan import Plan
 from satkit.experiments.settings import Settings, chosen
 from satkit.experiments.study_folder import StudyFolder, existing_study, open_study
+from satkit.plots.text import undrawable
 from satkit.strategies import Strategy
 
 
@@ -46,8 +47,10 @@ class Lesson:
         return Lesson(vars(replace(self.settings, **changed)))
 
     def plan(self, strategy: str | Strategy = "fine-tuning") -> Plan:
-        """What a strategy would be trained on; nothing is trained."""
-        return self.study.plan(strategy)
+        """What a strategy would be trained on; nothing is trained. Says if figures cannot show the names of classes."""
+        plan = self.study.plan(strategy)
+        self._say(undrawable(plan.data.class_names))
+        return plan
 
     def models(self, strategy: str | Strategy, steps: int | None = None) -> Experiment:
         """Trained models to look at: those of the study that was named, else the kit's, else trained now.
@@ -95,6 +98,6 @@ class Lesson:
         return f"{settings.data} {plan.task}, preset {settings.preset}, seed {settings.seed}"
 
     def _say(self, text: str) -> None:
-        if text not in self._said:
+        if text and text not in self._said:
             self._said.add(text)
             print(text)

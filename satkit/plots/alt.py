@@ -4,7 +4,6 @@ Somebody who cannot see the figure learns at least what it is about. `register_a
 every figure that a notebook shows.
 """
 
-import re
 import sys
 
 from matplotlib.axes import Axes
@@ -62,5 +61,5 @@ def _legends(figure: Figure, panels: list[Axes]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A text in one line, without the marks of formulas."""
-    return " ".join(re.sub(r"\$|\\mathrm|\\mathregular", "", text).split()).rstrip(".:,")
+    """A text in one line, without the point at its end."""
+    return " ".join(text.split()).rstrip(".:,")

@@ -20,6 +20,7 @@ from matplotlib.patheffects import withStroke
 
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.plots.alt import register_alt_text
+from satkit.plots.text import use_plain_text
 
 
 class Look(NamedTuple):
@@ -67,9 +68,11 @@ _DASHES = ("-", "--")
 def use_style() -> None:
     """Set matplotlib's defaults for this kit: 100 dots per inch, readable text, light grid behind curves.
 
-    In a notebook, figures get an alt text as well, see `satkit.plots.alt`.
+    In a notebook, figures get an alt text as well, see `satkit.plots.alt`. Text is drawn as it is, see
+    `satkit.plots.text`.
     """
     register_alt_text()
+    use_plain_text()
     mpl.rcParams.update(
         {
             "figure.dpi": 100,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.text import Text
 
 from satkit import plots
 from satkit.analysis.images import image_and_labels, informative_images
@@ -13,6 +14,7 @@ from satkit.data.reading.reading import Scan, scan_and_keep
 from satkit.data.step_images import StepImages
 from satkit.experiments.plan import Plan, data_options
 from satkit.experiments.settings import Settings
+from satkit.plots.text import undrawable
 from satkit.scenario import Step
 from satkit.utils.errors import UsageError
 from satkit.utils.tables import RIGHT, Column, Table
@@ -99,6 +101,11 @@ def show(settings: Settings, count: int = PREFERRED, step: int | None = None) ->
         found = _sheet(images, each.new or each.old, names, count=count, title=_wrapped(title), old=each.old)
         sheets.append((f"{settings.data}-{scenario.task}-step{each.index}", found))
     return sheets
+
+
+def unreadable(sheets: list[tuple[str, object]]) -> str:
+    """Which names on contact sheets are drawn as boxes, in one sentence; "" if there are none."""
+    return undrawable(dict.fromkeys(text.get_text() for _, figure in sheets for text in figure.findobj(Text)))
 
 
 def save_sheets(sheets: list[tuple[str, object]], out: str = "") -> list[Path]:

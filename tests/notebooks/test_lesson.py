@@ -96,3 +96,12 @@ def test_a_base_step_is_trained_once_and_said_to_be_in_its_study(capsys):
     written = finished.stat().st_mtime_ns
     assert Lesson({"study": "mine"}).trained_base().run.folder == first.run.folder
     assert finished.stat().st_mtime_ns == written
+
+
+def test_names_that_figures_cannot_show_are_said_once(capsys, monkeypatch):
+    monkeypatch.setattr("satkit.notebooks.lesson.undrawable", lambda names: f"No font has {names[1]}.")
+    lesson = Lesson({"preset": "tiny"})
+    lesson.plan()
+    lesson.plan("sats")
+    assert capsys.readouterr().out.startswith("No font has ")
+    assert capsys.readouterr().out == ""

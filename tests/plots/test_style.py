@@ -59,7 +59,7 @@ TOLD_APART = {
     "attention": (ends_and_middle(style.ATTENTION_MAP), 30),
     "attention over an image": (ends_and_middle(style.OVERLAY_MAP), 30),
 }
-PLAIN = ("collections", "contextlib", "re", "sys", "textwrap", "typing")  # of Python itself
+PLAIN = ("collections", "contextlib", "re", "warnings", "sys", "textwrap", "typing")  # of Python itself
 TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from satkit.experiments.settings import Settings
+from satkit.plots import text
 from satkit.studies import data_overview
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError
@@ -122,6 +123,20 @@ def test_one_step_can_be_chosen_and_must_exist(root):
         data_overview.show(settings, 2, step=2)
     with pytest.raises(UsageError, match="at least 1 image, got 0"):
         data_overview.show(settings, 0)
+
+
+def test_names_that_look_like_formulas_are_on_a_sheet_and_what_has_no_font_is_said(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "FALLBACKS", ())
+    names = "0 background\n1 a$^$b\n2 price $5 to $6\n"
+    (root / "classes.txt").write_text(names, encoding="utf-8")
+    settings = Settings("folder", str(root), preset="smoke")
+    sheets = data_overview.show(settings, 4)
+    assert data_overview.save_sheets(sheets, str(tmp_path / "sheet.png"))[0].stat().st_size > 0
+    assert [each.get_text() for each in sheets[0][1].legends[0].get_texts()] == ["1 a$^$b", "2 price $5 to $6"]
+    assert data_overview.unreadable(sheets) == ""
+    (root / "classes.txt").write_text("0 background\n1 犬\n2 stone\n", encoding="utf-8")
+    said = data_overview.unreadable(data_overview.show(settings, 4))
+    assert said.startswith("No font here has the characters 犬 of '1 犬': figures show a box instead.")
 
 
 def test_sheets_are_written_under_their_names(tmp_path, monkeypatch):
