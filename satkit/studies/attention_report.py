@@ -1,13 +1,13 @@
-"""The tables of the attention study, as Markdown: what the term does to each strategy, and which front lies above."""
+"""The tables of the attention study, as Markdown: what the term does to each strategy, and what its fronts reach."""
 
 from collections.abc import Sequence
 
-from satkit.evaluation.fronts import front_points, height_above
-from satkit.evaluation.seeds import CLASSES, Estimate, Row, difference, difference_cell, effect_table
+from satkit.evaluation.fronts import front_points
+from satkit.evaluation.seeds import CLASSES, Row, difference, difference_cell, effect_table
 from satkit.studies.attention_grid import BEST, FRONTS, MAIN, front, with_part
 from satkit.utils.tables import RIGHT, Column, Table
 
-BELOW = "distillation"  # the front that the others are compared with
+STRONGER = ("distillation=20", "distillation=40")  # what every point of a front is compared with
 DIFFERENCE = (
     "Mean IoU with attention transfer minus without, in percentage points, after the last step. After ±, half the 95 % "
     "interval over seeds (Student's t, pairs of one seed); bold: it excludes zero. Old: classes of the base step, "
@@ -19,7 +19,7 @@ def markdown(rows: list[Row], about: dict) -> str:
     """All tables of the study."""
     found = [effects_markdown(rows, about), worlds_markdown(rows, about)]
     names = {row.strategy for row in rows}
-    if set(front(MAIN[0], BELOW)) <= names:
+    if {with_part(MAIN[0], part) for part in STRONGER} <= names:
         found.append(fronts_markdown(rows, about))
     return "\n\n".join(found)
 
@@ -53,51 +53,38 @@ def worlds_markdown(rows: list[Row], about: dict) -> str:
 
 
 def fronts_markdown(rows: list[Row], about: dict) -> str:
-    """The points of every front in the main world, and how far each lies above the front of plain distillation."""
+    """The points of every front in the main world, beside those of stronger distillation."""
     world = next(iter(about["worlds"]))
-    columns = ["strategy", "front", *(Column(head, RIGHT, form=_score) for head in ("old", "new", "all"))]
-    columns = [Column(each) if isinstance(each, str) else each for each in columns]
-    columns.append(Column("new, above plain distillation", RIGHT, form=_height))
+    scores = [Column(head, RIGHT, form=_score) for head in CLASSES]
+    heads = [f"- {part}: {classes}" for part in STRONGER for classes in ("old", "new")]
+    columns = [Column("strategy"), Column("front"), *scores, *(Column(h, RIGHT, form=difference_cell) for h in heads)]
     lines = [line for name in MAIN for line in _lines(rows, world, name)]
     note = (
         f"{_where(rows, about)} Mean IoU in % after the last step in the {world} world, ± half the 95 % interval over "
-        "seeds. Last column: score of the new classes minus that of the front of plain distillation at the same score "
-        "of the old classes, in points, pairs of one seed; bold: its interval excludes zero; beyond: seeds that keep "
-        "more of the old classes than any point of that front."
+        "seeds. Last four columns: the strategy minus the same one with stronger distillation, in points, pairs of one "
+        "seed; bold: the interval excludes zero."
     )
     return Table(columns, lines, note).markdown()
 
 
 def _lines(rows: list[Row], world: str, name: str) -> list[list]:
     """The lines of one strategy: itself, then the points of its fronts."""
-    fronts = {grows: front(name, grows) for grows in FRONTS}
-    points = front_points(rows, world, fronts)
-    below = [each for each in fronts[BELOW] if each in set(points["strategy"])]
-    others = [each for each in dict.fromkeys(points["strategy"]) if each not in below]
-    heights = height_above(rows, world, others, below).set_index("strategy")
-    lines, shown = [], set()
-    for point in points.itertuples():
-        if point.strategy not in shown:
-            shown.add(point.strategy)
-            scores = [(getattr(point, key), getattr(point, f"{key}_half_width")) for key in ("old", "new", "all")]
-            height = heights.loc[point.strategy] if point.strategy in heights.index else None
-            grows = "" if point.strategy == name else point.front
-            lines.append([point.strategy, grows, *scores, height])
+    points = front_points(rows, world, {grows: front(name, grows) for grows in FRONTS})
+    lines = []
+    for point in points.drop_duplicates("strategy").itertuples():
+        scores = [(getattr(point, key), getattr(point, f"{key}_half_width")) for key in CLASSES]
+        minus = [
+            None if point.strategy == than else difference(rows, point.strategy, than, world, classes)
+            for than in (with_part(name, part) for part in STRONGER)
+            for classes in ("old", "new")
+        ]
+        lines.append([point.strategy, "" if point.strategy == name else point.front, *scores, *minus])
     return lines
 
 
 def _score(score: Sequence[float]) -> str:
     mean, half_width = score
     return f"{100 * mean:.1f}" + (f" ± {100 * half_width:.1f}" if half_width == half_width else "")
-
-
-def _height(height) -> str:
-    """A height in points, and the number of seeds that no point of the front below can be compared with."""
-    found = Estimate(height["mean"], height["std"], height["half_width"], int(height["seeds"]))
-    beyond = f"beyond: {int(height['beyond'])}" if height["beyond"] else ""
-    if found.seeds == 0:
-        return beyond or "-"
-    return f"{difference_cell(found)} ({beyond})" if beyond else difference_cell(found)
 
 
 def _where(rows: list[Row], about: dict) -> str:

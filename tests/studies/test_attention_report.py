@@ -64,20 +64,22 @@ def test_every_world_has_both_terms_of_the_main_strategies(rows):
     assert all("±" in cell for line in body for cell in line[3:])
 
 
-def test_every_point_of_every_front_has_one_line_with_its_height(rows):
-    _, *body = lines(fronts_markdown(rows, ABOUT))
+def test_every_point_of_every_front_has_one_line_beside_stronger_distillation(rows):
+    heads, *body = lines(fronts_markdown(rows, ABOUT))
+    assert heads[5:7] == ["- distillation=20: old", "- distillation=20: new"]
     expected = [point for name in MAIN for point in dict.fromkeys(p for grows in FRONTS for p in front(name, grows))]
     assert sorted(line[0] for line in body) == sorted(expected)
     by_name = {line[0]: line for line in body}
-    assert by_name["mib+attention=2"][5] == "**+2.0 ± 0.0**"
-    assert by_name["mib+backbone-lr=0.3"][5].strip("*").startswith(("+0.0", "-0.0"))
-    assert by_name["mib+attention"][5].endswith("beyond: 5")
-    assert by_name["mib"][5] == by_name["mib+distillation=40"][5] == "-"
+    minus = difference(rows, "mib+attention=2", "mib+distillation=40", "habitat", "new")
+    assert by_name["mib+attention=2"][8] == difference_cell(minus)
+    assert by_name["mib+distillation=20"][5:7] == ["-", "-"]
+    assert "±" in by_name["mib+distillation=20"][7]
+    assert by_name["pseudo+distillation"][5:7] == ["-", "-"]  # the name that weight 20 has
     assert by_name["mib"][1] == ""
     assert by_name["mib+distillation=5"][1] == "distillation"
 
 
 def test_a_study_without_fronts_has_no_table_of_fronts(rows):
     some = [row for row in rows if row.strategy in ("mib", "mib+attention")]
-    assert "above plain distillation" not in markdown(some, ABOUT)
-    assert "above plain distillation" in markdown(rows, ABOUT)
+    assert "distillation=40" not in markdown(some, ABOUT)
+    assert "distillation=40" in markdown(rows, ABOUT)
