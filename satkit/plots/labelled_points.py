@@ -59,7 +59,7 @@ def labelled_points(
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     ax.set_title(title or "")
     ax.margins(0.12, 0.1)
-    _Names(ax, shown[there], y[there], [name for name, kept in zip(names, there, strict=True) if kept])
+    NamesBesidePoints(ax, shown[there], y[there], [name for name, kept in zip(names, there, strict=True) if kept])
     return ax
 
 
@@ -117,13 +117,19 @@ def _shared(low: np.ndarray, high: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return sides.clip(min=0).prod(axis=-1)
 
 
-class _Names(Artist):
+class NamesBesidePoints(Artist):
     """Puts every name near its point, where it covers least of points and other names.
 
     It does so whenever the figure is drawn: labels of axes and other subplots that come later move the points.
+
+    Args:
+        ax: Axes that the points are drawn in.
+        x, y: Where the points are.
+        names: What to write beside each.
+        colours: Of the names; black if empty.
     """
 
-    def __init__(self, ax: Axes, x: np.ndarray, y: np.ndarray, names: list[str]):
+    def __init__(self, ax: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str], colours: Sequence[str] = ()):
         super().__init__()
         self.zorder = -1  # drawn before the names
         self.set_in_layout(False)
@@ -132,6 +138,8 @@ class _Names(Artist):
         at = {"textcoords": "offset points", "fontsize": style.SMALL}
         self.texts = [ax.annotate(name, point, (0, 0), **at) for name, point in zip(names, self.points, strict=True)]
         self.lines = [ax.annotate("", point, point, arrowprops=line) for point in self.points]
+        for text, colour in zip(self.texts, colours, strict=False):
+            text.set_color(colour)
         for each in self.texts + self.lines:
             each.set_in_layout(False)
         ax.add_artist(self)
