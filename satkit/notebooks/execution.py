@@ -30,6 +30,14 @@ class KernelExited(RuntimeError):
     """A cell has called exit(), which asks the kernel to leave while the notebook goes on."""
 
 
+class FailedAfterwards(RuntimeError):
+    """A cell that the kernel called done has an error among its outputs: its figure could not be drawn after it."""
+
+    def __init__(self, error: str, reason: str):
+        self.error, self.reason = error, reason
+        super().__init__(f"{error}: {reason}")
+
+
 class RunFailed(RuntimeError):
     """A notebook that did not run to its end: which cell (its number, its first line), and why."""
 
@@ -78,6 +86,8 @@ def execute(path: Path, output: Path, values: dict, kernel: Kernel, timeout: flo
             raise place.failed("KernelDied", reason) from error
         except CellTimeoutError as error:
             raise place.failed("CellTimeout", f"the cell took longer than {timeout} s") from error
+        except FailedAfterwards as error:
+            raise place.failed(error.error, error.reason) from error
         except KernelExited as error:
             raise place.failed("SystemExit", LEFT) from error
         except Exception as error:
@@ -137,6 +147,9 @@ class _Place:
     def end(self, cell, cell_index, execute_reply) -> None:
         if any(item.get("source") == "ask_exit" for item in execute_reply["content"].get("payload", [])):
             raise KernelExited
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if errors and execute_reply["content"]["status"] == "ok":
+            raise FailedAfterwards(errors[0].ename, errors[0].evalue)
 
     def failed(self, error: str, reason: str) -> RunFailed:
         return RunFailed(self.cell, self.source, error, reason)

@@ -11,7 +11,7 @@ import pytest
 from notebook_files import printed, wait_for, write
 
 import satkit
-from satkit.notebooks.runner import run_notebook
+from satkit.notebooks.runner import NotebookFailed, run_notebook
 
 
 @pytest.mark.slow
@@ -29,6 +29,18 @@ def test_error_in_on_poll_stops_the_kernel_and_is_passed_on(tmp_path):
         run_notebook(path, tmp_path / "b.ipynb", {}, on_poll=poll)
     assert not finished.exists()
     assert not is_running(int(started.read_text()))
+
+
+@pytest.mark.slow
+def test_a_figure_that_cannot_be_drawn_fails_its_own_cell_and_nothing_runs_after_it(tmp_path):
+    drawn = "import matplotlib.pyplot as plt\nplt.gca().set_title('a$^$b', parse_math=True)\nprint('cell done')"
+    path = write(tmp_path / "a.ipynb", "x = 1", drawn, "print('ran on')")
+    with pytest.raises(NotebookFailed) as failed:
+        run_notebook(path, tmp_path / "b.ipynb", {})
+    assert (failed.value.cell, failed.value.source) == (2, "import matplotlib.pyplot as plt")
+    assert "ParseException" in failed.value.error or "ValueError" in failed.value.error
+    assert "cell done" in printed(tmp_path / "b.ipynb")
+    assert "ran on" not in printed(tmp_path / "b.ipynb")
 
 
 RUNNER = """
