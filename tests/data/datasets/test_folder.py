@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from satkit.data import IGNORE, load_data
-from satkit.data.datasets.folder import find, label_classes, read_classes
+from satkit.data.datasets.folder import find
 from satkit.data.reading.problems import DataError
 from satkit.utils.errors import UsageError
 
@@ -105,7 +105,8 @@ def test_the_background_may_have_any_value_and_others_may_be_ignored(root):
 def test_values_that_the_list_does_not_name_are_raised(root):
     with pytest.raises(DataError, match="has 5 problems") as caught:
         load_data("folder", classes(root, "0 background\n3 dog\n8 cat\n"))
-    assert "beach 1.png: mask values that are no label (7 at 6 pixels, first at (row 0, column 2))" in str(caught.value)
+    said = "mask values that are no label (7 at 6 pixels, first at (row 0, column 2))"
+    assert any(str(problem).endswith(f"beach 1.png: {said}") for problem in caught.value.problems)
 
 
 def test_renamed_classes_are_seen_without_a_change_of_the_pixels(root):
@@ -174,16 +175,12 @@ def test_a_single_class_is_refused(tmp_path):
     message = "A data set needs 2 to 253 classes beside background, got 1: class 5."
     with pytest.raises(UsageError, match=message):
         find(tmp_path)
-    with pytest.raises(UsageError, match="got 0: none."):
-        label_classes({0: "background", 1: "void"})
-    with pytest.raises(UsageError, match="got 254: "):
-        label_classes({value: str(value) for value in range(254)})
 
 
 def test_unreadable_masks_are_reported_before_missing_classes(root):
     for file in (root / "masks").iterdir():
-        Image.new("RGB", (4, 4)).save(file)
-    with pytest.raises(DataError, match=r"beach 1.png: mask is not single-channel with 8 bits \(its mode is RGB,"):
+        Image.new("RGB", (4, 4), (1, 2, 3)).save(file)
+    with pytest.raises(DataError, match=r"5 times: mask that shows colours; .* \(a mask holds one value per pixel"):
         find(root)
 
 
@@ -196,31 +193,64 @@ def test_missing_folders_are_named_rather_than_the_classes_they_lack(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("0 a\n255 b\n", "line 2: a value must be below 255, got 255."),
-        ("0 a\n\n0 b\n", "line 3: value 0 and name 'b' must occur once."),
-        ("a\nb\na\n", "line 3: value 2 and name 'a' must occur once."),
-        ("1 a\nb\n", "line 2: value 1 and name 'b' must occur once."),
-    ],
-)
-def test_a_list_of_classes_that_cannot_be_is_refused_with_its_line(tmp_path, text, message):
-    with pytest.raises(UsageError) as caught:
-        read_classes(classes(tmp_path, text) / "classes.txt")
-    assert str(caught.value) == f"{tmp_path / 'classes.txt'}, {message}"
-
-
-def test_a_list_of_classes_in_another_encoding_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"classes.txt must be text in UTF-8, got something else \("):
-        read_classes(classes(tmp_path, "0 Vögel\n", "latin-1") / "classes.txt")
-
-
-def test_without_a_list_of_classes_there_are_no_names(tmp_path):
-    assert read_classes(tmp_path / "classes.txt") is None
-
-
 def test_without_its_folder_it_shows_the_tree_it_expects():
     with pytest.raises(UsageError, match="The data set 'folder' needs its folder, got none") as caught:
         find("")
     assert "classes.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        ("{split}/images", "{split}/masks"),
+        ("images/{split}", "annotations/{split}"),
+        ("img_dir/{split}", "ann_dir/{split}"),
+        ("{split}/imgs", "{split}/labels"),
+    ],
+)
+@pytest.mark.parametrize("splits", [("train", "val"), ("training", "validation"), ("train", "valid")])
+def test_trees_of_other_tools_are_read(root, tmp_path, images, masks, splits):
+    own = tmp_path / "own"
+    for split in splits:
+        shutil.copytree(root / "images", own / images.format(split=split))
+        shutil.copytree(root / "masks", own / masks.format(split=split))
+    files = find(own)
+    assert files.problems == ()
+    assert (len(files.train), len(files.test)) == (5, 5)
+
+
+def test_masks_beside_their_images_are_read_with_the_list_of_their_tool(tmp_path):
+    for split in ("train", "valid"):
+        add(tmp_path, "a.jpg", "a_mask.png", (3, 3), values=(0, 1, 2))
+        for folder, name in (("images", "a.jpg"), ("masks", "a_mask.png")):
+            (tmp_path / split).mkdir(exist_ok=True)
+            shutil.move(tmp_path / folder / name, tmp_path / split / name)
+    shutil.rmtree(tmp_path / "images")
+    shutil.rmtree(tmp_path / "masks")
+    (tmp_path / "train" / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, dog\n2, cat\n")
+    files = find(tmp_path)
+    assert (files.problems, files.class_names) == ((), ("background", "dog", "cat"))
+    assert (len(files.train), len(files.test)) == (1, 1)
+
+
+def test_of_several_folders_to_test_on_a_labelled_one_is_taken(root, tmp_path):
+    own = tmp_path / "own"
+    for split in ("train", "val"):
+        shutil.copytree(root / "images", own / split / "images")
+        shutil.copytree(root / "masks", own / split / "masks")
+    shutil.copytree(root / "images", own / "test" / "images")
+    for make_empty in (False, True):
+        if make_empty:
+            (own / "test" / "masks").mkdir()
+        files = find(own)
+        assert files.problems == ()
+        assert all("val" in pair.mask.parts for pair in files.test)
+
+
+def test_a_foreground_of_255_is_refused_with_what_to_do(tmp_path):
+    for name in "ab":
+        add(tmp_path, f"{name}.png", f"{name}.png", (2, 2), values=(0, 255))
+    with pytest.raises(
+        UsageError, match="hold the values 0, 255, and 255 is ignored here. Save what is to be learnt with"
+    ):
+        find(tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from satkit.data.reading.pairs import Pair, links_outside, pair_files, pair_listed
+from satkit.data.reading.pairs import Pair, has_both, links_outside, pair_files, pair_listed
 from satkit.data.reading.problems import Problem
 
 
@@ -46,7 +46,8 @@ def test_an_empty_folder_is_named_with_the_suffixes_that_count(folders, which):
     for file in folders[which].iterdir():
         file.rename(file.with_suffix(".bmp"))
     suffixes = (".jpg, .jpeg, .png", ".png")[which]
-    expected = Problem(str(folders[which]), "empty folder", f"no file ends in {suffixes}")
+    said = f"no file ends in {suffixes}; 2 end in .bmp; save them as PNG"
+    expected = Problem(str(folders[which]), "empty folder", said)
     assert pair_files(*folders) == ([], [expected])
 
 
@@ -192,3 +193,69 @@ def test_links_in_a_circle_are_no_crash(tmp_path):
     circle = tmp_path / "a.png"
     os.symlink(circle, circle)
     assert links_outside(tmp_path, [Pair("a", circle, circle)]) == []
+
+
+def make(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+    return folder
+
+
+@pytest.mark.parametrize("end", ["_mask", "_gt", "-of-annotator 2"])
+def test_masks_whose_names_all_end_in_the_same_belong_to_the_images_without_it(tmp_path, end):
+    images = make(tmp_path / "images", "a.jpg", "ab.png", "c.jpeg")
+    masks = make(tmp_path / "masks", f"a{end}.png", f"ab{end}.png")
+    pairs, problems = pair_files(images, masks)
+    assert [(pair.name, pair.mask.name) for pair in pairs] == [("a", f"a{end}.png"), ("ab", f"ab{end}.png")]
+    assert problems == [Problem(str(images / "c.jpeg"), "image without mask", f"no c{end}.png in {masks}")]
+
+
+def test_no_end_is_cut_off_where_a_stem_is_in_both_folders(tmp_path):
+    images, masks = make(tmp_path / "images", "a.jpg", "b.jpg"), make(tmp_path / "masks", "a.png", "b_mask.png")
+    pairs, problems = pair_files(images, masks)
+    assert [pair.name for pair in pairs] == ["a"]
+    assert {problem.what for problem in problems} == {"image without mask", "mask without image"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a.jpg", "a.png", "b.JPG", "b.png"), ("a.jpg", "a_mask.png", "b.png", "b_mask.png"), ("a.png", "a_gt.png")],
+)
+def test_masks_may_lie_beside_their_images(tmp_path, names):
+    folder = make(tmp_path / "all", *names, "_classes.csv")
+    assert has_both(folder)
+    pairs, problems = pair_files(folder, folder)
+    assert problems == []
+    assert sorted(file.name for pair in pairs for file in (pair.image, pair.mask)) == sorted(names)
+    assert all(pair.mask.suffix == ".png" for pair in pairs)
+    assert not has_both(make(tmp_path / "images", "a.jpg", "b.png"))
+
+
+def test_subfolders_with_images_are_named_once(tmp_path):
+    images, masks = make(tmp_path / "images", "a.jpg"), make(tmp_path / "masks", "a.png")
+    make(images / "more", "b.jpg", "c.png")
+    make(images / "notes", "read.me")
+    pairs, problems = pair_files(images, masks)
+    assert [pair.name for pair in pairs] == ["a"]
+    detail = f"2 images; only files directly in {images} are read"
+    assert problems == [Problem(str(images / "more"), "subfolder that is left out", detail, warning=True)]
+
+
+@pytest.mark.parametrize("name", ["IMG_000_jpg.rf.a1b2c3", "photo 000", "plain", "v1.2"])
+@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".png", ".jpeg"])
+@pytest.mark.parametrize("line", ["{name}", "{name}{suffix}", "JPEGImages/{name}{suffix}"])
+def test_a_list_may_hold_any_name_with_its_suffix_or_without(tmp_path, name, suffix, line):
+    images, masks = make(tmp_path / "images", f"{name}{suffix}"), make(tmp_path / "masks", f"{name}.png")
+    listed = tmp_path / "names.txt"
+    listed.write_text(line.format(name=name, suffix=suffix) + "\n")
+    pairs, problems = pair_listed(listed, images, masks)
+    assert problems == []
+    assert [(pair.image.name, pair.mask.name) for pair in pairs] == [(f"{name}{suffix}", f"{name}.png")]
+
+
+def test_a_list_in_utf_16_says_what_it_must_be(tmp_path):
+    (tmp_path / "names.txt").write_text("a\n", encoding="utf-16")
+    _, (problem,) = pair_listed(tmp_path / "names.txt", tmp_path, tmp_path)
+    assert problem.what == "unreadable list of names"
+    assert problem.detail.endswith("it must be text in UTF-8")
