@@ -50,17 +50,19 @@ def change_mask_size(tree, pair, rng):
 
 
 def make_mask_colourful(tree, pair, rng):
-    Image.fromarray(values_of(pair.mask)).convert(str(rng.choice(["RGB", "RGBA", "LA"]))).save(pair.mask)
+    values = values_of(pair.mask)
+    channels = {
+        "RGB": (values, values, 255 - values),
+        "RGBA": (*[values] * 3, values // 2),
+        "LA": (values, values // 2),
+    }
+    mode = str(rng.choice(list(channels)))
+    Image.merge(mode, [Image.fromarray(channel) for channel in channels[mode]]).save(pair.mask)
     return pair.mask.name
 
 
 def change_mask_depth(tree, pair, rng):
-    values, depth = values_of(pair.mask), int(rng.choice([1, 2, 4, 16]))
-    if depth == 16:
-        Image.fromarray(values.astype(np.uint16)).save(pair.mask)
-    else:
-        width, height = size_of(pair.mask)
-        pair.mask.write_bytes(png(width, height, depth, 0, bytes((-(-width * depth // 8) + 1) * height)))
+    Image.fromarray(values_of(pair.mask).astype(np.uint16) + 256).save(pair.mask)
     return pair.mask.name
 
 

@@ -20,16 +20,15 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from satkit.data.labels import IGNORE
+from satkit.data.reading.mask_forms import read_values
 from satkit.data.reading.pairs import Pair
 from satkit.data.reading.problems import Problem
 
 IMAGE_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits or fewer a channel
-MASK_MODES = ("L", "P")  # one channel of 8 bits, or indices into a palette
 MOST_VALUES_SHOWN = 8
 ORIENTATION = 0x0112  # the EXIF entry for the rotation of a photograph
 TURNED = range(2, 9)  # its values that mean a rotation or reflection
 PNG_START = b"\x89PNG\r\n\x1a\n"
-PNG_DEPTH = 24  # position of the byte with the number of bits of a channel
 AHEAD = 64  # pairs that are read together
 
 # What Pillow raises for files that are cut off, damaged, or not an image.
@@ -144,14 +143,9 @@ def _read_mask(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
         data = path.read_bytes()
         _check_parts(data)
         with Image.open(io.BytesIO(data), formats=["PNG"]) as file:
-            if file.mode not in MASK_MODES:
-                detail = f"its mode is {file.mode}, a mask holds one label of 8 bits per pixel (mode L or P)"
-                return None, [Problem(str(path), "mask is not single-channel with 8 bits", detail)]
-            if file.mode == "L" and data[PNG_DEPTH] != 8:
-                detail = f"it is grey with {data[PNG_DEPTH]} bits, which are stretched to 0 .. 255 when read"
-                return None, [Problem(str(path), "mask is not single-channel with 8 bits", detail)]
             _check_area(file)
-            return np.array(file), []
+            values, wrong = read_values(file, data)
+            return values, [Problem(str(path), *wrong)] if wrong else []
     except DECODING_ERRORS as error:
         return None, [Problem(str(path), "unreadable mask", _reason(error, "PNG"))]
 

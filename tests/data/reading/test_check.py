@@ -133,14 +133,6 @@ def test_a_size_mismatch_gives_both_sizes_as_width_by_height(folders):
     assert problem.detail == "the mask is 6 x 5 pixels, the image a.png 6 x 4"
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "1"])
-def test_a_mask_of_several_channels_is_named_with_its_mode(folders, mode):
-    save(folders[1] / "a.png", np.zeros((4, 6)), mode)
-    problem = the_problem(folders)
-    assert problem.what == "mask is not single-channel with 8 bits"
-    assert f"its mode is {mode}," in problem.detail
-
-
 def test_a_palette_mask_is_read_as_indices(folders):
     image = Image.new("P", (6, 4), 1)
     image.putpalette([0, 0, 0, 200, 100, 50])
@@ -214,30 +206,6 @@ def test_sixteen_bit_images_are_refused_with_their_mode(folders):
     problem = the_problem(folders)
     assert problem.what == "image has more than 8 bits a channel"
     assert problem.detail == "its mode is I;16; save it with 8 bits"
-
-
-def test_sixteen_bit_masks_are_refused_with_their_mode(folders):
-    Image.fromarray(np.zeros((4, 6), dtype=np.uint16)).save(folders[1] / "a.png")
-    problem = the_problem(folders)
-    assert problem.what == "mask is not single-channel with 8 bits"
-    assert problem.detail == "its mode is I;16, a mask holds one label of 8 bits per pixel (mode L or P)"
-
-
-@pytest.mark.parametrize("depth", [2, 4])
-def test_grey_masks_of_fewer_bits_are_refused_because_reading_stretches_their_values(folders, depth):
-    row = bytes(1 + 6 * depth // 8 + 1)
-    (folders[1] / "a.png").write_bytes(png(6, 4, depth, 0, row[: 1 + -(-6 * depth // 8)] * 4))
-    problem = the_problem(folders)
-    assert problem.what == "mask is not single-channel with 8 bits"
-    assert problem.detail == f"it is grey with {depth} bits, which are stretched to 0 .. 255 when read"
-
-
-def test_palette_masks_of_fewer_bits_keep_their_indices(folders):
-    mask = Image.fromarray(np.array([[0, 1, 2, 3, 1, 0]] * 4, dtype=np.uint8), "P")
-    mask.putpalette([0, 0, 0, 9, 9, 9, 50, 0, 0, 0, 70, 0])
-    mask.save(folders[1] / "a.png", bits=2)
-    assert (folders[1] / "a.png").read_bytes()[check.PNG_DEPTH] == 2
-    np.testing.assert_array_equal(next(examine(pair_files(*folders)[0], 4)).mask, [[0, 1, 2, 3, 1, 0]] * 4)
 
 
 @pytest.mark.parametrize("which", [0, 1])
