@@ -21,6 +21,8 @@ def add_data(commands) -> None:
         command = actions.add_parser(action, help=words)
         command.add_argument("data", help=described("data"))
         add_settings(command, ("root",) if action == "get" else ("root", *OF_A_SCENARIO))
+        if action == "check":
+            command.add_argument("--all", action="store_true", help="a line for every file with a problem")
         if action == "show":
             command.add_argument("--step", default="", help="only this step of the task")
             command.add_argument("--images", default="12", help="images on a sheet (default 12)")
@@ -38,7 +40,7 @@ def run_data(options) -> int:
         return 0
     settings = Settings(**given(options))
     if options.action == "check":
-        text, usable = data_overview.check(settings)
+        text, usable = data_overview.check(settings, options.all)
         print(text)
         return 0 if usable else 2
     step = number("--step", options.step) if options.step else None

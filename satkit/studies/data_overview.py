@@ -9,9 +9,11 @@ from satkit import plots
 from satkit.analysis.images import image_and_labels, informative_images
 from satkit.data.catalogue import DOWNLOADS, DRAWN, find_files, load_data
 from satkit.data.dataset import SegmentationData
+from satkit.data.labels import IGNORE
 from satkit.data.reading.problems import counted, listing
-from satkit.data.reading.reading import Scan, scan_and_keep
+from satkit.data.reading.reading import DataFiles, Scan, scan_and_keep
 from satkit.data.step_images import StepImages
+from satkit.data.suspicions import count_pixels, suspicions
 from satkit.experiments.plan import Plan, data_options
 from satkit.experiments.settings import Settings
 from satkit.plots.text import undrawable
@@ -23,20 +25,25 @@ PREFERRED = 12  # images on a contact sheet
 RESOLUTION = 110  # dots an inch
 
 
-def check(settings: Settings) -> tuple[str, bool]:
+def check(settings: Settings, every: bool = False) -> tuple[str, bool]:
     """Everything wrong with a data set, as text, and whether it can be used.
 
     With a task, also how many images each of its steps has. Data that leaves a step without images cannot be used.
+
+    Args:
+        every: A line for every problem, also where many files have the same.
     """
     lines, options = [], data_options(settings)
     if settings.data not in DRAWN:
         files = find_files(settings.data, settings.root)
         scan = scan_and_keep(files)
-        lines.append(_found(files.name, scan))
+        lines.append(_found(files.name, scan, every))
         if not all(problem.warning for problem in scan.problems):
             return "\n".join(lines), False
     data = load_data(settings.data, settings.root, **options)
     lines.append(_content(data))
+    if settings.data == "folder":
+        lines += _doubts(data, files)
     empty = []
     if settings.task:
         plan = Plan(settings)
@@ -138,14 +145,16 @@ def get(name: str, root: str) -> str:
     return DOWNLOADS[name](root)
 
 
-def _found(name: str, scan: Scan) -> str:
+def _found(name: str, scan: Scan, every: bool) -> str:
     serious = [problem for problem in scan.problems if not problem.warning]
     notes = [problem for problem in scan.problems if problem.warning]
     speed = f"{scan.pairs / scan.seconds:.0f} a second" if scan.seconds > 0 else "at once"
     lines = [f"{name}: read {counted(scan.pairs, 'pair')} of image and mask, {speed}."]
     for kind, problems in (("problem", serious), ("warning", notes)):
         if problems:
-            lines += [f"{counted(len(problems), kind)}:", listing(problems, most=len(problems))]
+            lines += [f"{counted(len(problems), kind)}:", listing(problems, every)]
+    if not every and any(listing(problems) != listing(problems, True) for problems in (serious, notes)):
+        lines.append("With --all, every file has a line.")
     return "\n".join(lines if scan.problems else [*lines, "Nothing is wrong with them."])
 
 
@@ -161,6 +170,16 @@ def _content(data: SegmentationData) -> str:
     if not (counts[0][0] or counts[1][0]):
         lines.append("There is no background in a whole annotation: it is what a step does not show.")
     return "\n".join([*lines, f"fingerprint {data.fingerprint[:16]}"])
+
+
+def _doubts(data: SegmentationData, files: DataFiles) -> list[str]:
+    """How much of somebody's own data is ignored, and what in it is probably not meant as it is read."""
+    pixels = count_pixels(data.pool)
+    values = {int(files.table[value]): value for value in sorted(files.values, reverse=True) if value != IGNORE}
+    values.pop(IGNORE, None)
+    share = pixels[IGNORE] / pixels.sum()
+    ignored = [f"{100 * share:.1f} % of the pixels are ignored."] if share else []
+    return ignored + [f"Look at this: {each}" for each in suspicions(data.class_names, values, data.pool, pixels)]
 
 
 def _count(head: str) -> Column:

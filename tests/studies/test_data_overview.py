@@ -73,7 +73,26 @@ def test_all_problems_are_listed_not_only_the_first(root):
     text, usable = data_overview.check(Settings("folder", str(root)))
     assert not usable
     assert "25 problems" in text
+    assert "  25 times: image without mask; for example " in text
+    assert text.splitlines()[-1] == "With --all, every file has a line."
+    text, _ = data_overview.check(Settings("folder", str(root)), every=True)
     assert all(f"more{number:02d}.png" in text for number in range(25))
+
+
+def test_what_is_ignored_and_what_is_probably_not_meant_is_said(root):
+    text, usable = data_overview.check(Settings("folder", str(root)))
+    assert usable
+    assert "ignored" not in text
+    assert "Look at this" not in text
+    (root / "classes.txt").write_text("0 street\n1 leaf\n2 void area\n", encoding="utf-8")
+    mask = np.full((16, 24), 255, dtype=np.uint8)
+    mask[:, :12] = 0
+    Image.fromarray(mask).save(root / "masks" / "n3.png")
+    lines = data_overview.check(Settings("folder", str(root)))[0].splitlines()
+    assert "5.0 % of the pixels are ignored." in lines
+    (name, zero) = [line for line in lines if line.startswith("Look at this: ")]
+    assert "'void area' has a name that says it is none" in name
+    assert "Value 0 is in every image and counts as the class 'street'" in zero
 
 
 def test_warnings_do_not_make_data_unusable(root):

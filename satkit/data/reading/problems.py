@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-MOST_SHOWN = 20
+MOST_OF_A_KIND = 3  # problems of one kind that get a line each
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,25 @@ def raise_if(problems: Collection[Problem]) -> None:
         raise DataError(serious)
 
 
-def listing(problems: Collection[Problem], most: int = MOST_SHOWN) -> str:
-    """Problems, one a line; those beyond the first `most` are counted."""
-    lines = [f"  {problem}" for problem in list(problems)[:most]]
-    if len(problems) > most:
-        lines.append(f"  ... and {len(problems) - most} more.")
+def listing(problems: Collection[Problem], every: bool = False) -> str:
+    """Problems, one a line; those of a kind that many files have share a line, with their number and an example.
+
+    Args:
+        every: A line for every problem.
+    """
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.what, []).append(problem)
+    lines = []
+    for what, found in kinds.items():
+        if every or len(found) <= MOST_OF_A_KIND:
+            lines += [f"  {problem}" for problem in found]
+        else:
+            first = found[0]
+            detail = " ".join(first.detail.split())
+            lines.append(
+                f"  {len(found):,} times: {what}; for example {first.path}" + (f" ({detail})" if detail else "")
+            )
     return "\n".join(lines)
 
 

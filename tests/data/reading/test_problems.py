@@ -13,19 +13,23 @@ def test_a_problem_names_its_file_exactly_as_it_is_called(name):
     assert str(Problem(f"x/{name}", "unreadable mask")) == f"x/{name}: unreadable mask"
 
 
-def test_the_error_lists_twenty_problems_and_counts_all():
-    problems = [Problem(f"{number}.png", "unreadable mask") for number in range(23)]
-    with pytest.raises(DataError, match="has 23 problems; repair or remove what is listed:") as caught:
+def test_many_problems_of_a_kind_share_a_line_with_their_number_and_an_example():
+    problems = [Problem(f"{number}.png", "unreadable mask", "cut\noff") for number in range(23)]
+    problems += [Problem(f"{number}.jpg", "missing file") for number in range(3)]
+    with pytest.raises(DataError, match="has 26 problems; repair or remove what is listed:") as caught:
         raise_if(problems)
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 1 + 20 + 1
-    assert lines[20] == "  19.png: unreadable mask"
-    assert lines[-1] == "  ... and 3 more."
+    assert str(caught.value).splitlines()[1:] == [
+        "  23 times: unreadable mask; for example 0.png (cut off)",
+        "  0.jpg: missing file",
+        "  1.jpg: missing file",
+        "  2.jpg: missing file",
+    ]
     assert caught.value.problems == tuple(problems)
 
 
-def test_twenty_problems_are_listed_without_a_line_for_more():
-    assert listing([Problem(str(number), "missing file") for number in range(20)]).endswith("  19: missing file")
+def test_every_problem_has_a_line_where_all_are_asked_for():
+    problems = [Problem(f"{number}.png", "unreadable mask") for number in range(23)]
+    assert listing(problems, every=True).splitlines() == [f"  {number}.png: unreadable mask" for number in range(23)]
 
 
 def test_a_single_problem_is_not_called_problems():
