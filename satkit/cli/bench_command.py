@@ -4,8 +4,10 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 """
 
 import sys
+from pathlib import Path
 
 from satkit.cli.options import number
+from satkit.utils.errors import UsageError
 
 
 def add_bench(commands) -> None:
@@ -25,6 +27,8 @@ def run_bench(options) -> int:
     from satkit.studies import bench
     from satkit.utils.files import write_json
 
+    if options.out and not Path(options.out).absolute().parent.is_dir():
+        raise UsageError(f"The folder of --out must exist before the minutes of measuring, got {options.out!r}.")
     sizes, found = [name.strip() for name in options.sizes.split(",") if name.strip()], []
     for each in bench.measure(sizes, options.device, number("--pairs", options.pairs)):
         print(f"measured: {each.what}, {each.size}".rstrip(", "), file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import satkit
 from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
+from satkit.utils.disk_places import unusable
 from satkit.utils.errors import UsageError, nearest
 
 EXAMPLES = """examples:
@@ -83,6 +84,9 @@ def run_doctor(options) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that lacks a character shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -121,6 +125,10 @@ def guarded(action: Callable[[], int]) -> int:
         return _say(error, 2)
     except (NotebookFailed, CheckpointError, RunBusy, ReferenceFailed) as error:
         return _say(error, 1)
+    except OSError as error:
+        if not (said := unusable(error)):
+            raise
+        return _say(said, 2)
     except KeyboardInterrupt:
         return _say("Interrupted. What was finished is kept; run the same command again to go on.", 130)
     except Terminated:

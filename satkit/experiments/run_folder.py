@@ -24,6 +24,7 @@ from torch import Tensor
 from satkit.models import Segmenter, build_segmenter
 from satkit.strategies.step_state import StepState
 from satkit.utils.csv_files import read_csv, write_csv
+from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 
@@ -41,7 +42,7 @@ def runs_root() -> Path:
     Notebooks of the source tree and their solutions share the `runs` beside the folder `notebooks`.
     """
     if os.environ.get("SATKIT_RUNS"):
-        return Path(os.environ["SATKIT_RUNS"]).expanduser().resolve()
+        return expanded(os.environ["SATKIT_RUNS"]).resolve()
     here = Path.cwd()
     here = here.parent if here.parts[-2:] == ("notebooks", "solutions") else here
     return (here.parent if here.name == "notebooks" else here) / "runs"
@@ -55,7 +56,7 @@ def run_folder(name: str | Path, root: Path | None = None) -> Path:
     """
     text = str(name)
     if os.sep in text or text.startswith("."):
-        return Path(text).expanduser().resolve()
+        return expanded(text).resolve()
     if not NAME.fullmatch(text):
         raise UsageError(
             f"A run's name must begin with a letter or digit and hold only letters, digits and . _ + - "

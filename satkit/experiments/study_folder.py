@@ -18,6 +18,7 @@ from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
 from satkit.strategies.recipes import BASE, base_of
 from satkit.training import Iteration
+from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError, nearest
 from satkit.utils.files import read_json, write_json
 from satkit.utils.names import slug
@@ -109,7 +110,7 @@ class StudyFolder:
         """Write the settings, unless they are there already."""
         if not (self.folder / FILE).exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            root = str(Path(self.settings.root).expanduser().absolute()) if self.settings.root else ""
+            root = str(expanded(self.settings.root).absolute()) if self.settings.root else ""
             write_json(self.folder / FILE, {"settings": {**self.settings.plain(), "root": root}})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
 from satkit.notebooks.parameters import TAG
+from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, replacing
 
@@ -27,7 +28,7 @@ def export(folder: str | Path, blank: bool = False) -> list[Path]:
     Raises:
         UsageError: If a file of that name is there already, since it may hold work of the user.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     source = notebook_folder()
     pages = sorted(source.glob("*.md"))
     paths = [*list_notebooks(), *pages, *([] if blank else list_solutions())]

@@ -28,6 +28,7 @@ from satkit.notebooks.finding import NotebookError, find_notebook, list_notebook
 from satkit.notebooks.parameters import parameters
 from satkit.notebooks.runner import run_notebook
 from satkit.utils.assets import PACKAGE, asset
+from satkit.utils.disk_places import home_or_temporary
 from satkit.utils.files import read_json, replacing, write_json
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device
@@ -231,7 +232,12 @@ def _output(output: dict, words: dict[str, str]) -> dict:
 def _private_words() -> dict[str, str]:
     """Paths of this machine, the longest first, and what stands for them."""
     root = PACKAGE.parent
-    words = {sys.executable: "python", str(cache_folder()): "~/.cache/satkit", f"{root}/": "", str(Path.home()): "~"}
+    words = {
+        sys.executable: "python",
+        str(cache_folder()): "~/.cache/satkit",
+        f"{root}/": "",
+        str(home_or_temporary()): "~",
+    }
     return dict(sorted(words.items(), key=lambda item: -len(item[0])))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.parameters import check_parameters
+from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run_notebook(
     check_parameters(path, values)
     if timeout is not None and not timeout > 0:
         raise UsageError(f"The timeout must be a positive number of seconds, got {timeout}.")
-    output = _prepare(path, Path(output).expanduser())
+    output = _prepare(path, expanded(output))
     began = time.monotonic()
     try:
         with Kernel(env, warm) as kernel:
@@ -103,5 +104,5 @@ def _prepare(path: Path, output: Path) -> Path:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"The folder {output.parent} cannot be made: {error}.") from None
+        raise UsageError(f"The folder {output.parent} cannot be made ({error.strerror}).") from None
     return output

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from notebook_files import printed, wait_for, write
+from PIL import Image
+from places import ROOT
 
 import satkit
 
@@ -126,3 +129,54 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(tmp_path):
         ["bash", "-o", "pipefail", "-c", command], env=env, cwd=tmp_path, capture_output=True, text=True
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+PLACES = {
+    "a file in place of the folder of runs": (["runs"], {"SATKIT_RUNS": "file"}),
+    "runs below a file": (["study", "--preset", "smoke"], {"SATKIT_RUNS": "file/runs"}),
+    "an export onto a file": (["export", "file"], {}),
+    "a sheet below a file": (["data", "show", "scenes", "--images", "2", "--out", "file/sheet.png"], {}),
+    "a bench below a file": (["bench", "--out", "file/bench.json"], {}),
+    "an output below a file": (["run", "00", "--out", "file/00.ipynb"], {}),
+    "a study below a file": (["study", "--preset", "smoke", "--out", "file/study"], {}),
+    "a report of a file": (["report", "./file"], {}),
+    "the home of nobody": (["study", "--preset", "smoke", "--out", "~nosuchuser/study"], {}),
+    "data in the home of nobody": (["data", "check", "folder", "--root", "~nosuchuser/data"], {}),
+    "runs in the home of nobody": (["runs"], {"SATKIT_RUNS": "~nosuchuser/runs"}),
+}
+
+
+@pytest.mark.parametrize(("words", "environment"), PLACES.values(), ids=PLACES)
+def test_a_place_that_cannot_be_used_is_one_sentence(tmp_path, words, environment):
+    (tmp_path / "file").write_text("not a folder")
+    done = subprocess.run(
+        [sys.executable, "-m", "satkit", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "file").read_text() == "not a folder"
+    if words != ["runs"] or "~" in environment["SATKIT_RUNS"]:  # no runs there is an answer
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith("satkit: ")
+        assert "unrecognized" not in done.stderr
+    assert not list(tmp_path.glob("~*"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_console_without_a_character_shows_its_number(tmp_path, encoding):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for folder in (images, masks):
+        folder.mkdir()
+        for number in range(4):
+            Image.fromarray(np.full((8, 8), number % 3, dtype=np.uint8)).save(folder / f"{number}.png")
+    (tmp_path / "classes.txt").write_text("0 background\n1 犬\n2 cat\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "satkit", "data", "check", "folder", "--root", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u72ac" in done.stdout

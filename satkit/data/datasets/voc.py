@@ -12,6 +12,7 @@ from satkit.data.labels import IGNORE, label_table
 from satkit.data.reading.pairs import pair_listed
 from satkit.data.reading.reading import DataFiles, root_folder
 from satkit.utils import _torchvision
+from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError, choose
 
 CLASS_NAMES = (
@@ -86,7 +87,7 @@ def download(root: str | Path) -> str:
     _torchvision.ensure()
     from torchvision.datasets import VOCSegmentation
 
-    folder = Path(root).expanduser()
+    folder = expanded(root)
     try:
         VOCSegmentation(folder, year="2012", image_set="trainval", download=True)
     except (OSError, RuntimeError) as error:

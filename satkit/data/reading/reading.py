@@ -22,6 +22,7 @@ from satkit.data.reading import store
 from satkit.data.reading.check import content_hash, examine, shared_images
 from satkit.data.reading.pairs import Pair, links_outside
 from satkit.data.reading.problems import DataWarning, Problem, counted, listing, raise_if
+from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 
 SPLITS = ("train", "test")
@@ -95,7 +96,7 @@ def root_folder(title: str, root: str | Path, layout: str, source: str) -> Path:
     Raises:
         UsageError: If there is no such folder; the message shows the expected tree and where to get the data.
     """
-    folder = Path(root).expanduser()
+    folder = expanded(root)
     if not str(root) or not folder.is_dir():
         got = f"{str(root)!r}, which is not a folder" if str(root) else "none"
         text = f"{title} needs its folder, got {got}. Get the data from {source}, and pass its folder with --root ROOT:"

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from satkit.data.dataset import Split
+from satkit.utils.disk_places import expanded, home_or_temporary
 from satkit.utils.files import read_json, write_json
 
 VERSION = 1  # of the files in a store
@@ -25,7 +26,7 @@ ABANDONED = 3600.0  # seconds without a change, after which an unfinished store 
 
 def cache_folder() -> Path:
     """Where drawn and decoded data is stored: $SATKIT_CACHE, else `.cache/satkit` in the home folder."""
-    return Path(os.environ.get("SATKIT_CACHE") or Path.home() / ".cache" / "satkit").expanduser()
+    return expanded(os.environ.get("SATKIT_CACHE") or home_or_temporary() / ".cache" / "satkit")
 
 
 class Writer:

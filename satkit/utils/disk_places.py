@@ -1,0 +1,51 @@
+"""Places on disk as users name them, and what is said about one that cannot be used."""
+
+import errno
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from satkit.utils.errors import UsageError
+
+# What an operating system answers where a place cannot hold files; other errors are no fault of the place.
+OF_A_PLACE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT),
+)
+UNDER_WAY = re.compile(r"\.tmp-\d+-[0-9a-f]+$")  # what a file is called until it is whole
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def expanded(place: str | Path) -> Path:
+    """A path in which `~` stands for a home folder.
+
+    Raises:
+        UsageError: If there is no such home folder.
+    """
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        name = str(place).split(os.sep)[0]
+        raise UsageError(f"There is no home folder for {name!r} in {str(place)!r}. Give the whole path.") from None
+
+
+def home_or_temporary() -> Path:
+    """The home folder; where there is none, as in some containers, a folder of this user for temporary files."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"home-of-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+def unusable(error: OSError) -> str:
+    """One sentence about a place that cannot be used; "" if the error is not about a place."""
+    if error.errno not in OF_A_PLACE or (error.filename is None and error.errno not in FULL):
+        return ""
+    where = UNDER_WAY.sub("", str(error.filename2 or error.filename)) if error.filename else "The disk"
+    if error.errno in FULL:
+        return f"{where} cannot be written, because the disk is full. Free some space, and run the same command again."
+    return (
+        f"{where} cannot be used ({os.strerror(error.errno)}). Name another place: with the options of the command, "
+        "with SATKIT_RUNS for runs, with SATKIT_CACHE for decoded data."
+    )

@@ -1,0 +1,46 @@
+"""What is said about places that cannot be used; errors that are no fault of a place are left alone."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from satkit.utils import disk_places
+from satkit.utils.disk_places import expanded, home_or_temporary, unusable
+from satkit.utils.errors import UsageError
+
+
+def test_a_home_folder_is_put_in_where_there_is_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert expanded("~/data") == tmp_path / "data"
+    assert expanded("plain") == Path("plain")
+    assert home_or_temporary() == tmp_path
+
+
+def test_the_home_folder_of_nobody_is_refused():
+    with pytest.raises(UsageError, match="There is no home folder for '~nosuchuser' in '~nosuchuser/data'."):
+        expanded("~nosuchuser/data")
+
+
+def test_without_a_home_folder_a_temporary_one_of_this_user_is_taken(monkeypatch, tmp_path):
+    def none():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(disk_places.Path, "home", none)
+    monkeypatch.setattr(disk_places.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert home_or_temporary().parent == tmp_path
+
+
+def test_a_place_is_named_with_what_is_wrong_with_it():
+    said = unusable(OSError(errno.EACCES, "Permission denied", "/x/y"))
+    assert said.startswith(f"/x/y cannot be used ({os.strerror(errno.EACCES)}). Name another place")
+    assert unusable(OSError(errno.EACCES, "", "/x/y.json.tmp-12-ab34cd")).startswith("/x/y.json cannot be used")
+    assert "the disk is full" in unusable(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
+    assert unusable(OSError(errno.ENOSPC, "No space left on device")).startswith("The disk cannot be written")
+
+
+@pytest.mark.parametrize("error", [OSError("damaged"), OSError(errno.EPIPE, "Broken pipe"), OSError(errno.EACCES, "x")])
+def test_other_errors_are_no_fault_of_a_place(error):
+    assert unusable(error) == ""
