@@ -155,20 +155,27 @@ def task_sizes(task: str, num_classes: int, what: str = "classes") -> tuple[int,
         what: What the task divides, for messages.
 
     Raises:
-        UsageError: If the task is not of the form A-B, or does not divide the classes.
+        UsageError: If the task has not the form A-B or A-B-C-..., or does not divide the classes.
     """
     if task == OFFLINE:
         return (num_classes,)
-    valid = usual_tasks(num_classes)
-    match = re.fullmatch(r"(\d+)-(\d+)", task)
-    if not match:
-        raise unknown("task", task, [*valid, OFFLINE])
-    base, increment = int(match[1]), int(match[2])
-    rest = num_classes - base
+    choices = [*usual_tasks(num_classes), OFFLINE]
+    if not re.fullmatch(r"\d+(-\d+)+", task):
+        raise unknown("task", task, choices)
+    base, *later = map(int, task.split("-"))
+    example = f"Choose for example one of: {', '.join(choices)}."
+    if len(later) > 1:
+        if min(base, *later) < 1 or base + sum(later) != num_classes:
+            raise UsageError(
+                f"Task {task!r} names the {what} of every step, so its numbers must be 1 or more and add up to "
+                f"{num_classes}, got {base + sum(later)}. {example}"
+            )
+        return (base, *later)
+    (increment,), rest = later, num_classes - base
     if base < 1 or increment < 1 or rest < increment or rest % increment:
         raise UsageError(
             f"Task {task!r} must divide the {num_classes} {what}: after {base} base {what} {rest} remain, "
-            f"which steps of {increment} do not fill. Choose for example one of: {', '.join(valid)}, {OFFLINE}."
+            f"which steps of {increment} do not fill. {example}"
         )
     return (base, *[increment] * (rest // increment))
 
@@ -184,7 +191,8 @@ def scenario(
 
     Args:
         names: Class names by data set label; `names[0]` is background.
-        task: "A-B": A base classes, then B a step until the classes are used up; or "offline".
+        task: "A-B": A base classes, then B a step until the classes are used up; "A-B-C" and longer: as many in each
+            step; or "offline".
         setting: One of `SETTINGS`.
         order: Data set labels in the order of learning, each of 1 .. N once; None keeps the data set's order.
         domains: Domains in the order of learning, which the task divides in the settings by domain.
@@ -249,4 +257,4 @@ def usual_tasks(num_classes: int) -> list[str]:
 
     usual = [task for task in TASKS.get(num_classes, ()) if divides(task)]
     half = (num_classes + 1) // 2
-    return usual or [f"{half}-{num_classes - half}", f"{half}-1"]
+    return usual or list(dict.fromkeys((f"{half}-{num_classes - half}", f"{half}-1")))

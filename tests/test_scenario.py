@@ -130,6 +130,22 @@ def test_a_task_that_does_not_divide_the_classes_says_why_and_what_does(task):
         scenario(NAMES, task)
 
 
+def test_a_task_may_name_the_classes_of_every_step():
+    built = scenario(NAMES, "10-7-1-2")
+    assert [len(step.new) for step in built.steps] == [10, 7, 1, 2]
+    assert built.steps[2].old == tuple(range(1, 18))
+    for task, total in (("10-5-4", 19), ("50-20-10", 80), ("10-10-0", 20)):
+        with pytest.raises(
+            UsageError, match=f"must be 1 or more and add up to 20, got {total}. Choose for example one of"
+        ):
+            scenario(NAMES, task)
+
+
+def test_examples_of_tasks_are_named_once():
+    with pytest.raises(UsageError, match="Choose for example one of: 1-1, offline."):
+        scenario(("background", "a", "b"), "2-1")
+
+
 def test_in_the_partitioned_setting_the_drawn_class_decides():
     built = scenario(SIX, "2-2", "partitioned", order=[6, 5, 4, 3, 2, 1])
     assert [built.contains_image(step, [1, 4, 6], drawn=4) for step in built.steps] == [False, True, False]
