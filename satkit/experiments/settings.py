@@ -49,10 +49,7 @@ class Settings:
     data: str = option("scenes", "the data set", DATA_SETS, always=True, tag=str)
     root: str = option("", "folder of a data set on disk; empty for data that is drawn")
     task: str = option(
-        "",
-        "A-B, such as 15-5 or 15-1: A base classes, then B a step; A-B-C: as many in each step; empty: the preset's",
-        always=True,
-        tag=str,
+        "", "A-B, such as 15-5 or 15-1: A base classes, then B a step; empty: the preset's", always=True, tag=str
     )
     setting: str = option("overlapped", "which images a step has and what is annotated in them", SETTINGS, tag=str)
     order: tuple[int, ...] = option(
