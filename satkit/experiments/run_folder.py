@@ -28,7 +28,7 @@ from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
 RECORDED_ONLY = ("machine",)  # parts of config.json that do not decide the result
 
 
@@ -65,6 +65,26 @@ def run_folder(name: str | Path, root: Path | None = None) -> Path:
     return (root or runs_root()) / text
 
 
+@contextmanager
+def only_writer(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold a folder for writing; released when the process ends, however it ends.
+
+    Args:
+        patience: Seconds to wait for another process.
+
+    Raises:
+        RunBusy: If another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    give_up = time.monotonic() + patience
+    with (folder / ".lock").open("a+") as lock:
+        while not try_lock(lock):
+            if time.monotonic() > give_up:
+                raise RunBusy(f"Another process is writing into {folder}. Wait for it, or stop it.")
+            time.sleep(0.2)
+        yield
+
+
 class Run:
     """A run's folder; make one with `Run.create`, `Run.open`."""
 
@@ -88,7 +108,7 @@ class Run:
                 shown = "; ".join(f"{key}: {old!r} there, {new!r} asked for" for key, old, new in changed[:5])
                 raise UsageError(
                     f"{folder} holds a run of another configuration ({shown}). "
-                    "Choose another name for the new run, or delete that folder."
+                    "Nothing there was changed. Choose another name for the new run."
                 )
             return run
         folder.mkdir(parents=True, exist_ok=True)
@@ -244,13 +264,7 @@ class Run:
         Raises:
             RunBusy: If another process holds it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        give_up = time.monotonic() + patience
-        with (self.folder / ".lock").open("a+") as lock:
-            while not try_lock(lock):
-                if time.monotonic() > give_up:
-                    raise RunBusy(f"Another process is writing into {self.folder}. Wait for it, or stop it.")
-                time.sleep(0.2)
+        with only_writer(self.folder, patience):
             yield
 
     def _remove_leftovers(self) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import Run
+from satkit.experiments.run_folder import Run, only_writer
 from satkit.experiments.settings import STRATEGIES
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
@@ -32,18 +32,22 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
     Args:
         study: Folder and settings, see `open_study`.
         strategies: What `satkit.strategies.lookup.find_strategy` takes: short names, with parts added, or from a file.
+
+    Raises:
+        RunBusy: If another study is at work in the folder.
     """
     started = time.monotonic()
     with warm_kernels() as warm:  # which load while everything is checked
         plans = prepare(study, strategies)
         reason = why_no_attention(next(iter(plans.values())))
         jobs = jobs_of(study, plans, shows_attention=not reason)
-        show(f"Study in {study.folder}")
-        if reason:
-            show(f"Without notebook 08, because there is no attention to show. {reason}")
-        run_jobs(study.folder, jobs, warm)
-    result = collect(study, plans)
-    report = write_report(study.folder)
+        with only_writer(study.folder):
+            show(f"Study in {study.folder}")
+            if reason:
+                show(f"Without notebook 08, because there is no attention to show. {reason}")
+            run_jobs(study.folder, jobs, warm)
+            result = collect(study, plans)
+            report = write_report(study.folder)
     show(f"\n{ScoreTable(result).text()}\n")
     show(f"Report: {report}\nTook {format_seconds(time.monotonic() - started)}.")
     return study.folder

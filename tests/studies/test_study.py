@@ -14,7 +14,7 @@ from tiny import SETTINGS
 
 import satkit
 from satkit.evaluation.conventions import protocol
-from satkit.experiments.run_folder import Run
+from satkit.experiments.run_folder import Run, RunBusy, only_writer
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, open_study
 from satkit.studies import study as studies
@@ -55,6 +55,18 @@ class TestPreparing:
         prepare(study, ("sats",))
         assert study.folder == tmp_path / "scenes-15-5-tiny-seed0"
         assert (study.folder / "study.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny")
+def test_a_second_study_in_a_folder_is_refused_before_it_shows_or_changes_anything(tmp_path, capsys):
+    study = StudyFolder(tmp_path / "s", SETTINGS)
+    prepare(study, ("fine-tuning",))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with only_writer(study.folder), pytest.raises(RunBusy, match=r"Another process is writing into .*/s\. Wait for it"):
+        run_study(study, ("fine-tuning",))
+    assert capsys.readouterr().out == ""
+    assert {path.name for path in tmp_path.rglob("*")} == {path.name for path in before} | {".lock"}
 
 
 RESULT = {
