@@ -203,7 +203,11 @@ def _left_out(folder: Path) -> list[Problem]:
     found = []
     for below in sorted(folder.iterdir()):
         if below.is_dir() and not below.name.startswith("."):
-            count = sum(file.suffix.lower() in IMAGE_SUFFIXES for file in below.iterdir())
+            try:
+                count = sum(file.suffix.lower() in IMAGE_SUFFIXES for file in below.iterdir())
+            except OSError as error:
+                found.append(Problem(str(below), "subfolder that cannot be read", str(error.strerror), warning=True))
+                continue
             if count:
                 detail = f"{count} images; only files directly in {folder} are read"
                 found.append(Problem(str(below), "subfolder that is left out", detail, warning=True))

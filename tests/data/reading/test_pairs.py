@@ -242,6 +242,21 @@ def test_subfolders_with_images_are_named_once(tmp_path):
     assert problems == [Problem(str(images / "more"), "subfolder that is left out", detail, warning=True)]
 
 
+def test_a_subfolder_that_cannot_be_read_is_named_too(tmp_path, monkeypatch):
+    images, masks = make(tmp_path / "images", "a.jpg"), make(tmp_path / "masks", "a.png")
+    hidden, listed = make(images / "hidden", "b.jpg"), Path.iterdir
+
+    def refuse(folder):
+        if folder == hidden:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    pairs, problems = pair_files(images, masks)
+    assert [pair.name for pair in pairs] == ["a"]
+    assert problems == [Problem(str(hidden), "subfolder that cannot be read", "Permission denied", warning=True)]
+
+
 @pytest.mark.parametrize("name", ["IMG_000_jpg.rf.a1b2c3", "photo 000", "plain", "v1.2"])
 @pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".png", ".jpeg"])
 @pytest.mark.parametrize("line", ["{name}", "{name}{suffix}", "JPEGImages/{name}{suffix}"])
