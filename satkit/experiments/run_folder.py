@@ -29,6 +29,7 @@ from satkit.utils.errors import UsageError
 from satkit.utils.files import load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
+UNTIL_DONE = ("checkpoint.safetensors", "best.safetensors")  # files of a step that is not finished
 RECORDED_ONLY = ("machine",)  # parts of config.json that do not decide the result
 
 
@@ -160,7 +161,7 @@ class Run:
         with replacing(folder / "confusion.npy") as temporary, temporary.open("wb") as file:
             np.save(file, confusion)
         write_json(folder / "metrics.json", metrics)
-        for left in ("checkpoint.safetensors", "best.safetensors"):
+        for left in UNTIL_DONE:
             (folder / left).unlink(missing_ok=True)
 
     def load_model(self, step: int) -> Segmenter:
@@ -268,8 +269,10 @@ class Run:
             yield
 
     def _remove_leftovers(self) -> None:
-        """Remove what a killed process left half written, unless a process is writing now."""
+        """Remove what a killed process left half written or no longer needed, unless a process is writing now."""
         leftovers = list(self.folder.rglob("*.tmp-*"))
+        done = [self.step_folder(step) for step in range(self.steps_done())]
+        leftovers += [folder / name for folder in done for name in UNTIL_DONE if (folder / name).exists()]
         if leftovers:
             with (self.folder / ".lock").open("a+") as lock:
                 if try_lock(lock):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from run_files import CONFIG, changed, everything_in, finish_step
 
 import satkit
@@ -124,6 +125,15 @@ class TestTemporaries:
         Run.open(tmp_path)
         assert not any(path.exists() for path in stale)
         assert all(path.exists() for path in kept)
+
+    def test_a_checkpoint_of_a_finished_step_is_removed_and_one_of_an_unfinished_step_is_kept(self, tmp_path):
+        run = Run.create(tmp_path, CONFIG)
+        finish_step(run, 0)
+        for step in (0, 1):  # the process was killed before it had removed the first
+            run.save_checkpoint(step, {"iteration": torch.tensor(3)})
+        Run.open(tmp_path)
+        assert run.load_checkpoint(0) is None
+        assert int(run.load_checkpoint(1)["iteration"]) == 3
 
     def test_opening_a_run_to_look_at_it_leaves_the_files_of_a_writing_process_alone(self, tmp_path):
         run = Run.create(tmp_path, CONFIG)
