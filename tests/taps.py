@@ -1,4 +1,4 @@
-"""Random attention taps and targets, and the loss of SATS computed by slow loops."""
+"""Random taps and targets, the loss of SATS by slow loops, and the attention that a network itself computes."""
 
 from types import SimpleNamespace
 
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from satkit.data import IGNORE
 from satkit.models import AttentionTap
+from satkit.models.attention_taps import attention_blocks
 from satkit.scenario import Step
 from satkit.strategies import LossInputs
 
@@ -56,3 +57,18 @@ def by_loops(student: AttentionTap, teacher: AttentionTap, targets: Tensor, step
             per_region.append(sum(per_head) / len(per_head))
         per_image.append(sum(per_region) / len(per_region) if per_region else 0.0)
     return sum(per_image) / len(per_image)
+
+
+def unfused_attention(model: torch.nn.Module, images: Tensor) -> list[Tensor]:
+    """The softmax weights of the tapped blocks, from a run without fused attention."""
+    seen, handles = [], []
+    blocks = list(attention_blocks(model).values())
+    for block in blocks:
+        block.fused_attn = False
+        handles.append(block.attn_drop.register_forward_pre_hook(lambda module, args: seen.append(args[0])))
+    with torch.no_grad():
+        model.forward_intermediates(images)
+    for block, handle in zip(blocks, handles, strict=True):
+        block.fused_attn = True
+        handle.remove()
+    return seen

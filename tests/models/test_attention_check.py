@@ -5,6 +5,7 @@ import contextlib
 import pytest
 import torch
 from samples import count_hooks
+from taps import unfused_attention
 from torch import nn
 from torch.testing import assert_close
 
@@ -49,27 +50,10 @@ def images_for(model: nn.Module) -> torch.Tensor:
     return torch.randn(1, *model.default_cfg["input_size"], generator=torch.Generator().manual_seed(0))
 
 
-def own_attention(model: nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
-    """The softmax weights that the tapped blocks compute themselves, without fused attention."""
-    blocks, seen = list(attention_blocks(model).values()), []
-    handles = [
-        block.attn_drop.register_forward_pre_hook(lambda module, args: seen.append(args[0].detach()))
-        for block in blocks
-    ]
-    for block in blocks:
-        block.fused_attn = False
-    with torch.no_grad():
-        model.forward_intermediates(images)
-    for block, handle in zip(blocks, handles, strict=True):
-        block.fused_attn = True
-        handle.remove()
-    return seen
-
-
 def assert_taps_are_its_own_attention(model: nn.Module, images: torch.Tensor) -> None:
     with torch.no_grad(), tapped(model) as capture:
         model.forward_intermediates(images)
-    own = own_attention(model, images)
+    own = unfused_attention(model, images)
     assert len(own) == len(capture.taps())
     for tap, expected in zip(capture.taps(), own, strict=True):
         patches = expected[:, :, capture.prefix :, capture.prefix :]

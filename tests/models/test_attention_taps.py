@@ -6,6 +6,7 @@ from functools import lru_cache
 import pytest
 import torch
 from samples import count_hooks
+from taps import unfused_attention
 from torch.testing import assert_close
 
 from satkit.models.attention_taps import AttentionTap, BackboneError, Capture, attention_blocks, spread, tapped
@@ -62,21 +63,6 @@ def taps_of(model, images, method="auto") -> tuple[AttentionTap, ...]:
     with tapped(model, method) as capture:
         model.forward_intermediates(images)
     return capture.taps()
-
-
-def unfused_attention(model, images) -> list[torch.Tensor]:
-    """The softmax weights of the tapped blocks, from a run without fused attention."""
-    seen, handles = [], []
-    blocks = list(attention_blocks(model).values())
-    for block in blocks:
-        block.fused_attn = False
-        handles.append(block.attn_drop.register_forward_pre_hook(lambda module, args: seen.append(args[0])))
-    with torch.no_grad():
-        model.forward_intermediates(images)
-    for block, handle in zip(blocks, handles, strict=True):
-        block.fused_attn = True
-        handle.remove()
-    return seen
 
 
 @hooked_model

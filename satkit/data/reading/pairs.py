@@ -60,10 +60,7 @@ def pair_files(
     pairs = []
     for stem in sorted({*by_stem[0], *by_stem[1]}):
         image, mask = (files.get(stem, []) for files in by_stem)
-        for files in (image, mask):
-            if len(files) > 1:
-                names = ", ".join(file.name for file in files)
-                problems.append(Problem(str(files[0].with_suffix(".*")), "several files of the same stem", names))
+        problems += _of_one_stem(image) + _of_one_stem(mask)
         if not mask:
             problems.append(Problem(str(image[0]), "image without mask", f"no {stem}{end}.png in {masks}"))
         if not image:
@@ -134,15 +131,20 @@ def pair_listed(names_file: Path, images: Path, masks: Path) -> tuple[list[Pair]
         for files, missing in ((image, images / f"{stem}.jpg"), (mask, masks / f"{stem}.png")):
             if not files:
                 problems.append(Problem(str(missing), "missing file", f"named in {names_file}"))
-            if len(files) > 1:
-                names = ", ".join(file.name for file in files)
-                problems.append(Problem(str(files[0].with_suffix(".*")), "several files of the same stem", names))
+            problems += _of_one_stem(files)
         if stem in seen:
             problems.append(Problem(str(names_file), "name that is listed twice", stem))
         elif len(image) == len(mask) == 1:
             pairs.append(Pair(stem, image[0], mask[0]))
         seen.add(stem)
     return pairs, problems
+
+
+def _of_one_stem(files: list[Path]) -> list[Problem]:
+    """A problem where several files have one stem."""
+    names = ", ".join(file.name for file in files)
+    what = "several files of the same stem"
+    return [Problem(str(files[0].with_suffix(".*")), what, names)] if len(files) > 1 else []
 
 
 def _named(line: str, images: Collection[str]) -> str:
