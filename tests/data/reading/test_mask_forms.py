@@ -84,6 +84,14 @@ def test_what_would_be_lost_is_refused_with_what_to_do(mode, channels, what):
     assert wrong[1].startswith("a mask holds one value per pixel: save it")
 
 
+def test_a_single_pixel_that_differs_between_channels_is_a_colour():
+    other = VALUES.copy()
+    other[1, 2] += 1
+    values, wrong = read(saved(Image.merge("RGB", [Image.fromarray(channel) for channel in (VALUES, VALUES, other)])))
+    assert values is None
+    assert wrong[0] == "mask that shows colours"
+
+
 def test_values_above_255_are_refused():
     values, wrong = read(saved(Image.fromarray(np.full((2, 2), 256, dtype=np.uint16))))
     assert values is None
