@@ -25,13 +25,13 @@ from satkit.utils.assets import source_path
 POSSIBLE = sys.platform == "linux"
 INLINE = "module://matplotlib_inline.backend_inline"  # matplotlib reads it when it is imported
 OWN = {"MPLBACKEND": INLINE, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+# Without matplotlib's inline backend: when it is imported, it asks the kernel it is in to show figures after each cell.
 LOADED = (
     "satkit.utils._torchvision",  # before timm
     "torch",
     "timm",
     "pandas",
     "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
     "IPython",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",

@@ -47,6 +47,18 @@ def test_kernels_have_everything_loaded_and_nothing_in_common(warm, tmp_path, mo
         assert "inline" in backend
 
 
+def test_figures_are_shown_as_in_a_kernel_that_started_by_itself(warm, tmp_path):
+    drawn = "from satkit import plots\nimport matplotlib.pyplot as plt\nplots.use_style()\nplt.plot([1, 2]); None"
+    path, shown = write(tmp_path / "a.ipynb", drawn, "figure, ax = plt.subplots()", "print(plt.get_fignums())"), {}
+    for name, server in (("warm", warm), ("usual", None)):
+        result = run_notebook(path, tmp_path / f"{name}.ipynb", {}, warm=server)
+        cells = json.loads(result.output.read_text(encoding="utf-8"))["cells"]
+        shown[name] = [[sorted(output.get("data", {})) for output in cell.get("outputs", [])] for cell in cells]
+        assert printed(result.output).strip() == "[]"  # drawn and closed after each cell
+    assert shown["warm"] == shown["usual"]
+    assert sum("image/png" in data for cell in shown["usual"] for data in cell) == 2
+
+
 def test_a_kernel_trains_as_one_that_started_by_itself(warm, tmp_path):
     training = """
 from satkit.experiments.settings import Settings

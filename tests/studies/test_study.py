@@ -169,9 +169,10 @@ class TestFromEndToEnd:
         assert len(pictures) >= 10
         assert page.count("data:image/png;base64,") == len(pictures)
 
-    def test_the_executed_notebooks_have_no_error_and_no_warning(self, undisturbed):
+    def test_the_executed_notebooks_have_figures_no_error_and_no_warning(self, undisturbed):
         for path in (undisturbed[0] / "notebooks").iterdir():
             outputs = [item for cell in nbformat.read(str(path), 4).cells for item in cell.get("outputs", [])]
+            assert sum("image/png" in item.get("data", {}) for item in outputs) >= 3, path
             assert not [item for item in outputs if item.output_type == "error" or item.get("name") == "stderr"], path
 
     def test_run_again_it_starts_no_kernel_and_says_the_same(self, undisturbed, monkeypatch):
