@@ -7,6 +7,7 @@ import argparse
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 
 import satkit
@@ -88,12 +89,19 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a console that lacks a character shows its number
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            code = _run(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of a pipe has ended, as in `satkit doctor | head -2`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _note(message, category, *where) -> None:
+    """Show a warning of satkit as a sentence, without the line of code that it comes from."""
+    print(f"Note: {message}" if category is UserWarning else f"{category.__name__}: {message}", file=sys.stderr)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -108,12 +116,12 @@ def _run(arguments: list[str] | None) -> int:
 def guarded(action: Callable[[], int]) -> int:
     """Run an action and turn what it raises into an exit code and one clear message."""
     from satkit.data.reading.problems import DataError
-    from satkit.experiments.run_folder import RunBusy
     from satkit.notebooks.finding import NotebookError
     from satkit.notebooks.runner import NotebookFailed
     from satkit.studies.attention_study import ReferenceFailed
-    from satkit.utils.files import CheckpointError
+    from satkit.utils.files import DamagedFile
     from satkit.utils.interrupts import Terminated
+    from satkit.utils.one_writer import RunBusy
 
     def terminate(number, frame):
         raise Terminated
@@ -123,7 +131,7 @@ def guarded(action: Callable[[], int]) -> int:
         return action()
     except (UsageError, DataError, NotebookError) as error:
         return _say(error, 2)
-    except (NotebookFailed, CheckpointError, RunBusy, ReferenceFailed) as error:
+    except (NotebookFailed, DamagedFile, RunBusy, ReferenceFailed) as error:
         return _say(error, 1)
     except OSError as error:
         if not (said := unusable(error)):

@@ -58,14 +58,23 @@ def run_report(options) -> int:
 def add_runs(commands) -> None:
     """satkit runs."""
     command = commands.add_parser("runs", help="list studies and their scores")
-    command.add_argument("folder", nargs="?", default="", help="folder of runs; default: runs")
+    command.add_argument("folder", nargs="?", default="", help="folder of runs, or of one study; default: runs")
+    command.add_argument(
+        "--verify", action="store_true", help="instead, check every file of every run against its hash; 1 if damaged"
+    )
     command.set_defaults(run=run_runs)
 
 
 def run_runs(options) -> int:
-    """List studies."""
+    """List studies, or check their files."""
     from satkit.experiments.run_folder import runs_root
     from satkit.studies.overview import overview
+    from satkit.studies.verification import verify
+
+    if options.verify:
+        text, sound = verify(options.folder or runs_root())
+        print(text)
+        return 0 if sound else 1
 
     print(overview(options.folder or runs_root()))
     return 0

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from satkit.experiments.run_folder import Run
+from satkit.experiments.in_progress import load_in_progress, save_in_progress
+from satkit.experiments.run_folder import BEST, Run
 from satkit.models import Segmenter
 from satkit.training import Iteration
-from satkit.utils.files import load_tensors, save_tensors
+from satkit.utils.files import DamagedFile
 
 TRIALS = 10  # in a step, evenly spread; the last iteration is one of them
 
@@ -18,24 +19,35 @@ class BestWeights:
 
     Args:
         score: The higher, the better; called with the student as it is.
+        done: Iterations that the step goes on from.
+        total: Iterations in the step.
+
+    Raises:
+        DamagedFile: If the best weights of the iterations that are done are damaged or missing.
     """
 
-    def __init__(self, run: Run, step: int, student: Segmenter, score: Callable[[Segmenter], float]):
-        self.path = run.step_folder(step) / "best.safetensors"
-        self.student, self.score = student, score
-        self.best = load_tensors(self.path)[1]["score"] if self.path.exists() else float("-inf")
+    def __init__(
+        self, run: Run, step: int, student: Segmenter, score: Callable[[Segmenter], float], done: int, total: int
+    ):
+        self.run, self.step, self.student, self.score = run, step, student, score
+        self.every = max(1, total // TRIALS)
+        found = load_in_progress(run, step, BEST)
+        if found is None and done >= self.every:
+            raise DamagedFile(run.step_folder(step) / BEST, "is missing", "It cannot be made again from a checkpoint.")
+        self.best = found[1]["score"] if found else float("-inf")
 
     def __call__(self, iteration: Iteration) -> None:
-        if iteration.number % max(1, iteration.total // TRIALS) and iteration.number != iteration.total:
+        if iteration.number % self.every and iteration.number != iteration.total:
             return
         score = self.score(self.student)
         if score > self.best:
             self.best = score
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            save_tensors(self.path, self.student.state_dict(), {"iteration": iteration.number, "score": score})
+            self.run.step_folder(self.step).mkdir(parents=True, exist_ok=True)
+            header = {"iteration": iteration.number, "score": score}
+            save_in_progress(self.run, self.step, BEST, self.student.state_dict(), header)
 
     def put_back(self) -> int:
         """Give the student its best weights; returns the iteration that they are from."""
-        weights, header = load_tensors(self.path)
+        weights, header = load_in_progress(self.run, self.step, BEST)
         self.student.load_state_dict(weights)
         return header["iteration"]

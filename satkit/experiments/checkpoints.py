@@ -1,15 +1,15 @@
 """History and checkpoints of a step while it is trained.
 
 The training loop reports to a `Recorder`. It writes a checkpoint every few seconds, after a signal, and when a report
-raises KeyboardInterrupt; the history is written first, and rows after the checkpoint are dropped when the step goes on
-from it.
+raises KeyboardInterrupt. A step that goes on from a checkpoint takes the history from there.
 """
 
 import time
 from collections.abc import Callable
 
-from torch import Tensor
+import torch
 
+from satkit.experiments.in_progress import Checkpoint, save_checkpoint
 from satkit.experiments.run_folder import Run
 from satkit.training import Iteration
 from satkit.utils.interrupts import Interrupts
@@ -25,14 +25,14 @@ class Recorder:
         self,
         run: Run,
         step: int,
-        resume: dict[str, Tensor] | None,
+        resume: Checkpoint | None,
         interrupts: Interrupts,
         report: Callable[[Iteration], None],
+        device: torch.device,
     ):
-        done = int(resume["iteration"]) if resume else 0
-        self.run, self.step = run, step
+        self.run, self.step, self.device = run, step, device
         self.interrupts, self.report = interrupts, report
-        self.rows = [row for row in run.history(step) if row["iteration"] <= done]
+        self.rows = list(resume.rows) if resume else []
         self.saved_at = time.monotonic()
 
     def __call__(self, iteration: Iteration) -> None:
@@ -54,7 +54,7 @@ class Recorder:
     def save(self, iteration: Iteration) -> None:
         """Write the history so far, and a checkpoint to go on from."""
         self.write()
-        self.run.save_checkpoint(self.step, iteration.snapshot())
+        save_checkpoint(self.run, self.step, iteration.snapshot(), self.rows, self.device)
         self.saved_at = time.monotonic()
 
     def write(self) -> None:

@@ -7,6 +7,7 @@ and `save`, or all of them with `learn`. A finished step is loaded; an interrupt
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from satkit.evaluation import metrics
 from satkit.evaluation.predict import evaluate
 from satkit.experiments.best_weights import BestWeights
 from satkit.experiments.checkpoints import Recorder
+from satkit.experiments.in_progress import Checkpoint, forget_progress, newest_checkpoint
+from satkit.experiments.mending import mend_steps
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
@@ -28,9 +31,10 @@ from satkit.scenario import Step
 from satkit.strategies.step_state import StepState
 from satkit.training import Iteration, StepSetup, begin_step, fit_targets, train_step
 from satkit.utils.errors import UsageError
-from satkit.utils.files import CheckpointError
+from satkit.utils.files import DamagedFile
 from satkit.utils.interrupts import remembered
-from satkit.utils.provenance import machine
+from satkit.utils.one_writer import RunBusy
+from satkit.utils.provenance import machine, versions_changed
 from satkit.utils.seeding import derive
 
 MOST_WORKERS = 8
@@ -58,12 +62,15 @@ class Experiment:
 
     @classmethod
     def open(cls, plan: Plan, folder: str | Path) -> "Experiment":
-        """The experiment of a plan in a folder, new or continued.
+        """The experiment of a plan in a folder, new or continued; what is damaged there is made again where it can be.
 
         Raises:
             UsageError: If the folder holds a run of another configuration.
+            DamagedFile: If weights or a manifest are damaged.
         """
-        return cls(plan, Run.create(folder, plan.config))
+        experiment = cls(plan, Run.create(folder, plan.config))
+        experiment.mend()
+        return experiment
 
     @property
     def workers(self) -> int:
@@ -106,12 +113,12 @@ class Experiment:
         if started.finished:
             return started.student
         plan, run, index = self.plan, self.run, started.step.index
-        schedule, resume, best = plan.schedule(started.step), _checkpoint(run, index), None
-        if plan.protocol.checkpoint == "best":
-            best = BestWeights(run, index, started.student, lambda student: self.judge(student, started.step))
+        schedule, resume = plan.schedule(started.step), newest_checkpoint(run, index)
+        best, resume = self._best_weights(started, resume) if plan.protocol.checkpoint == "best" else (None, resume)
+        self._compare_machines(index, resume)
         stream = plan.batches(started.step, started.state)
         with remembered() as interrupts, prefetched(stream, self.workers, schedule.iterations) as batches:
-            recorder = Recorder(run, index, resume, interrupts, report)
+            recorder = Recorder(run, index, resume, interrupts, report, plan.device)
             watchers = (best, recorder) if best else (recorder,)  # what is scored must not be skipped by a resume
             train_step(
                 started,
@@ -119,7 +126,7 @@ class Experiment:
                 schedule,
                 seed=plan.settings.seed,
                 report=lambda iteration: [watcher(iteration) for watcher in watchers],
-                resume=resume,
+                resume=resume.snapshot if resume else None,
             )
         recorder.write()
         if best:
@@ -159,15 +166,36 @@ class Experiment:
     def save(self, started: StepInProgress, confusion: np.ndarray) -> dict:
         """Write a finished step, and the run's result once every step is finished. Returns the step's scores."""
         plan, run, index = self.plan, self.run, started.step.index
-        if plan.learnt.by_domain:
-            scores = metrics.old_new_all_places(confusion, plan.scenario)
-        else:
-            scores = metrics.old_new_all(confusion, plan.scenario, plan.protocol.counts_background)
+        scores = self.scores(confusion)
         if not run.is_done(index):
             run.save_step(index, started.student, confusion, scores, started.state)
         if run.steps_done() == len(plan.steps) and run.result() is None:
             run.finish(self.result())
         return scores
+
+    def scores(self, confusion: np.ndarray) -> dict:
+        """Scores of a step from what `evaluate` gave."""
+        plan = self.plan
+        if plan.learnt.by_domain:
+            return metrics.old_new_all_places(confusion, plan.scenario)
+        return metrics.old_new_all(confusion, plan.scenario, plan.protocol.counts_background)
+
+    def mend(self) -> None:
+        """Make damaged files that follow from sound ones again; nothing while another process writes.
+
+        Raises:
+            DamagedFile: If weights or a manifest are damaged.
+        """
+        run = self.run
+        if not run.is_done(0):
+            return
+        with suppress(RunBusy), run.writing(patience=0):
+            mend_steps(run, lambda step: self.evaluate(self.model(step), self.plan.steps[step]), self.scores)
+            try:
+                run.result()
+            except DamagedFile as error:
+                warnings.warn(f"{error} This was done now.", stacklevel=3)
+                run.finish(self.result())
 
     def learn(self, index: int, report: Callable[[Iteration], None] = SILENT) -> Segmenter:
         """Carry out one whole step, or load it if it is finished."""
@@ -196,17 +224,32 @@ class Experiment:
             "seed": plan.settings.seed,
             "shift": plan.settings.shift,
             "conventions": plan.conventions,
-            "machine": machine(plan.device),
+            "machine": self.run.manifest(plan.steps[-1].index).machine,
             **scores,
         }
 
     def _confusion(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
         return evaluate(student, evaluation_batches(images, 16, self.plan.crop), step.num_outputs)
 
+    def _best_weights(self, started: StepInProgress, resume: Checkpoint | None):
+        """Best weights so far, and the checkpoint that they belong to; neither where one of them is lost."""
+        index, total = started.step.index, self.plan.schedule(started.step).iterations
+        given = (self.run, index, started.student, lambda student: self.judge(student, started.step))
+        try:
+            return BestWeights(*given, resume.iteration if resume else 0, total), resume
+        except DamagedFile as error:
+            warnings.warn(f"{error} Step {index} starts again from its beginning.", stacklevel=3)
+            forget_progress(self.run, index)
+            return BestWeights(*given, 0, total), None
 
-def _checkpoint(run: Run, step: int) -> dict[str, torch.Tensor] | None:
-    try:
-        return run.load_checkpoint(step)
-    except CheckpointError as error:
-        warnings.warn(f"{error} The step starts again from its beginning.", stacklevel=2)
-        return None
+    def _compare_machines(self, index: int, resume: Checkpoint | None) -> None:
+        """Say that a run goes on with other versions, threads or another device than it was made with so far."""
+        if resume is None and index == 0:
+            return
+        before = resume.machine if resume else self.run.manifest(index - 1).machine
+        if changed := versions_changed(before, machine(self.plan.device)):
+            warnings.warn(
+                f"What is there was made with {changed}. The result is valid, but not equal in every bit to that of a "
+                "run on one machine.",
+                stacklevel=3,
+            )

@@ -12,9 +12,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from satkit.experiments.configuration import differences
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import Run, differences
+from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.experiments.study_folder import Report, StudyFolder
 from satkit.utils.assets import asset

@@ -2,39 +2,52 @@
 
     config.json       everything that decides the result, and where it was made
     history.csv       one row per logged iteration: step, iteration, lr, total and every term
-    steps/<t>/        model.safetensors, manifest.json with its sha256, confusion.npy, metrics.json
+    steps/<t>/        model.safetensors, confusion.npy, metrics.json, history.csv of the step, and manifest.json,
+                      written last, with the hash of each and what they belong to
     notebooks/        executed notebooks
     figures/
     result.json       written last: success is the exit code and this file
 
-Every file is whole or not there, and weights are checked by a hash, see `files`.
+Every file is whole or not there, and is checked when it is read: files of a step by its manifest, `config.json` and
+`result.json` by a hash of their own. The run's `history.csv` is a copy of those of the steps, for people.
 """
 
-import json
 import os
 import re
-import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
+from satkit.experiments.configuration import config_hash, differences
+from satkit.experiments.manifest import (
+    CONFUSION,
+    HISTORY,
+    MADE_AGAIN,
+    METRICS,
+    WEIGHTS,
+    Manifest,
+    Origin,
+    read_manifest,
+    train_again,
+    write_manifest,
+)
+from satkit.experiments.step_history import Rows, read_history, write_history
 from satkit.models import Segmenter, build_segmenter
 from satkit.strategies.step_state import StepState
-from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
-from satkit.utils.files import load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.one_writer import only_writer
+from satkit.utils.provenance import machine
+from satkit.utils.sealed_json import read_sealed, write_sealed
 
 NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
-UNTIL_DONE = ("checkpoint.safetensors", "best.safetensors")  # files of a step that is not finished
-RECORDED_ONLY = ("machine",)  # parts of config.json that do not decide the result
-
-
-class RunBusy(RuntimeError):
-    """Another process is writing into the run."""
+CHECKPOINT, CHECKPOINT_BEFORE, BEST = "checkpoint.safetensors", "checkpoint-before.safetensors", "best.safetensors"
+UNTIL_DONE = (CHECKPOINT, CHECKPOINT_BEFORE, BEST)  # files of a step that is not finished
+SETTINGS_AGAIN = "Run the command that made the run again, with the same settings: it writes the file again."
 
 
 def runs_root() -> Path:
@@ -66,26 +79,6 @@ def run_folder(name: str | Path, root: Path | None = None) -> Path:
     return (root or runs_root()) / text
 
 
-@contextmanager
-def only_writer(folder: Path, patience: float = 0.0) -> Iterator[None]:
-    """Hold a folder for writing; released when the process ends, however it ends.
-
-    Args:
-        patience: Seconds to wait for another process.
-
-    Raises:
-        RunBusy: If another process holds it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    give_up = time.monotonic() + patience
-    with (folder / ".lock").open("a+") as lock:
-        while not try_lock(lock):
-            if time.monotonic() > give_up:
-                raise RunBusy(f"Another process is writing into {folder}. Wait for it, or stop it.")
-            time.sleep(0.2)
-        yield
-
-
 class Run:
     """A run's folder; make one with `Run.create`, `Run.open`."""
 
@@ -101,20 +94,22 @@ class Run:
             UsageError: If the folder holds a run of another configuration; nothing is overwritten.
         """
         folder = Path(folder)
-        path = folder / "config.json"
-        if path.exists():
+        if not (folder / "config.json").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_sealed(folder / "config.json", config)
+            return cls.open(folder)
+        try:
             run = cls.open(folder)
-            changed = differences(run.config, config)
-            if changed:
-                shown = "; ".join(f"{key}: {old!r} there, {new!r} asked for" for key, old, new in changed[:5])
-                raise UsageError(
-                    f"{folder} holds a run of another configuration ({shown}). "
-                    "Nothing there was changed. Choose another name for the new run."
-                )
-            return run
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(path, config)
-        return cls(folder, json.loads(path.read_text(encoding="utf-8")))
+        except DamagedFile as error:
+            run = cls._with_its_settings_again(folder, config, error)
+        changed = differences(run.config, config)
+        if changed:
+            shown = "; ".join(f"{key}: {old!r} there, {new!r} asked for" for key, old, new in changed[:5])
+            raise UsageError(
+                f"{folder} holds a run of another configuration ({shown}). "
+                "Nothing there was changed. Choose another name for the new run."
+            )
+        return run
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
@@ -122,13 +117,25 @@ class Run:
 
         Raises:
             UsageError: If there is none.
+            DamagedFile: If its settings cannot be read.
         """
         path = Path(folder) / "config.json"
         if not path.exists():
             raise UsageError(f"There is no run in {folder}: config.json is missing.")
-        run = cls(Path(folder), read_json(path))
+        run = cls(Path(folder), read_sealed(path, SETTINGS_AGAIN))
         run._remove_leftovers()
         return run
+
+    @classmethod
+    def _with_its_settings_again(cls, folder: Path, config: dict, error: DamagedFile) -> "Run":
+        """A run whose damaged config.json is written again, if its finished steps belong to these settings."""
+        run = cls(folder, config)
+        for step in run.steps_begun():
+            if run.is_done(step):
+                run.manifest(step)
+        write_sealed(folder / "config.json", config)
+        warnings.warn(f"{error} This was done now.", stacklevel=4)
+        return cls.open(folder)
 
     @property
     def name(self) -> str:
@@ -140,8 +147,8 @@ class Run:
         return self.folder / "steps" / str(step)
 
     def is_done(self, step: int) -> bool:
-        """Whether a step is finished: its weights are there, and its metrics, which are written last."""
-        return all((self.step_folder(step) / name).exists() for name in ("model.safetensors", "metrics.json"))
+        """Whether a step is finished: its manifest, which is written last, is there."""
+        return (self.step_folder(step) / "manifest.json").exists()
 
     def steps_done(self) -> int:
         """Number of finished steps, from the base step on."""
@@ -150,26 +157,20 @@ class Run:
             step += 1
         return step
 
-    def save_step(self, step: int, model: Segmenter, confusion: np.ndarray, metrics: dict, state: StepState) -> None:
-        """Write a finished step; its metrics last."""
-        folder = self.step_folder(step)
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        tensors |= {f"fitted.{name}": tensor for name, tensor in state.tensors().items()}
-        digest = save_tensors(folder / "model.safetensors", tensors, {"segmenter": model.spec})
-        write_json(folder / "manifest.json", {"model.safetensors": digest, "segmenter": model.spec})
-        with replacing(folder / "confusion.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, confusion)
-        write_json(folder / "metrics.json", metrics)
-        for left in UNTIL_DONE:
-            (folder / left).unlink(missing_ok=True)
+    def steps_begun(self) -> list[int]:
+        """Indices of the steps that have a folder."""
+        return sorted(int(path.name) for path in self.folder.glob("steps/*") if path.name.isdigit())
 
-    def load_model(self, step: int) -> Segmenter:
-        """The segmenter after a step, in evaluation mode.
+    def origin(self, step: int) -> Origin:
+        """What the files of a step belong to."""
+        return Origin(step, self.config.get("strategy", {}).get("name", ""), config_hash(self.config))
+
+    def manifest(self, step: int) -> Manifest:
+        """What a finished step consists of.
 
         Raises:
             UsageError: If the step is not finished.
-            CheckpointError: If its weights are damaged.
+            DamagedFile: If the manifest is damaged, or belongs to another run, another step, or another teacher.
         """
         if not self.is_done(step):
             done = self.steps_done()
@@ -177,7 +178,66 @@ class Run:
                 f"Step {step} of {self.folder} is not finished; finished are {done} step(s), counted from 0. "
                 f"Train it first (notebook 07, or satkit study)."
             )
-        tensors, header = load_tensors(self.step_folder(step) / "model.safetensors")
+        folder = self.step_folder(step)
+        manifest = read_manifest(folder, self.origin(step))
+        teacher = self._weights_before(step)
+        if teacher and manifest.teacher and teacher != manifest.teacher:
+            raise DamagedFile(
+                folder, f"was trained from other weights of step {step - 1} than are there now", train_again(folder)
+            )
+        return manifest
+
+    def file(self, step: int, name: str) -> Path:
+        """The path of a file of a finished step, checked.
+
+        Raises:
+            UsageError: If the step is not finished.
+            DamagedFile: If it is not the file that the step has written.
+        """
+        return self.manifest(step).check(self.step_folder(step), name)
+
+    def save_step(
+        self,
+        step: int,
+        model: Segmenter,
+        confusion: np.ndarray,
+        metrics: dict,
+        state: StepState,
+        made: dict | None = None,
+    ) -> None:
+        """Write a finished step; its manifest last.
+
+        Args:
+            made: Versions, threads and device that it was finished with; None: those of this process.
+        """
+        folder = self.step_folder(step)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        tensors |= {f"fitted.{name}": tensor for name, tensor in state.tensors().items()}
+        save_tensors(folder / WEIGHTS, tensors, {"segmenter": model.spec})
+        self.write_scores(step, confusion, metrics)
+        self.seal_step(step, made or machine(next(model.parameters()).device))
+        for left in UNTIL_DONE:
+            (folder / left).unlink(missing_ok=True)
+
+    def write_scores(self, step: int, confusion: np.ndarray, metrics: dict) -> None:
+        """Write what was measured after a step."""
+        with replacing(self.step_folder(step) / CONFUSION) as temporary, temporary.open("wb") as file:
+            np.save(file, confusion)
+        write_json(self.step_folder(step) / METRICS, metrics)
+
+    def seal_step(self, step: int, made: dict) -> None:
+        """Write the manifest of a step from the files that are there."""
+        write_manifest(self.step_folder(step), self.origin(step), self._weights_before(step), made)
+
+    def load_model(self, step: int) -> Segmenter:
+        """The segmenter after a step, in evaluation mode.
+
+        Raises:
+            UsageError: If the step is not finished.
+            DamagedFile: If its weights are damaged, or of another step or run.
+        """
+        tensors, header = load_tensors(self.file(step, WEIGHTS))
         model = build_segmenter(**header["segmenter"])
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
         model.load_state_dict(weights)
@@ -185,7 +245,7 @@ class Run:
 
     def load_state(self, step: int) -> StepState:
         """What a finished step has measured and remembers."""
-        tensors, _ = load_tensors(self.step_folder(step) / "model.safetensors")
+        tensors, _ = load_tensors(self.file(step, WEIGHTS))
         kept = {k.removeprefix("fitted."): v for k, v in tensors.items() if k.startswith("fitted.")}
         return StepState.from_tensors(kept)
 
@@ -196,7 +256,7 @@ class Run:
 
     def load_evaluation(self, step: int) -> np.ndarray:
         """What was stored after a step: the confusion matrix, or one for each place where places arrive."""
-        return np.load(self.step_folder(step) / "confusion.npy", allow_pickle=False)
+        return np.load(self.file(step, CONFUSION), allow_pickle=False)
 
     def confusions(self) -> list[np.ndarray]:
         """The confusion matrices of all finished steps."""
@@ -206,54 +266,48 @@ class Run:
         """Take over the finished base step of another run, weights checked, with what the run needs of its state."""
         if self.is_done(0):
             return
-        model = base.load_model(0)
+        model, evaluation, scores = base.load_model(0), base.load_evaluation(0), read_json(base.file(0, METRICS))
         self.write_history(0, base.history(0))
-        self.save_step(0, model, base.load_evaluation(0), read_json(base.step_folder(0) / "metrics.json"), state)
+        self.save_step(0, model, evaluation, scores, state, base.manifest(0).machine)
 
-    def save_checkpoint(self, step: int, snapshot: dict[str, Tensor]) -> None:
-        """Write the state to resume a step from."""
-        folder = self.step_folder(step)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_tensors(folder / "checkpoint.safetensors", snapshot, {"step": step})
-
-    def load_checkpoint(self, step: int) -> dict[str, Tensor] | None:
-        """The state to resume a step from, or None if there is none.
+    def history(self, step: int | None = None) -> Rows:
+        """Logged iterations, of one step or of all.
 
         Raises:
-            CheckpointError: If it is damaged.
+            DamagedFile: If those of a finished step are not what it has written.
         """
-        path = self.step_folder(step) / "checkpoint.safetensors"
-        return load_tensors(path)[0] if path.exists() else None
-
-    def history(self, step: int | None = None) -> list[dict[str, float]]:
-        """Logged iterations, of one step or of all."""
-        path = self.folder / "history.csv"
-        if not path.exists():
-            return []
-        rows = [row for row in read_csv(path, default=float | None) if step is None or row["step"] == step]
-        return [{key: value for key, value in row.items() if value is not None} for row in rows]
+        steps = self.steps_begun() if step is None else [step]
+        return [row for each in steps for row in self._history_of(each)]
 
     def table(self, step: int) -> dict[str, list[float]]:
         """Logged iterations of a step by column, without the columns that it does not have."""
         rows = self.history(step)
         return {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
 
-    def write_history(self, step: int, rows: list[dict[str, float]]) -> None:
-        """Replace the logged iterations of one step."""
-        everything = [row for row in self.history() if row["step"] != step] + rows
-        everything.sort(key=lambda row: (row["step"], row["iteration"]))
-        columns = dict.fromkeys(["step", "iteration", "lr", "total", *(key for row in everything for key in row)])
-        write_csv(self.folder / "history.csv", everything, list(columns), digits=8, ends="\r\n")
+    def write_history(self, step: int, rows: Rows) -> None:
+        """Replace the logged iterations of one step, and the copy of all of them."""
+        self.step_folder(step).mkdir(parents=True, exist_ok=True)
+        write_history(self.step_folder(step) / HISTORY, rows)
+        write_history(self.folder / HISTORY, self.history())
 
     def finish(self, result: dict) -> dict:
         """Write result.json, the last file of a run."""
-        write_json(self.folder / "result.json", result)
-        return read_json(self.folder / "result.json")
+        write_sealed(self.folder / "result.json", {**result, "config": config_hash(self.config)})
+        return self.result()
 
     def result(self) -> dict | None:
-        """What `finish` wrote, or None while the run is not finished."""
+        """What `finish` wrote, or None while the run is not finished.
+
+        Raises:
+            DamagedFile: If it is damaged, or of a run with another configuration.
+        """
         path = self.folder / "result.json"
-        return read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        result = read_sealed(path, MADE_AGAIN)
+        if result.pop("config", None) != config_hash(self.config):
+            raise DamagedFile(path, "belongs to a run of another configuration", MADE_AGAIN)
+        return result
 
     @contextmanager
     def writing(self, patience: float = 15.0) -> Iterator[None]:
@@ -268,6 +322,18 @@ class Run:
         with only_writer(self.folder, patience):
             yield
 
+    def _history_of(self, step: int) -> Rows:
+        path = self.step_folder(step) / HISTORY
+        if self.is_done(step) and HISTORY in self.manifest(step).files:
+            self.file(step, HISTORY)
+        return read_history(path, MADE_AGAIN) if path.exists() else []
+
+    def _weights_before(self, step: int) -> str | None:
+        """Hash of the weights that a step starts from; None if there are none."""
+        if step == 0 or not self.is_done(step - 1):
+            return None
+        return read_manifest(self.step_folder(step - 1), self.origin(step - 1)).files[WEIGHTS]
+
     def _remove_leftovers(self) -> None:
         """Remove what a killed process left half written or no longer needed, unless a process is writing now."""
         leftovers = list(self.folder.rglob("*.tmp-*"))
@@ -278,26 +344,3 @@ class Run:
                 if try_lock(lock):
                     for path in leftovers:
                         path.unlink(missing_ok=True)
-
-
-def differences(there: dict, asked: dict, prefix: str = "") -> list[tuple[str, object, object]]:
-    """Settings in which two configurations differ: (name, there, asked for)."""
-    asked = json.loads(json.dumps(asked))
-    found = []
-    for key in sorted({*there, *asked}):
-        if not prefix and key in RECORDED_ONLY:
-            continue
-        old, new = _keyed(there.get(key), asked.get(key))
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            found.append((f"{prefix}{key}", old, new))
-    return found
-
-
-def _keyed(old, new) -> tuple:
-    """Lists of equally many parts become dicts by place, so that a difference names the part."""
-    lists = isinstance(old, list) and isinstance(new, list) and len(old) == len(new)
-    if lists and old and all(isinstance(part, dict) for part in (*old, *new)):
-        return tuple({str(place): part for place, part in enumerate(parts)} for parts in (old, new))
-    return old, new

@@ -4,8 +4,8 @@ Strategies whose base step is the same take it over from one run, `base`, its we
 step is another one, because they train or read their classifier differently, share a base run of their own kind.
 """
 
+from satkit.experiments.configuration import differences
 from satkit.experiments.experiment import Experiment
-from satkit.experiments.run_folder import differences
 from satkit.strategies import Strategy
 from satkit.strategies.recipes import BASE, base_of
 from satkit.strategies.step_state import StepState

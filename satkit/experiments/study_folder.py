@@ -3,7 +3,9 @@
 `study.json` holds the settings that the study was begun with; they are read from there when the study is named.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +22,13 @@ from satkit.strategies.recipes import BASE, base_of
 from satkit.training import Iteration
 from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError, nearest
-from satkit.utils.files import read_json, write_json
+from satkit.utils.files import DamagedFile, read_json
 from satkit.utils.names import slug
 from satkit.utils.progress import training_progress
+from satkit.utils.sealed_json import read_sealed, write_sealed
 
 FILE = "study.json"
+STUDY_AGAIN = "Run satkit study again with the same settings: it writes the file again."
 RESERVED = ("", "figures", "notebooks")
 Report = Callable[[int, str], Callable[[Iteration], None]]
 
@@ -108,10 +112,10 @@ class StudyFolder:
 
     def remember_settings(self) -> None:
         """Write the settings, unless they are there already."""
-        if not (self.folder / FILE).exists():
+        if own_settings(self.folder) is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             root = str(expanded(self.settings.root).absolute()) if self.settings.root else ""
-            write_json(self.folder / FILE, {"settings": {**self.settings.plain(), "root": root}})
+            write_sealed(self.folder / FILE, {"settings": {**self.settings.plain(), "root": root}})
 
 
 def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
@@ -162,16 +166,27 @@ def resolved(plan: Plan, name: str) -> object:
 def stored_settings(folder: Path) -> Settings | None:
     """The settings that a study was begun with; None if there is no study in the folder.
 
-    A study of an earlier version has no `study.json`; its settings are read from its result or from one of its runs.
+    Where `study.json` is missing or damaged, they are those of the study's result or of one of its runs.
     """
-    if (folder / FILE).exists():
-        return settings_from(read_json(folder / FILE)["settings"])
-    if (folder / "result.json").exists():
-        found = read_json(folder / "result.json").get("settings")
-        return settings_from(found) if found else None
+    if (found := own_settings(folder)) is not None:
+        return settings_from(found)
+    with suppress(DamagedFile, FileNotFoundError):
+        return settings_from(read_json(folder / "result.json")["settings"])
     for path in sorted(folder.glob("*/config.json"), key=lambda path: path.parent.name.startswith("base")):
-        return settings_from(read_json(path))
+        with suppress(DamagedFile):
+            return settings_from(read_sealed(path, STUDY_AGAIN))
     return None
+
+
+def own_settings(folder: Path) -> dict | None:
+    """What a study's `study.json` says; None where it is missing, or damaged, which a warning says."""
+    try:
+        return read_sealed(folder / FILE, STUDY_AGAIN)["settings"]
+    except FileNotFoundError:
+        return None
+    except DamagedFile as error:
+        warnings.warn(f"{error}", stacklevel=2)
+        return None
 
 
 def settings_from(values: Mapping[str, object]) -> Settings:

@@ -6,8 +6,6 @@ let it start from the rows of another machine. The strategies of one seed share 
 says `attention_grid`.
 """
 
-import hashlib
-import json
 import math
 import shutil
 import time
@@ -19,9 +17,10 @@ from pathlib import Path
 from satkit.data import SegmentationData
 from satkit.evaluation.metrics import mean_iou
 from satkit.evaluation.seeds import SCORES, Row, difference, read_rows, score, write_rows
+from satkit.experiments.configuration import config_hash
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import RECORDED_ONLY, run_folder
+from satkit.experiments.run_folder import run_folder
 from satkit.experiments.settings import Settings
 from satkit.experiments.shared_base import take_base
 from satkit.experiments.study_folder import StudyFolder
@@ -34,12 +33,6 @@ from satkit.utils.provenance import machine
 
 class ReferenceFailed(RuntimeError):
     """A process of the study ended with an error; what is finished is kept."""
-
-
-def config_hash(config: dict) -> str:
-    """A hash of everything that decides a result."""
-    decides = {key: value for key, value in config.items() if key not in RECORDED_ONLY}
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 
 class ReferenceStudy:

@@ -25,6 +25,7 @@ from satkit.analysis.probes import (
 )
 from satkit.data.step_images import StepImages
 from satkit.evaluation.metrics import iou, mean_iou
+from satkit.experiments.configuration import config_hash
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run, run_folder
@@ -33,7 +34,6 @@ from satkit.experiments.study_folder import StudyFolder
 from satkit.models import Segmenter
 from satkit.strategies import STRATEGIES
 from satkit.strategies.lookup import find_strategy
-from satkit.studies.attention_study import config_hash
 from satkit.training import Iteration
 from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError

@@ -4,6 +4,7 @@ import textwrap
 from pathlib import Path
 
 from satkit.experiments.run_folder import Run
+from satkit.utils.files import DamagedFile
 from satkit.utils.tables import RIGHT, Column, Table, in_percent
 
 SCORES = ("old", "new", "all", "forgetting", "kept")
@@ -11,25 +12,32 @@ SCORES = ("old", "new", "all", "forgetting", "kept")
 
 def overview(root: str | Path) -> str:
     """All studies in a folder with the scores of their runs in percent, as text."""
-    folders = {path.parent.parent for name in ("base*", "joint") for path in Path(root).glob(f"*/{name}/config.json")}
-    shown = "\n\n".join(map(one_study, sorted(folders)))
+    shown = "\n\n".join(map(one_study, study_folders(root)))
     return shown or f"No runs in {root}. Start with: satkit study --preset smoke"
+
+
+def study_folders(root: str | Path) -> list[Path]:
+    """The folders of the studies in a folder, or the folder itself where it is a study."""
+    patterns = [f"{above}{run}/config.json" for above in ("", "*/") for run in ("base*", "joint")]
+    return sorted({path.parent.parent for pattern in patterns for path in Path(root).glob(pattern)})
 
 
 def one_study(folder: Path) -> str:
     """A study as text: its name and state, and a table of its runs."""
     state = "finished" if (folder / "result.json").exists() else "not finished"
-    runs = [Run.open(config.parent) for config in sorted(folder.glob("*/config.json"))]
     columns = [Column("run"), Column("steps"), *(Column(name, RIGHT, form=in_percent) for name in SCORES)]
-    table = Table(columns, [[run.name, _steps(run), *_scores(run)] for run in runs])
-    return f"{folder.name}  ({state})\n{textwrap.indent(table.text(), '    ')}"
+    rows = [_row(config.parent) for config in sorted(folder.glob("*/config.json"))]
+    text = f"{folder.name}  ({state})\n{textwrap.indent(Table(columns, rows).text(), '    ')}"
+    damaged = any("damaged" in row for row in rows)
+    return f"{text}\n    What is damaged says: satkit runs --verify {folder}" if damaged else text
 
 
-def _steps(run: Run) -> str:
+def _row(folder: Path) -> list:
+    """Name, steps and scores of a run."""
+    try:
+        run = Run.open(folder)
+        result = run.result() or {}
+    except DamagedFile:
+        return [folder.name, "damaged", *[None] * len(SCORES)]
     steps = 1 if run.name.split("-")[0] == "base" else len(run.config["schedules"])
-    return f"{run.steps_done()} of {steps}"
-
-
-def _scores(run: Run) -> list[float | None]:
-    result = run.result() or {}
-    return [result.get(name) for name in SCORES]
+    return [run.name, f"{run.steps_done()} of {steps}", *(result.get(name) for name in SCORES)]

@@ -11,13 +11,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from satkit.evaluation.conventions import sentence
-from satkit.experiments.study_folder import settings_from
+from satkit.experiments.study_folder import STUDY_AGAIN, settings_from
 from satkit.scenario import DOMAIN_SETTINGS
 from satkit.studies.saved_figures import Embedded, KeptFigure, embedded, kept_figures
 from satkit.studies.score_table import ScoreTable, threads
 from satkit.utils.errors import UsageError
-from satkit.utils.files import read_json, replacing
+from satkit.utils.files import replacing
 from satkit.utils.progress import format_seconds
+from satkit.utils.sealed_json import read_sealed
 from satkit.utils.tables import percent
 
 LARGEST = 5_000_000  # bytes of a report
@@ -42,7 +43,7 @@ def write_report(folder: Path) -> Path:
     folder = Path(folder)
     if not (folder / "result.json").exists():
         raise UsageError(f"{folder} holds no finished study: result.json is missing. Run satkit study first.")
-    words = contents(read_json(folder / "result.json"), folder)
+    words = contents(read_sealed(folder / "result.json", STUDY_AGAIN), folder)
     figures = kept_figures(folder / "figures")
     nothing = [Embedded("", False)] * len(figures)
     room = LARGEST - len(page(words, figures, nothing).encode()) - SENTENCE
@@ -161,7 +162,10 @@ def conventions(scores: dict) -> str:
 
 def configurations(folder: Path) -> dict[str, str]:
     """The text of every run's config.json by the name of the run."""
-    return {path.parent.name: json.dumps(read_json(path), indent=1) for path in sorted(folder.glob("*/config.json"))}
+    return {
+        path.parent.name: json.dumps(read_sealed(path, STUDY_AGAIN), indent=1)
+        for path in sorted(folder.glob("*/config.json"))
+    }
 
 
 def made(result: dict, scores: dict) -> str:

@@ -6,6 +6,7 @@ lesson stay short and the report reads in one voice. A page has room for so much
 
 import base64
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import NamedTuple
 from PIL import Image
 
 from satkit.utils.errors import choose
-from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.files import DamagedFile, replacing, sha256_of
+from satkit.utils.sealed_json import read_sealed, write_sealed
 from satkit.utils.tables import percent
 
 DPI = 100
+FIGURE_AGAIN = "Run the notebook that made it again."
 QUALITIES = (90, 80, 65, 50, 30)  # of WebP; at the lowest, 9-point text is still sharp
 
 
@@ -177,17 +180,35 @@ def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: s
     path = folder / f"{name}.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
-    write_json(folder / f"{name}.json", asdict(KeptFigure(name, title, see, alt)))
+    about = asdict(KeptFigure(name, title, see, alt))
+    write_sealed(folder / f"{name}.json", {**about, "picture": sha256_of(path)})
     return path
 
 
+def read_figure(about: Path) -> tuple[KeptFigure, Path]:
+    """A kept figure with its picture, from the JSON file beside it.
+
+    Raises:
+        DamagedFile: If one of the two is not what was written.
+    """
+    words, picture = read_sealed(about, FIGURE_AGAIN), about.with_suffix(".png")
+    if words.pop("picture") != sha256_of(picture):
+        raise DamagedFile(picture, "is damaged, or of another figure", FIGURE_AGAIN)
+    return KeptFigure(**words), picture
+
+
 def kept_figures(folder: Path) -> list[tuple[KeptFigure, Path]]:
-    """All figures of a folder with their pictures, in the order of their names."""
+    """All figures of a folder with their pictures, in the order of their names.
+
+    One that is damaged is left out, which a warning says.
+    """
     found = []
     for path in sorted(Path(folder).glob("*.json"), key=lambda path: path.stem):
-        picture = path.with_suffix(".png")
-        if picture.exists():
-            found.append((KeptFigure(**read_json(path)), picture))
+        if path.with_suffix(".png").exists():
+            try:
+                found.append(read_figure(path))
+            except DamagedFile as error:
+                warnings.warn(f"{error} It is left out.", stacklevel=2)
     return found
 
 

@@ -7,10 +7,11 @@ name, so starting a study again does only what is missing; within a job, trainin
 
 import os
 import time
+import warnings
 from pathlib import Path
 
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import Run, only_writer
+from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import STRATEGIES
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
@@ -21,9 +22,11 @@ from satkit.studies.report import write_report
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_progress import StudyProgress
 from satkit.utils.errors import UsageError
-from satkit.utils.files import read_json, write_json
+from satkit.utils.files import DamagedFile
 from satkit.utils.names import slug
+from satkit.utils.one_writer import only_writer
 from satkit.utils.progress import format_seconds
+from satkit.utils.sealed_json import read_sealed, write_sealed
 
 
 def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> Path:
@@ -112,8 +115,23 @@ def run_job(folder: Path, job: Job, progress: StudyProgress, number: int, warm: 
 
 def remember_seconds(folder: Path, job: Job, seconds: float) -> None:
     """Note how long a job took, so that a study that was interrupted knows its time."""
-    path = folder / "seconds.json"
-    write_json(path, {**(read_json(path) if path.exists() else {}), job.output: round(seconds, 1)})
+    write_sealed(folder / "seconds.json", {**seconds_of(folder), job.output: round(seconds, 1)})
+
+
+def seconds_of(folder: Path) -> dict[str, float]:
+    """How long the jobs of a study took, as far as it is known."""
+    return read_or(folder / "seconds.json", {})
+
+
+def read_or(path: Path, otherwise: dict) -> dict:
+    """Values of a file of the study, or others where it is missing, or damaged, which a warning says."""
+    try:
+        return read_sealed(path, "It is written again, without what only it knew.")
+    except FileNotFoundError:
+        return otherwise
+    except DamagedFile as error:
+        warnings.warn(f"{error}", stacklevel=2)
+        return otherwise
 
 
 def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
@@ -126,8 +144,7 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
             raise RuntimeError(f"{run.folder} has no result.json although all of its notebooks ended well.")
         results[plan.strategy.name] = result
     first = next(iter(plans.values()))
-    before = read_json(path) if path.exists() else {"strategies": {}, "settings": {"strategies": []}}
-    seconds = study.folder / "seconds.json"
+    before = read_or(path, {"strategies": {}, "settings": {"strategies": []}})
     chosen = {**study.settings.plain(), "task": first.task, "order": list(first.scenario.order), "root": ""}
     asked = list(dict.fromkeys([*before["settings"]["strategies"], *plans]))
     value = {
@@ -136,9 +153,9 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
         "base_classes": list(first.scenario.base),
         "added_classes": list(first.scenario.added),
         "strategies": {**before["strategies"], **results},
-        "seconds": sum(read_json(seconds).values()) if seconds.exists() else 0.0,
+        "seconds": float(sum(seconds_of(study.folder).values())),
     }
-    write_json(path, value)
+    write_sealed(path, value)
     return value
 
 

@@ -19,9 +19,20 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+TRAIN_AGAIN = "Delete it and train the step again."
 
-class CheckpointError(RuntimeError):
-    """A file of weights that is damaged, missing, or not what it should be."""
+
+class DamagedFile(RuntimeError):
+    """A file that is damaged, missing, or not the one that belongs in its place.
+
+    Args:
+        path: The file or folder.
+        reason: What is wrong with it, after its name: "is missing".
+        remedy: What to do, as a sentence.
+    """
+
+    def __init__(self, path: Path, reason: str, remedy: str):
+        super().__init__(f"{path} {reason}. {remedy}")
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
@@ -35,37 +46,54 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
     return digest
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tensor], dict]:
     """Tensors and header of a file that `save_tensors` wrote.
 
+    Args:
+        remedy: What to do where it is damaged, as a sentence.
+
     Raises:
-        CheckpointError: If the file is missing, not of this kind, or not what was written.
+        DamagedFile: If the file is missing, not of this kind, or not what was written.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is missing. Train the step again.") from error
+        raise DamagedFile(path, "is missing", remedy) from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}). Delete it and train the step again.") from error
+        raise DamagedFile(path, f"is damaged ({error})", remedy) from error
     if metadata.get("sha256") != _digest(tensors, metadata.get("header", "")):
-        raise CheckpointError(
-            f"{path} is damaged: its content does not match its hash. Delete it and train the step again."
-        )
+        raise DamagedFile(path, "is damaged: its content does not match its hash", remedy)
     return tensors, json.loads(metadata["header"])
 
 
 def write_json(path: Path, value: object) -> None:
     """Write plain values as JSON; NaN becomes null, because JSON has no NaN."""
-    text = json.dumps(_without_nan(value), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(plain(value), indent=2, allow_nan=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path) -> dict:
-    """Read plain values."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+def read_json(path: Path, remedy: str = "Delete it; what made it makes it again.") -> dict:
+    """Read plain values.
+
+    Args:
+        remedy: What to do where the file is damaged, as a sentence.
+
+    Raises:
+        DamagedFile: If it holds no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
+        raise DamagedFile(path, f"is damaged: it is no JSON ({error})", remedy) from error
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -97,11 +125,12 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
     return digest.hexdigest()
 
 
-def _without_nan(value):
+def plain(value):
+    """A value as JSON has it: tuples become lists, NumPy's numbers plain ones, NaN and infinity None."""
     if isinstance(value, dict):
-        return {str(key): _without_nan(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, (float, np.floating)):
         return float(value) if math.isfinite(value) else None
     return int(value) if isinstance(value, np.integer) else value

@@ -23,3 +23,9 @@ def machine(device: torch.device) -> dict:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
+
+
+def versions_changed(before: dict, now: dict) -> str:
+    """What differs between two machines, as "torch 2.12.0 (now 2.13.0), threads 4 (now 2)"; "" if nothing does."""
+    names = [name for name in now if name in before and before[name] != now[name] and name != "cores"]
+    return ", ".join(f"{name} {before[name]} (now {now[name]})" for name in names)

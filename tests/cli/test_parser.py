@@ -8,11 +8,11 @@ from command_line import one_sentence
 
 import satkit
 from satkit.cli import parser
-from satkit.experiments.run_folder import RunBusy
 from satkit.notebooks.runner import NotebookFailed
 from satkit.studies.attention_study import ReferenceFailed
 from satkit.utils.errors import UsageError
 from satkit.utils.interrupts import Terminated
+from satkit.utils.one_writer import RunBusy
 
 pytestmark = pytest.mark.usefixtures("runs")
 

@@ -4,7 +4,9 @@ import shlex
 
 import pytest
 from command_line import one_sentence
+from run_files import CONFIG, finish_step
 
+from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.experiments.study_folder import StudyFolder
 
@@ -51,3 +53,22 @@ def test_a_study_that_exists_gives_its_settings_and_refuses_others(satkit_says, 
         code, out, error = satkit_says(*words)
         assert (code, out) == (2, "")
         assert "preset: smoke in the study, quick asked for." in one_sentence(error)
+
+
+def test_the_files_of_all_runs_are_verified(satkit_says, runs):
+    finish_step(run := Run.create(runs / "mine" / "base", CONFIG), 0)
+    assert satkit_says("runs", "--verify") == (0, "mine: 5 files sound\n", "")
+    path = run.step_folder(0) / "confusion.npy"
+    path.write_bytes(b"nothing")
+    code, out, error = satkit_says("runs", "--verify", str(runs / "mine"))
+    assert (code, error) == (1, "")
+    assert f"{path} is damaged" in out
+
+
+def test_what_is_made_again_is_said_in_a_sentence(satkit_says, runs, monkeypatch):
+    StudyFolder(runs / "mine", Settings(preset="smoke")).remember_settings()
+    (runs / "mine" / "study.json").write_text("{}")
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: None)
+    code, _, error = satkit_says("study", "--study", "mine", "--preset", "smoke")
+    assert code == 0
+    assert error.startswith(f"Note: {runs / 'mine' / 'study.json'} is damaged, or of an earlier version of satkit")

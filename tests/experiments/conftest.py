@@ -1,7 +1,9 @@
 """The smallest preset, and a study that was learnt with it."""
 
+from dataclasses import replace
+
 import pytest
-from tiny import TINY
+from tiny import SETTINGS, TINY
 from tiny_studies import learn
 
 from satkit.experiments.presets import PRESETS
@@ -19,4 +21,13 @@ def undisturbed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PRESETS["scenes"], "tiny", TINY)
         base, sats = learn(tmp_path_factory.mktemp("undisturbed"))
+    return base, sats
+
+
+@pytest.fixture(scope="session")
+def other_seed(tmp_path_factory):
+    """The same with another seed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS["scenes"], "tiny", TINY)
+        base, sats = learn(tmp_path_factory.mktemp("other"), settings=replace(SETTINGS, seed=1))
     return base, sats

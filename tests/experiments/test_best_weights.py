@@ -7,6 +7,7 @@ import torch
 
 from satkit.experiments.best_weights import BestWeights
 from satkit.experiments.run_folder import Run
+from satkit.utils.files import DamagedFile
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def run(tmp_path):
 def tried(run, scores, first=1, total=20):
     """Watch a student whose weight is the number of the iteration, from `first` on."""
     student = torch.nn.Linear(1, 1)
-    best = BestWeights(run, 1, student, lambda student: scores.get(round(student.weight.item()), 0.0))
+    best = BestWeights(run, 1, student, lambda student: scores.get(round(student.weight.item()), 0.0), first - 1, total)
     for number in range(first, total + 1):
         torch.nn.init.constant_(student.weight, number)
         best(SimpleNamespace(number=number, total=total))
@@ -45,3 +46,15 @@ def test_a_step_that_goes_on_finds_the_same_best_weights(run):
     tried(run, scores, total=12)
     best, student = tried(run, scores, first=9, total=20)  # killed after 12, went on from a checkpoint at 8
     assert (best.put_back(), student.weight.item()) == (4, 4)
+
+
+def test_best_weights_that_are_lost_are_said_and_never_replaced_by_others(run):
+    scores = {4: 0.7, 12: 0.5}
+    tried(run, scores, total=12)
+    path = run.step_folder(1) / "best.safetensors"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(DamagedFile, match=r"best\.safetensors is damaged"):
+        tried(run, scores, first=9)
+    path.unlink()
+    with pytest.raises(DamagedFile, match=r"best\.safetensors is missing"):
+        tried(run, scores, first=9)

@@ -1,13 +1,18 @@
 """A step that was interrupted goes on where it stopped, and ends with the same bits."""
 
+import shutil
 import signal
+from dataclasses import replace
 
 import pytest
+from tiny import SETTINGS
 from tiny_studies import Interrupted, learn, opened, same_outcome
 
 from satkit.experiments import checkpoints
+from satkit.experiments.in_progress import newest_checkpoint
 from satkit.utils.interrupts import Terminated
 
+OTHER_SEED = replace(SETTINGS, seed=1)
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 
 
@@ -17,13 +22,11 @@ class TestInterruptions:
         monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", -1.0)
 
     def interrupt(self, study, learning, step, at, act):
-        experiment = opened(study, learning)
-
         def report(iteration):
             if iteration.number == at:
                 act()
 
-        experiment.learn(step, report)
+        opened(study, learning).learn(step, report)
 
     def stop(self):
         raise Interrupted
@@ -33,7 +36,7 @@ class TestInterruptions:
         with pytest.raises(Interrupted):
             self.interrupt(tmp_path, "", 0, at, self.stop)
         base = opened(tmp_path).run
-        assert int(base.load_checkpoint(0)["iteration"]) == at
+        assert newest_checkpoint(base, 0).iteration == at
         self.interrupt(tmp_path, "", 0, None, None)
         with pytest.raises(Interrupted):
             self.interrupt(tmp_path, "sats", 1, at, self.stop)
@@ -62,9 +65,7 @@ class TestInterruptions:
         monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
         with pytest.raises(error):
             self.interrupt(tmp_path, "", 0, 2, lambda: signal.raise_signal(number))
-        _ = opened(tmp_path)
-        run = _.run
-        assert int(run.load_checkpoint(0)["iteration"]) == 3  # the iteration after the signal is the last
+        assert newest_checkpoint(opened(tmp_path).run, 0).iteration == 3  # the iteration after the signal is the last
         assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
 
     def test_a_signal_in_the_last_iteration_is_not_lost(self, tmp_path, undisturbed):
@@ -72,13 +73,59 @@ class TestInterruptions:
             self.interrupt(tmp_path, "", 0, 4, lambda: signal.raise_signal(signal.SIGINT))
         assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
 
-    def test_a_damaged_checkpoint_is_reported_and_the_step_starts_again(self, tmp_path, undisturbed):
+    def stopped_at(self, study, at):
         with pytest.raises(Interrupted):
-            self.interrupt(tmp_path, "", 0, 3, self.stop)
-        path = tmp_path / "base" / "steps" / "0" / "checkpoint.safetensors"
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 4
-        path.write_bytes(data)
-        with pytest.warns(UserWarning, match=r"is damaged.* The step starts again from its beginning"):
+            self.interrupt(study, "", 0, at, self.stop)
+        return study / "base" / "steps" / "0"
+
+    def test_a_step_goes_on_from_the_checkpoint_before_a_damaged_one(self, tmp_path, undisturbed):
+        folder = self.stopped_at(tmp_path, 3)
+        flip(folder / "checkpoint.safetensors")
+        with (
+            pytest.warns(UserWarning, match=r"checkpoint\.safetensors is damaged"),
+            pytest.warns(UserWarning, match=r"Step 0 goes on from iteration 2\."),
+        ):
             (base,) = learn(tmp_path, strategies=())
         assert same_outcome(base, undisturbed[0])
+
+    def test_a_step_without_a_sound_checkpoint_starts_again(self, tmp_path, undisturbed):
+        folder = self.stopped_at(tmp_path, 3)
+        for path in folder.glob("checkpoint*"):
+            flip(path)
+        with (
+            pytest.warns(UserWarning, match="is damaged"),
+            pytest.warns(UserWarning, match="no sound checkpoint. Step 0 starts again from its beginning"),
+        ):
+            (base,) = learn(tmp_path, strategies=())
+        assert same_outcome(base, undisturbed[0])
+
+    def test_a_checkpoint_of_another_step_or_run_is_not_gone_on_from(self, tmp_path, undisturbed):
+        folder, other = self.stopped_at(tmp_path / "one", 3), opened(tmp_path / "other", settings=OTHER_SEED)
+        with pytest.raises(Interrupted):
+            other.learn(0, lambda iteration: self.stop())
+        for path in folder.glob("checkpoint*"):
+            shutil.copy(other.run.step_folder(0) / "checkpoint.safetensors", path)
+        with (
+            pytest.warns(UserWarning, match=r"belongs to step 0 of .*, not to step 0 of .*\. It is not used"),
+            pytest.warns(UserWarning, match="starts again"),
+        ):
+            (base,) = learn(tmp_path / "one", strategies=())
+        assert same_outcome(base, undisturbed[0])
+
+    def test_the_history_of_a_step_that_goes_on_is_that_of_its_checkpoint(self, tmp_path, undisturbed):
+        folder = self.stopped_at(tmp_path, 3)
+        (folder / "history.csv").write_text("nonsense")
+        assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
+
+    def test_going_on_with_other_versions_is_said(self, tmp_path, monkeypatch):
+        self.stopped_at(tmp_path, 3)
+        monkeypatch.setattr("satkit.experiments.experiment.machine", lambda device: {"torch": "9.9"})
+        with pytest.warns(UserWarning, match=r"made with torch .* \(now 9\.9\)\. The result is valid, but not equal"):
+            learn(tmp_path, strategies=())
+
+
+def flip(path):
+    """Change one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)

@@ -33,7 +33,7 @@ class TestAWholeStudy:
         assert (base.steps_done(), sats.steps_done()) == (1, 2)
         for step in (0, 1):
             inside = {path.name for path in sats.step_folder(step).iterdir()}
-            assert inside == {"model.safetensors", "manifest.json", "confusion.npy", "metrics.json"}
+            assert inside == {"model.safetensors", "confusion.npy", "metrics.json", "history.csv", "manifest.json"}
         assert sats.load_model(1).classifier.counts == (16, 5)
         assert sats.load_confusion(1).shape == (21, 21)
         assert [(row["step"], row["iteration"]) for row in sats.history()] == [
@@ -67,7 +67,7 @@ class TestAWholeStudy:
         order, rename = [], os.replace
         monkeypatch.setattr("satkit.utils.files.os.replace", lambda a, b: (order.append(Path(b).name), rename(a, b)))
         _, run = learn(tmp_path)
-        assert order[-2:] == ["metrics.json", "result.json"]
+        assert order[-2:] == ["manifest.json", "result.json"]
         assert order.count("result.json") == 1
         assert run.result() is not None
 

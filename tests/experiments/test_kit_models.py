@@ -15,7 +15,7 @@ from satkit.experiments.settings import Settings
 from satkit.strategies.lookup import find_strategy
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
-from satkit.utils.files import load_tensors, read_json
+from satkit.utils.files import load_tensors
 from satkit.utils.names import slug
 
 LARGEST = 4_000_000  # bytes of one model
@@ -55,7 +55,7 @@ def test_every_model_is_there_small_in_half_precision_and_undamaged(name):
         tensors, _ = load_tensors(path)  # whose hash is checked
         weights = [each for name, each in tensors.items() if name.startswith("model.") and each.is_floating_point()]
         assert {each.dtype for each in weights} == {torch.float16}
-        assert read_json(run.step_folder(step) / "manifest.json")["model.safetensors"]
+        assert not run.manifest(step).damaged(run.step_folder(step))
         assert next(run.load_model(step).parameters()).dtype == torch.float32
 
 

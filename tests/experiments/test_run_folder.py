@@ -13,8 +13,10 @@ import torch
 from run_files import CONFIG, changed, everything_in, finish_step
 
 import satkit
-from satkit.experiments.run_folder import Run, RunBusy, differences, run_folder, runs_root
+from satkit.experiments.in_progress import newest_checkpoint, save_checkpoint
+from satkit.experiments.run_folder import Run, run_folder, runs_root
 from satkit.utils.errors import UsageError
+from satkit.utils.one_writer import RunBusy
 
 
 class TestNames:
@@ -52,7 +54,7 @@ class TestNames:
 class TestConfiguration:
     def test_a_new_run_writes_its_configuration(self, tmp_path):
         run = Run.create(tmp_path / "study" / "sats", CONFIG)
-        assert json.loads((tmp_path / "study" / "sats" / "config.json").read_text()) == run.config
+        assert json.loads((tmp_path / "study" / "sats" / "config.json").read_text()).items() >= run.config.items()
         assert run.config == {**CONFIG, "order": [1, 2, 3]}
         assert run.name == "sats"
 
@@ -96,17 +98,6 @@ class TestConfiguration:
         with pytest.raises(UsageError, match=r"no run in .*nothing: config\.json is missing"):
             Run.open(tmp_path / "nothing")
 
-    def test_differences_are_named_to_their_depth(self):
-        there = {"a": {"b": {"c": 1, "d": 2}}, "e": 3, "machine": {"threads": 1}}
-        asked = {"a": {"b": {"c": 1, "d": 4}}, "f": 5, "machine": {"threads": 2}}
-        assert differences(there, asked) == [("a.b.d", 2, 4), ("e", 3, None), ("f", None, 5)]
-
-    def test_a_tuple_and_a_list_are_the_same_setting(self):
-        assert differences({"scale": [0.5, 2.0]}, {"scale": (0.5, 2.0)}) == []
-
-    def test_only_the_outermost_machine_is_left_out_of_the_comparison(self):
-        assert differences({"a": {"machine": 1}}, {"a": {"machine": 2}}) == [("a.machine", 1, 2)]
-
 
 class TestTemporaries:
     def leftover(self, run):
@@ -130,10 +121,10 @@ class TestTemporaries:
         run = Run.create(tmp_path, CONFIG)
         finish_step(run, 0)
         for step in (0, 1):  # the process was killed before it had removed the first
-            run.save_checkpoint(step, {"iteration": torch.tensor(3)})
+            save_checkpoint(run, step, {"iteration": torch.tensor(3)}, [], torch.device("cpu"))
         Run.open(tmp_path)
-        assert run.load_checkpoint(0) is None
-        assert int(run.load_checkpoint(1)["iteration"]) == 3
+        assert newest_checkpoint(run, 0) is None
+        assert newest_checkpoint(run, 1).iteration == 3
 
     def test_opening_a_run_to_look_at_it_leaves_the_files_of_a_writing_process_alone(self, tmp_path):
         run = Run.create(tmp_path, CONFIG)

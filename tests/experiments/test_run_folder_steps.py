@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 import torch
 from run_files import CONFIG, CONFUSION, everything_in, finish_step, row
 
+from satkit.experiments.in_progress import newest_checkpoint, save_checkpoint
 from satkit.experiments.run_folder import Run
 from satkit.strategies.step_state import StepState
 from satkit.utils.errors import UsageError
-from satkit.utils.files import CheckpointError
+from satkit.utils.files import DamagedFile
 
 
 class TestSteps:
@@ -34,28 +36,28 @@ class TestSteps:
         run = Run.create(tmp_path, CONFIG)
         finish_step(run, 0, state=StepState({"thresholds": torch.tensor([0.25])}))
         manifest = json.loads((run.step_folder(0) / "manifest.json").read_text())
-        assert len(manifest["model.safetensors"]) == 64
-        assert manifest["segmenter"]["backbone"] == "mit_quick"
+        assert len(manifest["files"]["model.safetensors"]) == 64
+        assert (manifest["step"], manifest["strategy"]) == (0, "SATS")
         assert b"fitted.thresholds" in (run.step_folder(0) / "model.safetensors").read_bytes()
         run.load_model(0)  # and does not get into its way
 
-    def test_the_metrics_are_written_last(self, tmp_path, monkeypatch):
+    def test_the_manifest_is_written_last(self, tmp_path, monkeypatch):
         run = Run.create(tmp_path, CONFIG)
         order, replace = [], os.replace
         monkeypatch.setattr("satkit.utils.files.os.replace", lambda a, b: (order.append(Path(b).name), replace(a, b)))
         finish_step(run, 0)
-        assert order == ["model.safetensors", "manifest.json", "confusion.npy", "metrics.json"]
+        assert order == ["model.safetensors", "confusion.npy", "metrics.json", "manifest.json"]
 
-    def test_a_step_is_done_when_its_metrics_are_there(self, tmp_path, monkeypatch):
+    def test_a_step_is_done_when_its_manifest_is_there(self, tmp_path, monkeypatch):
         run = Run.create(tmp_path, CONFIG)
         replace = os.replace
 
-        def die_before_the_metrics(source, target):
-            if Path(target).name == "metrics.json":
+        def die_before_the_manifest(source, target):
+            if Path(target).name == "manifest.json":
                 raise KeyboardInterrupt
             replace(source, target)
 
-        monkeypatch.setattr("satkit.utils.files.os.replace", die_before_the_metrics)
+        monkeypatch.setattr("satkit.utils.files.os.replace", die_before_the_manifest)
         with pytest.raises(KeyboardInterrupt):
             finish_step(run, 0)
         assert not run.is_done(0)
@@ -78,26 +80,27 @@ class TestSteps:
         with pytest.raises(UsageError, match=r"Step 1 of .* is not finished; finished are 1 step"):
             run.load_model(1)
 
-    def test_damaged_weights_are_noticed_and_deleting_them_reopens_the_step(self, tmp_path):
+    def test_damaged_weights_are_noticed_and_deleting_the_folder_reopens_the_step(self, tmp_path):
         run = Run.create(tmp_path, CONFIG)
         finish_step(run, 0)
         path = run.step_folder(0) / "model.safetensors"
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-        with pytest.raises(CheckpointError, match="Delete it and train the step again"):
+        with pytest.raises(DamagedFile, match=r"or delete .*steps.0 and the folders of later steps"):
             run.load_model(0)
-        path.unlink()  # as the message says
+        shutil.rmtree(run.step_folder(0))  # as the message says
         assert not run.is_done(0)
 
     def test_a_finished_step_takes_its_checkpoint_away(self, tmp_path):
         run = Run.create(tmp_path, CONFIG)
-        assert run.load_checkpoint(0) is None
-        run.save_checkpoint(0, {"iteration": torch.tensor(3)})
-        assert run.load_checkpoint(0)["iteration"] == 3
+        assert newest_checkpoint(run, 0) is None
+        for iteration in (3, 4):
+            save_checkpoint(run, 0, {"iteration": torch.tensor(iteration)}, [], torch.device("cpu"))
+        assert newest_checkpoint(run, 0).iteration == 4
         assert not run.is_done(0)
         finish_step(run, 0)
-        assert run.load_checkpoint(0) is None
+        assert not list(tmp_path.rglob("checkpoint*"))
 
 
 class TestHistory:
@@ -170,7 +173,7 @@ class TestAdoptingABase:
         finish_step(base, 0)
         path = base.step_folder(0) / "model.safetensors"
         path.write_bytes(path.read_bytes()[:-5])
-        with pytest.raises(CheckpointError, match="is damaged"):
+        with pytest.raises(DamagedFile, match="is damaged"):
             run.adopt_base(base, StepState())
         assert run.steps_done() == 0
 

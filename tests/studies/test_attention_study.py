@@ -1,12 +1,12 @@
 """The reference study: which runs, one row each, never twice, and what is said about them."""
 
 import math
-from dataclasses import asdict
 
 import pytest
 from tiny_studies import FEW
 
 from satkit.evaluation.seeds import by_seed, difference, read_rows
+from satkit.experiments.configuration import config_hash
 from satkit.studies import attention_study
 from satkit.studies.attention_grid import ATTENTION, SHIFT, Entry, with_attention
 from satkit.studies.attention_report import markdown
@@ -125,13 +125,6 @@ def test_what_another_process_holds_is_left_to_it(study):
         assert mine
 
 
-def test_the_hash_of_a_configuration_ignores_the_machine_alone(study):
-    config = study.plan(FEW[0]).config
-    assert attention_study.config_hash({**config, "machine": {}}) == attention_study.config_hash(config)
-    assert attention_study.config_hash({**config, "seed": 5}) != attention_study.config_hash(config)
-    assert asdict(FEW[0]) == {"strategy": "mib", "world": "habitat", "seed": 0}
-
-
 def test_the_worlds_of_a_run_are_in_its_plan(tmp_path):
     study = ReferenceStudy(tmp_path, (0,))
     settings = {name: study.plan(Entry("mib", name, 0)).settings for name in ("habitat", "uniform", "shifted")}
@@ -160,4 +153,4 @@ def test_stored_rows_are_of_the_configurations_that_the_code_makes_today(name, t
         pytest.skip("The stored rows were measured with the backbone as it was before it was pretrained.")
     for row in rows:
         plan = study.plan(Entry(row.strategy, row.world, row.seed))
-        assert attention_study.config_hash(plan.config) == row.config, row.strategy
+        assert config_hash(plan.config) == row.config, row.strategy

@@ -3,10 +3,10 @@
 import pytest
 from tiny import SETTINGS
 
+from satkit.experiments.run_folder import Run
 from satkit.experiments.study_folder import StudyFolder
 from satkit.studies.overview import overview
 from satkit.studies.study import prepare
-from satkit.utils.files import write_json
 
 
 @pytest.mark.usefixtures("tiny")
@@ -15,7 +15,7 @@ def test_the_overview_says_how_far_each_study_has_come(tmp_path):
     study = StudyFolder(tmp_path / "half", SETTINGS)
     prepare(study, ("fine-tuning", "sats"))
     scores = {"old": 0.5, "new": None, "all": 0.25, "forgetting": 0.125, "kept": 1.0}
-    write_json(study.folder / "sats" / "result.json", scores)
+    Run.open(study.folder / "sats").finish(scores)
     lines = [" ".join(line.split()) for line in overview(tmp_path).splitlines()]
     assert lines[:2] == ["half (not finished)", "run steps old new all forgetting kept"]
     assert lines[3:] == [

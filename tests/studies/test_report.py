@@ -16,7 +16,8 @@ from satkit.studies import report
 from satkit.studies.saved_figures import keep_figure
 from satkit.studies.score_table import COLUMNS
 from satkit.utils.errors import UsageError
-from satkit.utils.files import write_json
+from satkit.utils.files import sha256_of
+from satkit.utils.sealed_json import write_sealed
 
 CONVENTIONS = {
     "background_in_old": True,
@@ -79,10 +80,10 @@ WORDS = {"title": "Old <and> new", "see": "Blue falls & orange rises.", "alt": '
 @pytest.fixture
 def folder(tmp_path):
     """A small finished study: result, two figures, two configurations."""
-    write_json(tmp_path / "result.json", RESULT)
+    write_sealed(tmp_path / "result.json", RESULT)
     for run, name in (("base", "base"), ("sats", "<script>alert(1)</script>")):
         (tmp_path / run).mkdir()
-        write_json(tmp_path / run / "config.json", {"strategy": {"name": name}, "seed": 0})
+        write_sealed(tmp_path / run / "config.json", {"strategy": {"name": name}, "seed": 0})
     figure, axes = plt.subplots(figsize=(2, 1))
     axes.plot([3, 1, 0])
     for name in ("30-loss", "10-scores"):
@@ -151,9 +152,10 @@ def test_every_figure_is_embedded_with_its_words_under_its_heading(folder, page)
 
 
 def test_no_figure_is_left_out_whatever_its_name(folder):
+    drawn = plt.figure(figsize=(2, 1))
     for name in ("20-look", "99-own", "mine"):
-        (folder / "figures" / f"{name}.png").write_bytes((folder / "figures" / "10-scores.png").read_bytes())
-        write_json(folder / "figures" / f"{name}.json", {"name": name, **WORDS, "title": f"Figure {name}"})
+        keep_figure(drawn, folder / "figures", name, **{**WORDS, "title": f"Figure {name}"})
+    plt.close(drawn)
     text = Page(report.write_report(folder).read_text(encoding="utf-8")).text
     words = ("Watch it forget", "Where teacher and student look", "Figure 20-look", "Training", "More figures")
     places = [text.index(each) for each in (*words, "Figure 99-own", "Figure mine")]
@@ -280,10 +282,10 @@ def noisy(folder, count, size=700):
     """Figures that no lossless file can make small."""
     random = np.random.default_rng(0)
     for number in range(count):
-        name = f"20-{number:02d}"
-        picture = Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8))
-        picture.save(folder / "figures" / f"{name}.png")
-        write_json(folder / "figures" / f"{name}.json", {"name": name, **WORDS, "alt": f"Noise {number}."})
+        picture = folder / "figures" / f"20-{number:02d}.png"
+        Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(picture)
+        about = {"name": picture.stem, **WORDS, "alt": f"Noise {number}.", "picture": sha256_of(picture)}
+        write_sealed(picture.with_suffix(".json"), about)
 
 
 def test_a_page_of_many_large_pictures_shows_them_all_in_5_mb_and_says_that_it_compressed_them(folder):
@@ -350,7 +352,7 @@ def test_every_column_of_the_default_study_can_be_seen_at_1280_pixels(chromium, 
     names = [find_strategy(text).name for text in STRATEGIES]
     classes = dict(base_classes=list(range(1, 16)), added_classes=[16, 17, 18, 19, 20])
     classes["classes"] = [f"class {label}" for label in range(21)]
-    write_json(tmp_path / "result.json", {**RESULT, **classes, "strategies": dict.fromkeys(names, last)})
+    write_sealed(tmp_path / "result.json", {**RESULT, **classes, "strategies": dict.fromkeys(names, last)})
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(report.write_report(tmp_path).as_uri())
     assert page.locator("table").get_by_text(names[1]).first.is_visible()

@@ -14,7 +14,7 @@ from tiny import SETTINGS
 
 import satkit
 from satkit.evaluation.conventions import protocol
-from satkit.experiments.run_folder import Run, RunBusy, only_writer
+from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, open_study
 from satkit.studies import study as studies
@@ -23,6 +23,8 @@ from satkit.studies.score_table import ScoreTable
 from satkit.studies.study import collect, prepare, remember_seconds, run_study
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
+from satkit.utils.one_writer import RunBusy, only_writer
+from satkit.utils.sealed_json import read_sealed
 
 
 @pytest.mark.usefixtures("tiny")
@@ -95,7 +97,7 @@ def test_seconds_add_up_over_jobs_and_interruptions_and_strategies_are_gathered(
     result = collect(study, plans)
     assert result["seconds"] == 12.5
     assert collect(study, plans) == result  # as if started again
-    assert read_json(study.folder / "result.json") == result
+    assert read_sealed(study.folder / "result.json", "") == result
     assert result["strategies"] == {"fine-tuning": {"old": 0.1}, "SATS": {"old": 0.5}}
     assert (result["base_classes"], result["added_classes"]) == (list(range(1, 16)), list(range(16, 21)))
     assert (result["settings"]["task"], result["settings"]["order"]) == ("15-5", list(range(1, 21)))

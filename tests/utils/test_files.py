@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import satkit
-from satkit.utils.files import CheckpointError, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parents[1])}
 
@@ -168,7 +168,7 @@ class TestTensors:
             damaged = bytearray(whole)
             damaged[position] ^= 1 << draw.randrange(8)
             path.write_bytes(damaged)
-            with pytest.raises(CheckpointError, match="is damaged"):
+            with pytest.raises(DamagedFile, match="is damaged"):
                 load_tensors(path)
 
     def test_random_damage_to_a_larger_file_is_never_loaded_as_something_else(self, tmp_path):
@@ -180,7 +180,7 @@ class TestTensors:
             damaged = bytearray(whole)
             damaged[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
             path.write_bytes(damaged)
-            with pytest.raises(CheckpointError, match="is damaged"):
+            with pytest.raises(DamagedFile, match="is damaged"):
                 load_tensors(path)
 
     def test_a_truncated_file_is_noticed_wherever_it_ends(self, tmp_path):
@@ -189,20 +189,20 @@ class TestTensors:
         whole = path.read_bytes()
         for length in range(len(whole)):
             path.write_bytes(whole[:length])
-            with pytest.raises(CheckpointError, match="is damaged"):
+            with pytest.raises(DamagedFile, match="is damaged"):
                 load_tensors(path)
         path.write_bytes(whole + b"\0")
-        with pytest.raises(CheckpointError, match="is damaged"):
+        with pytest.raises(DamagedFile, match="is damaged"):
             load_tensors(path)
 
     def test_a_missing_file_is_named(self, tmp_path):
-        with pytest.raises(CheckpointError, match=r"nothing\.safetensors is missing"):
+        with pytest.raises(DamagedFile, match=r"nothing\.safetensors is missing"):
             load_tensors(tmp_path / "nothing.safetensors")
 
     def test_weights_of_another_program_are_refused(self, tmp_path):
         path = tmp_path / "other.safetensors"
         path.write_bytes(safetensors.torch.save({"weight": torch.ones(2)}))
-        with pytest.raises(CheckpointError, match="does not match its hash"):
+        with pytest.raises(DamagedFile, match="does not match its hash"):
             load_tensors(path)
 
 

@@ -4,7 +4,7 @@ import os
 import torch
 
 import satkit
-from satkit.utils.provenance import machine
+from satkit.utils.provenance import machine, versions_changed
 
 
 def test_a_machine_is_plain_values_that_name_versions_threads_and_device():
@@ -22,3 +22,10 @@ def test_the_number_of_threads_is_that_of_the_moment():
         assert machine(torch.device("cpu"))["threads"] == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_what_differs_between_two_machines_is_named():
+    before = {"torch": "2.12", "threads": 4, "cores": 8, "device": "CPU"}
+    assert versions_changed(before, before) == ""
+    now = {**before, "torch": "2.13", "threads": 2, "cores": 2, "new": 1}
+    assert versions_changed(before, now) == "torch 2.12 (now 2.13), threads 4 (now 2)"
