@@ -19,6 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from satkit.utils.interrupts import interrupts_first
+
 
 class CheckpointError(RuntimeError):
     """A file of weights that is damaged, missing, or not what it should be."""
@@ -38,11 +40,13 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
     """Tensors and header of a file that `save_tensors` wrote.
 
+    A signal that arrives meanwhile is raised as such, and never taken for damage.
+
     Raises:
         CheckpointError: If the file is missing, not of this kind, or not what was written.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with interrupts_first(), safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
