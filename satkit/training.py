@@ -90,6 +90,7 @@ class Iteration:
         lr: Learning rate that was used.
         losses: Every term by name, and "total".
         snapshot: Call it for the state to resume from; only valid before the next iteration.
+        stops: Whether a signal ends the training after this iteration; a checkpoint is written.
     """
 
     step: int
@@ -98,6 +99,7 @@ class Iteration:
     lr: float
     losses: dict[str, float]
     snapshot: Callable[[], dict[str, Tensor]]
+    stops: bool = False
 
 
 def begin_step(previous: Segmenter, step: Step, strategy: Strategy, seed: int) -> tuple[Segmenter, Segmenter | None]:

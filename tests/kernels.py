@@ -66,7 +66,7 @@ class Reader:
             else:
                 said.text += content.get("text", "") + str(content.get("data", {}).get("text/plain", ""))
 
-        timer = threading.Timer(interrupt_after, self.kernel.stop) if interrupt_after else None
+        timer = threading.Timer(interrupt_after, self.kernel.interrupt) if interrupt_after else None
         if timer:
             timer.start()
         self.client.execute_interactive(source, timeout=LONGEST, output_hook=hear, allow_stdin=False)

@@ -3,6 +3,8 @@
 Libraries are imported where they are needed, so that `satkit --help` answers at once.
 """
 
+from functools import partial
+
 
 def add_pretrain(commands) -> None:
     """satkit pretrain."""
@@ -38,6 +40,6 @@ def run_pretrain(options) -> int:
         print(pretraining.pretrain(plan, run_folder(options.out or "pretrained"), training_progress))
         return 0
     folder = run_folder(options.out) if options.out else pretraining.kit_folder()
-    found = pretraining.repeat(plan, folder, training_progress)
+    found = pretraining.repeat(plan, folder, partial(training_progress, resumes=False))
     print(found)
     return 0 if found.agrees else 1

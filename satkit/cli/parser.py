@@ -1,11 +1,10 @@
 """The satkit command: its subcommands, and what errors become.
 
-Exit codes: 0 done, 1 a run failed, 2 wrong usage or input, 130 or 143 interrupted with a checkpoint.
+Exit codes: 0 done, 1 a run failed, 2 wrong usage or input, 130, 143 or 129 interrupted with a checkpoint.
 """
 
 import argparse
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -120,15 +119,12 @@ def guarded(action: Callable[[], int]) -> int:
     from satkit.notebooks.runner import NotebookFailed
     from satkit.studies.attention_study import ReferenceFailed
     from satkit.utils.files import DamagedFile
-    from satkit.utils.interrupts import Terminated
+    from satkit.utils.interrupts import Terminated, terminating
     from satkit.utils.one_writer import RunBusy
 
-    def terminate(number, frame):
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        return action()
+        with terminating():
+            return action()
     except (UsageError, DataError, NotebookError) as error:
         return _say(error, 2)
     except (NotebookFailed, DamagedFile, RunBusy, ReferenceFailed) as error:
@@ -139,10 +135,8 @@ def guarded(action: Callable[[], int]) -> int:
         return _say(said, 2)
     except KeyboardInterrupt:
         return _say("Interrupted. What was finished is kept; run the same command again to go on.", 130)
-    except Terminated:
-        return _say("Terminated. What was finished is kept; run the same command again to go on.", 143)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except Terminated as error:
+        return _say("Terminated. What was finished is kept; run the same command again to go on.", error.code)
 
 
 def _complain(command: argparse.ArgumentParser, message: str) -> int:

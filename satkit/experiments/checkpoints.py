@@ -6,6 +6,7 @@ raises KeyboardInterrupt. A step that goes on from a checkpoint takes the histor
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -44,7 +45,7 @@ class Recorder:
         if stop or time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.save(iteration)
         try:
-            self.report(iteration)
+            self.report(replace(iteration, stops=stop))
         except KeyboardInterrupt:  # whoever watches stops the training
             self.save(iteration)
             raise

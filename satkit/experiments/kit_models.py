@@ -9,7 +9,7 @@ command trains them again:
 
 import copy
 import shutil
-import tempfile
+from functools import partial
 from pathlib import Path
 
 from satkit.experiments.configuration import differences
@@ -22,9 +22,11 @@ from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.names import slug
 from satkit.utils.progress import training_progress
+from satkit.utils.temporary_folders import temporary_folder
 
 FOLDER = "models"
 SETTINGS = Settings()
+SHOWN = partial(training_progress, resumes=False)  # where they are trained is removed
 
 
 def kit_model(plan: Plan) -> Experiment | None:
@@ -51,7 +53,7 @@ def open_kit_model(strategy: str) -> Experiment:
     return found
 
 
-def make_models(folder: str | Path, report: Report = training_progress) -> list[Path]:
+def make_models(folder: str | Path, report: Report = SHOWN) -> list[Path]:
     """Train the models that come with the kit, and write them into a folder; returns the folders of the runs.
 
     Args:
@@ -59,7 +61,7 @@ def make_models(folder: str | Path, report: Report = training_progress) -> list[
         report: As in `StudyFolder.trained`.
     """
     made = []
-    with tempfile.TemporaryDirectory(prefix="satkit-models-") as place:
+    with temporary_folder("models") as place:
         study = StudyFolder(place, SETTINGS)
         for name in STRATEGIES:
             trained = study.trained(name, report=report)

@@ -26,6 +26,7 @@ from satkit.strategies.lookup import find_strategy
 from satkit.strategies.step_state import StepState
 from satkit.strategies.validation import incompatible_with_domains, incompatible_with_new_labels
 from satkit.utils.errors import UsageError, unknown
+from satkit.utils.interrupts import interrupts_first
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device, derive, seed_everything
 
@@ -187,9 +188,10 @@ class Plan:
         size = self.preset.augment["size"]
         images = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         try:
-            segmenter(images)
-            if attention:
-                check_attention(segmenter.backbone, images)
+            with interrupts_first():
+                segmenter(images)
+                if attention:
+                    check_attention(segmenter.backbone, images)
         except BackboneError:
             raise
         except Exception as error:  # networks of timm say in many ways that they do not fit

@@ -8,7 +8,6 @@ the loss during training.
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from satkit.utils.assets import asset
 from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError, choose
 from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.temporary_folders import temporary_folder
 
 PRESETS = {"mit_quick": "quick", "mit_scenes": "full"}  # of the pretext, for the weights that come with the kit
 PRETEXT = Strategy("pretext", terms=(CoarseCrossEntropy(),), base_terms=(CoarseCrossEntropy(),), joint=True)
@@ -171,7 +171,7 @@ def _first_losses(plan: Plan, enough: int, report: Report) -> dict[int, float]:
         if iteration.number == enough:
             raise _Enough
 
-    with tempfile.TemporaryDirectory(prefix="satkit-pretext-") as place, suppress(_Enough):
+    with temporary_folder("pretext") as place, suppress(_Enough):
         Experiment.open(plan, place).learn(0, watch)
     return losses
 

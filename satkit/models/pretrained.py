@@ -17,6 +17,7 @@ from satkit.models.attention_taps import BackboneError, spread
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError, unknown
 from satkit.utils.files import read_json
+from satkit.utils.interrupts import interrupts_first
 
 _torchvision.ensure()
 
@@ -40,7 +41,7 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
     if pretrained:
         pretrained_weights(name)
     try:
-        with _without_retries(pretrained and not comes_with_kit(name)):
+        with interrupts_first(), _without_retries(pretrained and not comes_with_kit(name)):
             backbone = _create(name, pretrained, drop_path)
     except UsageError:
         raise

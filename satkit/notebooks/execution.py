@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -19,7 +20,9 @@ from satkit.notebooks.kernel import Kernel
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 30.0  # for an interrupted training to save its checkpoint
-STOP_TRIES = 3  # interrupts within that time
+AGAIN_SECONDS = 10.0  # until a cell that goes on is interrupted again
+IDLE_SECONDS = 2.0  # for a kernel that runs no cell any more, until it is killed
+STOP_POLL_SECONDS = 0.05
 KILL_SECONDS = 10.0
 LEFT = "the cell ended the notebook early; a notebook must not call exit"
 
@@ -174,12 +177,22 @@ def _deliver(work: Callable[[], Result], future: Future) -> None:
 
 
 def _stop(kernel: Kernel, future: Future) -> None:
+    """Interrupt the cell that is running, and wait until what it had done is saved.
+
+    An interrupt that arrives in the kernel's own code beside a cell ends the cell without an answer, for which the
+    execution would wait for ever; so a kernel that stays idle is killed.
+    """
     try:
-        for _ in range(STOP_TRIES):  # a signal that arrives between two cells is lost
-            kernel.stop()
-            wait([future], timeout=STOP_SECONDS / STOP_TRIES)
-            if future.done():
-                break
+        kernel.stop()
+        began = busy_at = time.monotonic()
+        interrupted_at = -math.inf
+        while not future.done() and (now := time.monotonic()) - began < STOP_SECONDS and now - busy_at < IDLE_SECONDS:
+            if not kernel.is_idle():
+                busy_at = now
+                if now - interrupted_at > AGAIN_SECONDS:
+                    kernel.interrupt()
+                    interrupted_at = now
+            wait([future], timeout=STOP_POLL_SECONDS)
     finally:  # also when a second Ctrl-C ends the waiting
         if not future.done():
             kernel.kill()

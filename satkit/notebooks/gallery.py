@@ -15,7 +15,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from satkit.utils.disk_places import home_or_temporary
 from satkit.utils.files import read_json, replacing, write_json
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device
+from satkit.utils.temporary_folders import temporary_folder
 
 REPOSITORY = ""  # OWNER/NAME on GitHub; while it is empty, no link to Colab or Binder and no installing cell is written
 BRANCH = "main"
@@ -77,14 +77,14 @@ def make_gallery(
     chosen = [find_notebook(name) for name in only] or list_notebooks()
     lessons = sorted(chosen, key=lambda path: LAST.index(path.stem[:2]) if path.stem[:2] in LAST else -1)
     written, seconds = [], {}
-    with tempfile.TemporaryDirectory(prefix="satkit-gallery-") as work, contextlib.chdir(work):
+    with temporary_folder("gallery") as work, contextlib.chdir(work):
         for number, path in enumerate(lessons, start=1):
             values = {"preset": preset} if path.stem not in OWN_PRESET and "preset" in parameters(path) else {}
-            result = run_notebook(path, Path(work) / "executed" / path.name, values, env={"SATKIT_RUNS": "runs"})
+            result = run_notebook(path, work / "executed" / path.name, values, env={"SATKIT_RUNS": "runs"})
             seconds[path.stem] = round(result.seconds, 1)
             say(f"{number} of {len(lessons)}: {path.stem}, {result.seconds:.0f} s")
             if pictures:
-                written += _write_copy(result.output, folder, (work, os.path.realpath(work)))
+                written += _write_copy(result.output, folder, (str(work), os.path.realpath(work)))
     times = folder / TIMES
     known = read_json(times) if times.exists() else {}
     seconds = known.get(preset, {}).get("seconds", {}) | seconds

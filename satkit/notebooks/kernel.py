@@ -6,7 +6,7 @@ them. How a notebook is executed in it: `execution`.
 """
 
 import os
-import shutil
+import re
 import signal
 import sys
 import tempfile
@@ -18,6 +18,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from satkit.notebooks.warm_kernels import WarmKernels
 from satkit.utils.assets import source_path
+from satkit.utils.temporary_folders import temporary_folder
 
 COMMAND = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
 ADDRESS_LENGTH = 92  # a socket's path may have about 100 characters; Jupyter appends a dash and a number
@@ -50,14 +51,15 @@ class Kernel:
         self._stopping = False
 
     def __enter__(self) -> "Kernel":
-        self.folder = _private_folder()
+        self._place = temporary_folder(parent=_parent_folder())
+        self.folder = self._place.__enter__()
         self.log = (self.folder / "log.txt").open("wb")
         return self
 
     def __exit__(self, *_) -> None:
         self.kill()
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._place.__exit__(None, None, None)
 
     @property
     def address(self) -> str | None:
@@ -100,10 +102,30 @@ class Kernel:
             raise KernelStopped("The run is being stopped.")
 
     def stop(self) -> None:
-        """Interrupt the cell that is running, as Ctrl-C would, and start no other."""
+        """Start no further cell, and no process if there is none yet."""
         with self._lock:
             self._stopping = True
             process = self._process
+        if process is None and self.warm:
+            self.warm.kill()  # which may be loading for many seconds
+
+    def is_idle(self) -> bool:
+        """Whether the process runs no cell, so that an interrupt would be lost; False where the system does not tell.
+
+        A kernel ignores interrupts but while it runs a cell.
+        """
+        facts = Path(f"/proc/{self._process.pid}/status") if self._process else None
+        if sys.platform != "linux" or facts is None:
+            return False
+        try:
+            ignored = re.search(r"^SigIgn:\s*([0-9a-f]+)$", facts.read_text(), re.MULTILINE)
+        except OSError:  # it has ended
+            return False
+        return bool(ignored and int(ignored[1], 16) >> (signal.SIGINT - 1) & 1)
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that is running, as Ctrl-C would."""
+        process = self._process
         if process is None or process.poll() is not None:
             return
         if sys.platform == "win32":
@@ -164,9 +186,9 @@ def _signal_group(leader: int, number: int) -> None:
         return
 
 
-def _private_folder() -> Path:
-    """A new folder whose path is short enough for sockets, if there is a place for one."""
+def _parent_folder() -> str:
+    """Where a private folder has a path that is short enough for sockets, if there is such a place."""
     usual = tempfile.gettempdir()
     too_long = len(os.fsencode(usual)) > ADDRESS_LENGTH - len("/satkit-12345678/k")
     short = too_long and sys.platform != "win32" and os.access("/tmp", os.W_OK)
-    return Path(tempfile.mkdtemp(prefix="satkit-", dir="/tmp" if short else usual)).absolute()
+    return "/tmp" if short else usual

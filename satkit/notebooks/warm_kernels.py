@@ -9,6 +9,7 @@ Forking a process that has loaded these libraries is safe on Linux as long as no
 kernels start by themselves.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -45,6 +46,7 @@ LOADED = (
     "sympy.printing",
 )
 CLOSE_SECONDS = 10.0
+DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl
 
 
 class ForkedProcess:
@@ -92,7 +94,7 @@ class WarmKernels:
     """The server, as a context manager; afterwards neither it nor a kernel remains."""
 
     def __enter__(self) -> "WarmKernels":
-        self._lock, self._asked = threading.Lock(), False
+        self._lock, self._answered = threading.Lock(), False
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -108,8 +110,8 @@ class WarmKernels:
         return self
 
     def __exit__(self, *_) -> None:
-        if not self._asked:  # it may still be loading, and there is nothing to end but itself
-            self._process.kill()
+        if not self._answered:  # it may still be loading, and there is nothing to end but itself
+            self.kill()
         self._answers.close()
         self._socket.close()
         try:
@@ -117,6 +119,10 @@ class WarmKernels:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def kill(self) -> None:
+        """End the server at once, and with it every kernel; whoever waits for an answer is told that it has ended."""
+        self._process.kill()
 
     def start(self, connection_file: str, env: dict[str, str], log: Path) -> ForkedProcess:
         """A new kernel, as soon as everything is loaded.
@@ -136,7 +142,6 @@ class WarmKernels:
             RuntimeError: If the server has ended.
         """
         with self._lock:
-            self._asked = True
             try:
                 self._socket.sendall(json.dumps(request).encode() + b"\n")
                 answer = self._answers.readline()
@@ -144,6 +149,7 @@ class WarmKernels:
                 answer = b""
         if not answer:
             raise RuntimeError("The process that starts kernels has ended. Run the same command again.")
+        self._answered = True
         return json.loads(answer)
 
 
@@ -159,6 +165,7 @@ def serve(connection: socket.socket) -> None:
         if name == LOADED[0]:
             module.ensure()
     codes: dict[int, int | None] = {}  # of every kernel; None while it runs
+    server = os.getpid()
     try:
         for line in connection.makefile("rb"):
             request = json.loads(line)
@@ -167,7 +174,7 @@ def serve(connection: socket.socket) -> None:
             else:
                 answer = os.fork()
                 if answer == 0:
-                    _become_kernel(request, connection)
+                    _become_kernel(request, connection, server)
                 codes[answer] = None
             connection.sendall(json.dumps(answer).encode() + b"\n")
     except OSError:  # nobody waits for the answer any more
@@ -186,11 +193,12 @@ def _code(pid: int, codes: dict[int, int | None]) -> int | None:
     return codes[pid]
 
 
-def _become_kernel(request: dict, connection: socket.socket) -> None:
+def _become_kernel(request: dict, connection: socket.socket, server: int) -> None:
     """What the child of a fork does; it never returns."""
     code = 1
     try:
         os.setsid()
+        _end_with(server)
         connection.close()
         log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.dup2(log, 1)
@@ -200,8 +208,7 @@ def _become_kernel(request: dict, connection: socket.socket) -> None:
         os.environ.update(request["env"], MPLBACKEND=INLINE)
         from ipykernel.kernelapp import IPKernelApp
 
-        ends_with = f"--IPKernelApp.parent_handle={os.getppid()}"  # it watches whether the server is there
-        IPKernelApp.launch_instance(argv=["-f", request["file"], ends_with])
+        IPKernelApp.launch_instance(argv=["-f", request["file"]])
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -211,6 +218,14 @@ def _become_kernel(request: dict, connection: socket.socket) -> None:
         os._exit(code)
 
 
+def _end_with(parent: int) -> None:
+    """Let the system kill this process when its parent ends, and end it here if that is gone already."""
+    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as there:
         serve(there)
+    os._exit(0)  # to take everything down that was loaded would take seconds

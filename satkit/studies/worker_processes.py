@@ -39,13 +39,17 @@ def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0
 
 
 def start(study: ReferenceStudy, jobs: int) -> list[subprocess.Popen]:
-    """Processes that work on a study."""
+    """Processes that work on a study.
+
+    Each has a session of its own: what a terminal sends is for the process that watches, which passes it on once. A
+    second signal would cut off the checkpoint that the first one asks for.
+    """
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     command = [sys.executable, "-m", "satkit", "reference", "--worker", "--out", str(study.folder)]
     command += ["--data", study.settings.data, "--root", study.settings.root, "--worlds", ",".join(study.chosen_worlds)]
     command += ["--seeds", ",".join(map(str, study.seeds)), "--strategies", ",".join(study.strategies)]
-    return [subprocess.Popen(command, env=environment) for _ in range(jobs)]
+    return [subprocess.Popen(command, env=environment, start_new_session=True) for _ in range(jobs)]
 
 
 def watch(study: ReferenceStudy, processes: list[subprocess.Popen], seconds: float) -> None:

@@ -19,6 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from satkit.utils.interrupts import interrupts_first
+
 TRAIN_AGAIN = "Delete it and train the step again."
 
 
@@ -49,6 +51,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
 def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tensor], dict]:
     """Tensors and header of a file that `save_tensors` wrote.
 
+    A signal that arrives meanwhile is raised as such, and never taken for damage.
+
     Args:
         remedy: What to do where it is damaged, as a sentence.
 
@@ -56,7 +60,7 @@ def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tenso
         DamagedFile: If the file is missing, not of this kind, or not what was written.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with interrupts_first(), safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:

@@ -19,6 +19,7 @@ from pathlib import Path
 LINE_SECONDS = 0.2  # between two states of a line in a terminal
 BAR_SECONDS = 0.25  # between two states of a bar in a notebook
 FILE_SECONDS = 0.25  # between two states in the progress file
+GOES_ON = "A checkpoint is kept; the same cell or command goes on from this iteration."
 WIDEST = 100  # characters of a bar in a terminal
 KEYS = {"label", "done", "total", "seconds", "seconds_per_unit", "values", "time"}
 
@@ -85,10 +86,17 @@ class Progress:
         self.values = {name: _plain(value) for name, value in values.items()}
         self._show(last=self.done == self.total)
 
-    def close(self) -> None:
-        """Show the last state; says so if the work has stopped before its end. Work that never began shows nothing."""
+    def close(self, note: str = "") -> None:
+        """Show the last state; says so if the work has stopped before its end. Work that never began shows nothing.
+
+        Args:
+            note: A line to show below, if the work has stopped before its end.
+        """
         if self._measured is not None or self.total == 0:
+            stopped = not self._finished
             self._show(last=True)
+            if note and stopped:
+                print(note, file=self._outlets[0].stream, flush=True)
 
     @property
     def seconds(self) -> float:
@@ -181,15 +189,22 @@ def live_front_end() -> bool:
     return known or static == "0" or "__vsc_ipynb_file__" in shell.user_ns
 
 
-def training_progress(total: int, label: str) -> Callable:
-    """A callable for the reports of a training loop, which shows how far it is.
+def training_progress(total: int, label: str, resumes: bool = True) -> Callable:
+    """A callable for the reports of a training loop, which shows how far it is, and where a signal has stopped it.
 
     Args:
         total: Iterations of the training.
         label: What is trained.
+        resumes: Whether doing the same again goes on from a checkpoint, in a run that is kept.
     """
     progress = Progress(total, label)
-    return lambda iteration: progress.update(iteration.number, loss=iteration.losses["total"])
+
+    def report(iteration) -> None:
+        progress.update(iteration.number, loss=iteration.losses["total"])
+        if iteration.stops:
+            progress.close(GOES_ON if resumes else "")
+
+    return report
 
 
 class _Log:

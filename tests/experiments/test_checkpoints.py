@@ -10,7 +10,8 @@ from tiny_studies import Interrupted, learn, opened, same_outcome
 
 from satkit.experiments import checkpoints
 from satkit.experiments.in_progress import newest_checkpoint
-from satkit.utils.interrupts import Terminated
+from satkit.utils.interrupts import HANGUP, Terminated
+from satkit.utils.progress import training_progress
 
 OTHER_SEED = replace(SETTINGS, seed=1)
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -60,13 +61,38 @@ class TestInterruptions:
             self.interrupt(tmp_path, "", 0, 2, self.stop)
         assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
 
-    @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+    @pytest.mark.parametrize(
+        ("number", "error"),
+        [
+            (signal.SIGINT, KeyboardInterrupt),
+            (signal.SIGTERM, Terminated),
+            pytest.param(HANGUP, Terminated, marks=pytest.mark.skipif(HANGUP is None, reason="Windows has none")),
+        ],
+    )
     def test_a_signal_saves_a_checkpoint_first(self, tmp_path, undisturbed, monkeypatch, number, error):
         monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 3600.0)
         with pytest.raises(error):
             self.interrupt(tmp_path, "", 0, 2, lambda: signal.raise_signal(number))
         assert newest_checkpoint(opened(tmp_path).run, 0).iteration == 3  # the iteration after the signal is the last
         assert same_outcome(learn(tmp_path, strategies=())[0], undisturbed[0])
+
+    @pytest.mark.parametrize("resumes", [True, False])
+    def test_it_says_where_a_signal_has_stopped_it_and_how_it_goes_on(self, tmp_path, capsys, resumes):
+        experiment, shown = opened(tmp_path), training_progress(4, "base step", resumes)
+
+        def report(iteration):
+            shown(iteration)
+            if iteration.number == 2:
+                signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(KeyboardInterrupt):
+            experiment.learn(0, report)
+        said = capsys.readouterr().err
+        assert newest_checkpoint(experiment.run, 0).iteration == 3
+        assert "base step: stopped at 3 of 4, loss" in said
+        assert (
+            said.endswith("\nA checkpoint is kept; the same cell or command goes on from this iteration.\n") == resumes
+        )
 
     def test_a_signal_in_the_last_iteration_is_not_lost(self, tmp_path, undisturbed):
         with pytest.raises(KeyboardInterrupt):

@@ -1,5 +1,6 @@
 """What is decided before anything is trained: names, data, images of every step, conventions."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tiny import SETTINGS, TINY
 from satkit.experiments.plan import Plan, data_options
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.settings import Settings
-from satkit.models import BackboneError
+from satkit.models import BackboneError, Segmenter
 from satkit.models.mit import kit_weights
 from satkit.models.pretrained import timm
 from satkit.strategies import MIB, AttentionTransfer
@@ -44,6 +45,19 @@ def test_what_would_fail_is_found_before_training():
         Plan(SETTINGS, "stas")
     with pytest.raises(UsageError, match="Task '15-4' must divide"):
         Plan(replace(SETTINGS, task="15-4"), "sats").check()
+
+
+def test_ctrl_c_in_the_trial_of_a_network_is_not_taken_for_a_network_that_does_not_fit(monkeypatch):
+    def interrupted(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("as a library in C does") from None
+
+    plan = Plan(SETTINGS, MIB)
+    monkeypatch.setattr(Segmenter, "forward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        plan.try_backbone(attention=False)
 
 
 def test_attention_over_old_regions_is_refused_where_neither_annotator_nor_targets_show_them():

@@ -1,6 +1,7 @@
 """Backbones by name: unknown ones get the nearest, and pretrained weights that cannot be had are one sentence."""
 
 import hashlib
+import signal
 import socket
 import time
 from dataclasses import replace
@@ -213,3 +214,16 @@ def test_a_backbone_that_has_no_pretrained_weights_is_refused():
         "There are no pretrained weights of 'resnet200'. Instead, start from random weights: --from-scratch, or "
         "pretrained=False in Python."
     )
+
+
+@pytest.mark.parametrize("replaced_by", [ValueError, TypeError])
+def test_ctrl_c_while_weights_are_read_is_not_taken_for_weights_that_cannot_be_loaded(monkeypatch, replaced_by):
+    def interrupted(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise replaced_by("as a library in C does") from None
+
+    monkeypatch.setattr(timm, "create_model", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_segmenter("mit_quick", pretrained=True)

@@ -107,6 +107,34 @@ def test_ctrl_c_ends_the_kernel_keeps_the_partial_notebook_and_is_passed_on(tmp_
     assert printed(output) == ("begun\ncheckpoint saved\n" if source is INTERRUPTED else "begun\n")
 
 
+UNANSWERED = """
+kernel = get_ipython().kernel
+def beside_the_cell(*_):
+    pathlib.Path({!r}).touch()
+    time.sleep(60)
+kernel.finish_metadata = beside_the_cell
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which signals a process ignores")
+def test_a_kernel_that_an_interrupt_has_silenced_is_not_waited_for(tmp_path):
+    """An interrupt beside a cell, in the kernel's own code, leaves that cell without an answer."""
+    reached, began = tmp_path / "reached", []
+    path = write(tmp_path / "a.ipynb", START.format(str(tmp_path / "started")) + UNANSWERED.format(str(reached)))
+
+    def poll():
+        if reached.exists():
+            began.append(time.monotonic())
+            raise KeyError("poll")
+
+    with pytest.raises(KeyError, match="poll"):
+        run_notebook(path, tmp_path / "b.ipynb", {}, on_poll=poll)
+    assert time.monotonic() - began[0] < 15.0  # of the thirty that a training may take to save its checkpoint
+    assert printed(tmp_path / "b.ipynb") == "begun\n"
+    assert not is_running(int((tmp_path / "started").read_text()))
+
+
 def is_running(process: int) -> bool:
     """Whether a process with this number exists and has not ended."""
     try:

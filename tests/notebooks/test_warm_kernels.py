@@ -142,7 +142,6 @@ def test_a_kernel_that_was_asked_for_by_a_process_that_is_gone_ends_too(tmp_path
     server = WarmKernels().__enter__()
     request = {"file": str(tmp_path / "kernel.json"), "env": dict(os.environ), "log": str(tmp_path / "log")}
     server._socket.sendall(json.dumps({**request, "folder": str(tmp_path)}).encode() + b"\n")
-    server._asked = True
     server._socket.close()  # before everything is loaded, and so before the answer
     server._answers.close()
     server._process.wait(60)
@@ -156,6 +155,17 @@ def same(link: Path, folder: Path) -> bool:
         return link.resolve(strict=True) == folder
     except OSError:
         return False
+
+
+def test_a_run_that_is_stopped_while_kernels_are_loaded_does_not_wait_for_them(tmp_path):
+    path = write(tmp_path / "a.ipynb", "print('begun')")
+
+    def stop():
+        raise KeyError("poll")
+
+    with WarmKernels() as server, pytest.raises(KeyError, match="poll"):
+        run_notebook(path, tmp_path / "b.ipynb", {}, on_poll=stop, warm=server)
+    assert server._process.returncode == -signal.SIGKILL
 
 
 def test_a_server_that_nobody_asks_ends_at_once_and_one_that_has_ended_is_named(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 import satkit
 from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.interrupts import Terminated, terminating
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parents[1])}
 
@@ -198,6 +200,21 @@ class TestTensors:
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(DamagedFile, match=r"nothing\.safetensors is missing"):
             load_tensors(tmp_path / "nothing.safetensors")
+
+    @pytest.mark.skipif(os.name == "nt", reason="signals are sent as POSIX does")
+    @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+    def test_a_signal_while_a_file_is_read_is_not_taken_for_damage(self, tmp_path, monkeypatch, number, error):
+        path = tmp_path / "model.safetensors"
+        small_file(path)
+        read = torch.UntypedStorage.__getitem__
+
+        def interrupted(storage, *place):  # what it raises becomes a ValueError in PyTorch
+            signal.raise_signal(number)
+            return read(storage, *place)
+
+        monkeypatch.setattr(torch.UntypedStorage, "__getitem__", interrupted)
+        with terminating(), pytest.raises(error):
+            load_tensors(path)
 
     def test_weights_of_another_program_are_refused(self, tmp_path):
         path = tmp_path / "other.safetensors"

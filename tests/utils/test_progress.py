@@ -194,6 +194,18 @@ def test_stopped_work_is_not_called_finished(clock):
     assert stream.getvalue().splitlines()[-1] == "training: stopped at 2 of 10, after 4 s"
 
 
+def test_a_note_stands_below_work_that_has_stopped_and_not_below_work_that_is_done(clock):
+    stopped, done = io.StringIO(), io.StringIO()
+    for stream, units in ((stopped, 1), (done, 2)):
+        shown = Progress(2, "training", stream=stream, clock=clock)
+        work(shown, clock, [1.0] * units)
+        shown.close("It goes on from here.")
+        shown.close("It goes on from here.")
+    assert stopped.getvalue().endswith("training: stopped at 1 of 2, after 1 s\nIt goes on from here.\n")
+    assert done.getvalue().endswith("training: 2 of 2, took 2 s\n")
+    assert stopped.getvalue().count("It goes on") == 1
+
+
 def test_closing_twice_says_the_last_word_once(clock):
     stream = io.StringIO()
     shown = Progress(1, "training", stream=stream, clock=clock)
