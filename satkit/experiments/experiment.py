@@ -18,7 +18,7 @@ from satkit.data.exemplars import exemplar_presence
 from satkit.data.prefetching import prefetched
 from satkit.data.step_images import StepImages, held_out
 from satkit.evaluation import metrics
-from satkit.evaluation.predict import evaluate
+from satkit.evaluation.predict import SILENT, evaluate
 from satkit.experiments.best_weights import BestWeights
 from satkit.experiments.checkpoints import Recorder
 from satkit.experiments.plan import Plan
@@ -30,11 +30,11 @@ from satkit.training import Iteration, StepSetup, begin_step, fit_targets, train
 from satkit.utils.errors import UsageError
 from satkit.utils.files import CheckpointError
 from satkit.utils.interrupts import remembered
+from satkit.utils.progress import evaluation_progress
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import derive
 
 MOST_WORKERS = 8
-SILENT: Callable[[Iteration], None] = lambda iteration: None  # noqa: E731
 
 
 @dataclass
@@ -132,7 +132,7 @@ class Experiment:
         images = plan.tests(step)
         if plan.protocol.validates:
             images = held_out(plan.annotated(step), plan.settings.seed, step.index)[1]
-        return metrics.mean_iou(self._confusion(student, images, step), range(step.num_outputs))
+        return metrics.mean_iou(self._evaluated(student, images, step), range(step.num_outputs))
 
     def remember(self, index: int) -> np.ndarray:
         """The exemplar memory at the beginning of a step: int64 (size, 2), image number and the step it was kept in."""
@@ -146,15 +146,27 @@ class Experiment:
         present = exemplar_presence(split, plan.learnt, entries, memory.labels, ended)
         return memory.choose(kept, found, present, derive(plan.settings.seed, "memory", index))
 
+    def confusion(
+        self, student: Segmenter, images: StepImages, step: Step, report: Callable[..., None] = SILENT
+    ) -> np.ndarray:
+        """Confusion matrix on some images, predicted as the protocol says.
+
+        Args:
+            images: With labels of the classes seen after the step, see `Plan.tests`.
+            report: See `satkit.evaluation.predict.evaluate`.
+        """
+        batches = evaluation_batches(images, 16, self.plan.crop)
+        return evaluate(student, batches, step.num_outputs, self.plan.window, report)
+
     def evaluate(self, student: Segmenter, step: Step) -> np.ndarray:
         """Confusion matrix on the test images, after a step; where places arrive, one for each place seen so far."""
         plan, tests = self.plan, self.plan.tests(step)
         if not plan.learnt.by_domain:
-            return self._confusion(student, tests, step)
+            return self._evaluated(student, tests, step)
         where = np.array(tests.split.domains)[tests.indices]
         seen = [place for earlier in plan.steps[: step.index + 1] for place in earlier.domains]
         parts = [replace(tests, indices=tests.indices[where == place]) for place in seen]
-        return np.stack([self._confusion(student, part, step) for part in parts])
+        return np.stack([self._evaluated(student, part, step) for part in parts])
 
     def save(self, started: StepInProgress, confusion: np.ndarray) -> dict:
         """Write a finished step, and the run's result once every step is finished. Returns the step's scores."""
@@ -200,8 +212,9 @@ class Experiment:
             **scores,
         }
 
-    def _confusion(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
-        return evaluate(student, evaluation_batches(images, 16, self.plan.crop), step.num_outputs)
+    def _evaluated(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
+        with evaluation_progress(len(images)) as progress:
+            return self.confusion(student, images, step, progress.update)
 
 
 def _checkpoint(run: Run, step: int) -> dict[str, torch.Tensor] | None:
