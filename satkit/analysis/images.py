@@ -18,24 +18,27 @@ LARGE_ENOUGH = 64  # pixels a side from which every MiT and PVTv2 has a patch at
 
 
 @torch.no_grad()
-def prediction(model: Segmenter, image: np.ndarray) -> np.ndarray:
+def prediction(model: Segmenter, image: np.ndarray, window: int | None = None) -> np.ndarray:
     """Most likely class of every pixel, uint8 (height, width); works for every backbone.
 
     Args:
         image: uint8 of shape (height, width, 3).
+        window: Side in pixels of the windows that a larger image is predicted in; None for one forward pass.
 
     Raises:
         BackboneError: If the image is too small.
     """
-    return run_on_image(model, image, lambda images: predict(model, images))[0].cpu().numpy()
+    return run_on_image(model, image, lambda images: predict(model, images, window))[0].cpu().numpy()
 
 
-def confusions_by_image(model: Segmenter, images: StepImages, num_outputs: int) -> np.ndarray:
-    """Pixel counts `[image, truth, predicted]`, int64, for every image separately."""
+def confusions_by_image(
+    model: Segmenter, images: StepImages, num_outputs: int, window: int | None = None
+) -> np.ndarray:
+    """Pixel counts `[image, truth, predicted]`, int64, for every image separately; for `window` see `prediction`."""
     device = next(model.parameters()).device
     counts = np.zeros((len(images), num_outputs, num_outputs), dtype=np.int64)
     for shown, labels, positions in evaluation_batches(images, 16):
-        predicted = predict(model, shown.to(device)).cpu()
+        predicted = predict(model, shown.to(device), window).cpu()
         for position, truth, guess in zip(positions, labels, predicted, strict=True):
             counts[position] = confusion_matrix(truth, guess, num_outputs).numpy()
     return counts

@@ -23,7 +23,9 @@ class Protocol:
         future: Pixels of classes not yet learnt, at test time: "background" or "ignored". With "background", predicting
             background for them is correct, which raises the scores of all steps but the last.
         test_images: Scores are computed on the test images with a class "seen" so far, or on "all" of them.
-        evaluation: On "full" images, or on a "centre" crop after the shorter side is resized to the crop of training.
+        evaluation: On "full" images, each in one forward pass; on the same images predicted in "windows" of the size of
+            the crop of training, for large images; or on a "centre" crop after the shorter side is resized to the crop
+            of training.
         checkpoint: The evaluated weights: those of the "last" iteration of a step, or the "best" of those tried during
         it. selection: What "best" is measured on: the "test" images, as in published code (scores are then too high),
         or
@@ -61,6 +63,7 @@ class Protocol:
         """
         evaluation = {
             "full": "whole images at full size",
+            "windows": f"whole images at full size in windows of {crop} pixels that overlap by a third",
             "centre": f"centre crops of {crop} pixels, the shorter side resized to them",
         }
         best = {"test": "best on the test images", "validation": "best on held-out training images"}
@@ -79,7 +82,7 @@ CHOICES = {
     "void": ("ignored", "background"),
     "future": ("background", "ignored"),
     "test_images": ("seen", "all"),
-    "evaluation": ("full", "centre"),
+    "evaluation": ("full", "windows", "centre"),
     "checkpoint": ("last", "best"),
     "selection": ("test", "validation"),
 }

@@ -19,7 +19,7 @@ from satkit.data.exemplars import exemplar_presence
 from satkit.data.prefetching import prefetched
 from satkit.data.step_images import StepImages, held_out
 from satkit.evaluation import metrics
-from satkit.evaluation.predict import evaluate
+from satkit.evaluation.predict import SILENT, evaluate
 from satkit.experiments.best_weights import BestWeights
 from satkit.experiments.checkpoints import Recorder
 from satkit.experiments.in_progress import Checkpoint, forget_progress, newest_checkpoint
@@ -34,11 +34,11 @@ from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 from satkit.utils.interrupts import remembered
 from satkit.utils.one_writer import RunBusy
+from satkit.utils.progress import evaluation_progress
 from satkit.utils.provenance import machine, versions_changed
 from satkit.utils.seeding import derive
 
 MOST_WORKERS = 8
-SILENT: Callable[[Iteration], None] = lambda iteration: None  # noqa: E731
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Experiment:
         if started.finished:
             return started.student
         plan, run, index = self.plan, self.run, started.step.index
-        schedule, resume = plan.schedule(started.step), newest_checkpoint(run, index)
+        schedule, resume = plan.schedule(started.step), self.checkpoint(index)
         best, resume = self._best_weights(started, resume) if plan.protocol.checkpoint == "best" else (None, resume)
         self._compare_machines(index, resume)
         stream = plan.batches(started.step, started.state)
@@ -133,13 +133,17 @@ class Experiment:
             started.state.best_iteration = best.put_back()
         return started.student
 
+    def checkpoint(self, index: int) -> Checkpoint | None:
+        """What a step that is not finished goes on from: its newest sound checkpoint, or None."""
+        return newest_checkpoint(self.run, index)
+
     def judge(self, student: Segmenter, step: Step) -> float:
         """The score that selects the best weights of a step: mean IoU over the images that the protocol selects on."""
         plan = self.plan
         images = plan.tests(step)
         if plan.protocol.validates:
             images = held_out(plan.annotated(step), plan.settings.seed, step.index)[1]
-        return metrics.mean_iou(self._confusion(student, images, step), range(step.num_outputs))
+        return metrics.mean_iou(self._evaluated(student, images, step), range(step.num_outputs))
 
     def remember(self, index: int) -> np.ndarray:
         """The exemplar memory at the beginning of a step: int64 (size, 2), image number and the step it was kept in."""
@@ -153,15 +157,27 @@ class Experiment:
         present = exemplar_presence(split, plan.learnt, entries, memory.labels, ended)
         return memory.choose(kept, found, present, derive(plan.settings.seed, "memory", index))
 
+    def confusion(
+        self, student: Segmenter, images: StepImages, step: Step, report: Callable[..., None] = SILENT
+    ) -> np.ndarray:
+        """Confusion matrix on some images, predicted as the protocol says.
+
+        Args:
+            images: With labels of the classes seen after the step, see `Plan.tests`.
+            report: See `satkit.evaluation.predict.evaluate`.
+        """
+        batches = evaluation_batches(images, 16, self.plan.crop)
+        return evaluate(student, batches, step.num_outputs, self.plan.window, report)
+
     def evaluate(self, student: Segmenter, step: Step) -> np.ndarray:
         """Confusion matrix on the test images, after a step; where places arrive, one for each place seen so far."""
         plan, tests = self.plan, self.plan.tests(step)
         if not plan.learnt.by_domain:
-            return self._confusion(student, tests, step)
+            return self._evaluated(student, tests, step)
         where = np.array(tests.split.domains)[tests.indices]
         seen = [place for earlier in plan.steps[: step.index + 1] for place in earlier.domains]
         parts = [replace(tests, indices=tests.indices[where == place]) for place in seen]
-        return np.stack([self._confusion(student, part, step) for part in parts])
+        return np.stack([self._evaluated(student, part, step) for part in parts])
 
     def save(self, started: StepInProgress, confusion: np.ndarray) -> dict:
         """Write a finished step, and the run's result once every step is finished. Returns the step's scores."""
@@ -228,8 +244,9 @@ class Experiment:
             **scores,
         }
 
-    def _confusion(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
-        return evaluate(student, evaluation_batches(images, 16, self.plan.crop), step.num_outputs)
+    def _evaluated(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
+        with evaluation_progress(len(images)) as progress:
+            return self.confusion(student, images, step, progress.update)
 
     def _best_weights(self, started: StepInProgress, resume: Checkpoint | None):
         """Best weights so far, and the checkpoint that they belong to; neither where one of them is lost."""

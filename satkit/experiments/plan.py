@@ -243,6 +243,11 @@ class Plan:
         """What is taken of each test image; None for all of it."""
         return CentreCrop(self.preset.augment["size"]) if self.protocol.evaluation == "centre" else None
 
+    @property
+    def window(self) -> int | None:
+        """Side in pixels of the windows that test images are predicted in; None for one forward pass of each."""
+        return self.preset.augment["size"] if self.protocol.evaluation == "windows" else None
+
     def test_pictures(self, step: Step) -> StepImages:
         """The test images of the last step, labelled as in this one: so an image has the same number in every step."""
         return replace(self.tests(self.steps[-1]), table=self.tests(step).table)

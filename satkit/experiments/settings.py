@@ -75,7 +75,8 @@ class Settings:
     )
     protocol: str = option(
         "",
-        "conventions of the scores, single ones changed as in mib,evaluation=full; empty: the preset's",
+        "conventions of the scores, single ones changed as in mib,evaluation=windows (or full, centre); empty: the "
+        "preset's",
         PROTOCOLS,
         tag=slug,
     )

@@ -1,5 +1,6 @@
 """What `satkit data` does: everything wrong with a data set, a contact sheet of it, and its download."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from satkit.scenario import Step
 from satkit.utils.errors import UsageError
 from satkit.utils.tables import RIGHT, Column, Table
 
+LARGE = 1_000_000  # pixels of an image from which one forward pass of it takes long
 PREFERRED = 12  # images on a contact sheet
 RESOLUTION = 110  # dots an inch
 
@@ -42,6 +44,8 @@ def check(settings: Settings, every: bool = False) -> tuple[str, bool]:
             return "\n".join(lines), False
     data = load_data(settings.data, settings.root, **options)
     lines.append(_content(data))
+    if settings.data not in DRAWN:
+        lines += _large(data)
     if settings.data == "folder":
         lines += _doubts(data, files)
     empty = []
@@ -170,6 +174,17 @@ def _content(data: SegmentationData) -> str:
     if not (counts[0][0] or counts[1][0]):
         lines.append("There is no background in a whole annotation: it is what a step does not show.")
     return "\n".join([*lines, f"fingerprint {data.fingerprint[:16]}"])
+
+
+def _large(data: SegmentationData) -> list[str]:
+    """What to do about large test images, as a sentence, if there are any."""
+    height, width = max((labels.shape for labels in data.test.labels), key=math.prod)
+    if height * width < LARGE:
+        return []
+    return [
+        f"The largest image to test on has {width} x {height} pixels. To score whole images of this size, let them be "
+        "predicted in windows: --protocol evaluation=windows."
+    ]
 
 
 def _doubts(data: SegmentationData, files: DataFiles) -> list[str]:

@@ -35,11 +35,11 @@ class StudyProgress:
         self.live = self.stream.isatty()
         self.shown_at, self.shown, self.width = NEVER, None, 0
         self.per_iteration, self.per_notebook = ITERATION_SECONDS, NOTEBOOK_SECONDS
-        self.number, self.began, self.trained = 0, clock(), 0.0
+        self.number, self.began, self.trained, self.iterations = 0, clock(), 0.0, 0
 
     def begin(self, number: int) -> None:
         """A job starts."""
-        self.number, self.began, self.trained = number, self.clock(), 0.0
+        self.number, self.began, self.trained, self.iterations = number, self.clock(), 0.0, 0
         self.shown_at, self.shown = NEVER, None
 
     def end(self, number: int) -> None:
@@ -55,7 +55,7 @@ class StudyProgress:
                 continue
             iterations, notebook = job.iterations, self.per_notebook
             if number == self.number:
-                iterations -= state["done"] if state else 0
+                iterations -= state["done"] if _trains(state) else self.iterations
                 notebook = max(1.0, notebook - (self.clock() - self.began - self.trained))
             left += notebook + iterations * job.effort * self.per_iteration
         return left
@@ -67,12 +67,14 @@ class StudyProgress:
             file: Where the notebook writes how far it is, see `read_progress`.
         """
         state, job = read_progress(file), self.jobs[self.number]
-        if state and state.get("seconds_per_unit"):
+        if _trains(state):
+            self.iterations = state["done"]
+        if _trains(state) and state["seconds_per_unit"]:
             self.per_iteration = state["seconds_per_unit"] / job.effort
             self.trained = state["seconds"]
         if self.clock() - self.shown_at < (LIVE_SECONDS if self.live else LOG_SECONDS):
             return
-        now = (self.number, state["done"] if state else None)
+        now = (self.number, (state["unit"], state["done"], state["values"].get("window")) if state else None)
         if now == self.shown and not self.live:
             return
         self.shown_at, self.shown = self.clock(), now
@@ -82,8 +84,9 @@ class StudyProgress:
         """What is running, how far it is, for how long, and how long everything still takes."""
         line = f"[{self.number + 1}/{len(self.jobs)}] {self.jobs[self.number].label}"
         if state:
-            line += f": iteration {state['done']} of {state['total']}"
+            line += f": {state['unit']} {state['done']} of {state['total']}"
             line += f", loss {state['values']['loss']:.3f}" if "loss" in state["values"] else ""
+            line += f", window {state['values']['window']}" if "window" in state["values"] else ""
         running = self.clock() - self.began
         line += f", running for {format_seconds(running)}" if running >= 1 else ""
         return f"{line}; about {format_seconds(self.seconds_left(state))} left"
@@ -102,3 +105,7 @@ class StudyProgress:
         else:
             self.stream.write(line + "\n")
         self.stream.flush()
+
+
+def _trains(state: dict | None) -> bool:
+    return state is not None and state["unit"] == "iteration"

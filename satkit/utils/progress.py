@@ -21,7 +21,8 @@ BAR_SECONDS = 0.25  # between two states of a bar in a notebook
 FILE_SECONDS = 0.25  # between two states in the progress file
 GOES_ON = "A checkpoint is kept; the same cell or command goes on from this iteration."
 WIDEST = 100  # characters of a bar in a terminal
-KEYS = {"label", "done", "total", "seconds", "seconds_per_unit", "values", "time"}
+QUIET_SECONDS = 2.0  # of an evaluation, before it says anything
+KEYS = {"label", "unit", "done", "total", "seconds", "seconds_per_unit", "values", "time"}
 
 
 class Progress:
@@ -36,6 +37,8 @@ class Progress:
         label: What is being done, in a few words.
         stream: Where text goes; None for stdout in a kernel and stderr elsewhere.
         interval: Seconds between two lines where lines cannot be rewritten.
+        quiet: Seconds in which nothing is shown; work that ends within them never is.
+        unit: What one unit of work is, for whoever reads the progress file.
         clock: Monotonic seconds; tests bring their own.
 
     Raises:
@@ -49,11 +52,13 @@ class Progress:
         *,
         stream=None,
         interval: float = 10.0,
+        quiet: float = 0.0,
+        unit: str = "iteration",
         clock: Callable[[], float] = time.monotonic,
     ):
         if total < 0:
             raise ValueError(f"total must be 0 or more units of work, got {total}.")
-        self.total, self.label = int(total), label
+        self.total, self.label, self.unit, self._quiet = int(total), label, unit, quiet
         self.done, self.values = 0, {}
         self.seconds_per_unit: float | None = None
         self._clock, self._began = clock, clock()
@@ -142,10 +147,10 @@ class Progress:
         self.done = done
 
     def _show(self, last: bool) -> None:
-        if self._finished:
+        now = self._clock()
+        if self._finished or now - self._began < self._quiet:
             return
         self._finished = last
-        now = self._clock()
         for number, outlet in enumerate(self._outlets):
             if last or now - self._shown_at[number] >= outlet.seconds:
                 self._shown_at[number] = now
@@ -153,7 +158,7 @@ class Progress:
 
 
 def read_progress(path: str | Path) -> dict | None:
-    """What a `Progress` has written last: label, done, total, seconds, seconds_per_unit, values, time.
+    """What a `Progress` has written last: label, unit, done, total, seconds, seconds_per_unit, values, time.
 
     None if there is no such file, or it holds something else. `seconds_per_unit` is None while nothing has
     been measured; `time` is seconds since 1970.
@@ -207,6 +212,15 @@ def training_progress(total: int, label: str, resumes: bool = True) -> Callable:
     return report
 
 
+def evaluation_progress(images: int) -> Progress:
+    """Progress of an evaluation, which is shown if it takes longer than two seconds.
+
+    Args:
+        images: How many images are predicted.
+    """
+    return Progress(images, "images evaluated", quiet=QUIET_SECONDS, unit="image")
+
+
 class _Log:
     """Plain lines, one after the other."""
 
@@ -252,6 +266,7 @@ class _File:
     def show(self, line: str, done: int, total: int, last: bool) -> None:
         state = {
             "label": self.progress.label,
+            "unit": self.progress.unit,
             "done": done,
             "total": total,
             "seconds": self.progress.seconds,

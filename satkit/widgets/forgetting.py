@@ -201,7 +201,8 @@ class ForgettingExplorer(Explorer):
         step = self.step.value
         if step not in self._counts:
             self.picture.text = f"Looking through {len(self.tests)} images ..."
-            confusions = confusions_by_image(self._model(step), self.tests, len(self.names))
+            window = self.experiment.plan.window
+            confusions = confusions_by_image(self._model(step), self.tests, len(self.names), window)
             self._counts[step] = flow_counts(confusions, self._view.old, self._view.new)
         return self._counts[step]
 
@@ -213,7 +214,7 @@ class ForgettingExplorer(Explorer):
         return self._models[step]
 
     def _predicted(self, picture: np.ndarray) -> np.ndarray:
-        return prediction(self._model(self.step.value), picture)
+        return prediction(self._model(self.step.value), picture, self.experiment.plan.window)
 
     def _most_forgotten(self) -> int:
         """The class that has fallen furthest from its best step; the first one if none has fallen."""

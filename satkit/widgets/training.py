@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from IPython.display import display
 
-from satkit.data.batches import evaluation_batches
 from satkit.evaluation.metrics import mean_iou
-from satkit.evaluation.predict import evaluate
 from satkit.experiments.experiment import Experiment, StepInProgress
 from satkit.models import Segmenter
 from satkit.plots.training_view import TrainingView
@@ -160,7 +158,7 @@ class TrainingWatch(Explorer):
             raise KeyboardInterrupt
 
     def _measure(self, iteration: int, started: StepInProgress) -> None:
-        confusion = evaluate(started.student, evaluation_batches(self._tests, 16), self.step.num_outputs)
+        confusion = self.experiment.confusion(started.student, self._tests, self.step)
         groups = {"old classes": self.step.old, "new classes": self.step.new}
         self._measured.append(
             (iteration, {name: mean_iou(confusion, group) for name, group in groups.items() if group})

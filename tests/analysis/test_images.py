@@ -74,6 +74,10 @@ def test_confusions_by_image_are_those_of_each_image_and_sum_to_the_evaluation()
             expected[pair] += 1
         np.testing.assert_array_equal(found[number], expected)
     np.testing.assert_array_equal(found.sum(axis=0), evaluate(model, evaluation_batches(images, 2), 6))
+    for window in (24, 32):
+        counted = confusions_by_image(model, images, 6, window).sum(axis=0)
+        np.testing.assert_array_equal(counted, evaluate(model, evaluation_batches(images, 2), 6, window))
+        assert (counted == found.sum(axis=0)).all() == (window == 32)
 
 
 @pytest.mark.parametrize("see", [look, prediction])

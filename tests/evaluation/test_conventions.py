@@ -33,6 +33,7 @@ def test_every_convention_has_choices_that_are_said_in_different_words():
         ("mibb", "Unknown protocol 'mibb'. Did you mean 'mib'"),
         ("plop,futur=ignored", "Unknown convention 'futur'. Did you mean 'future'"),
         ("future=ignore", "Unknown choice of future 'ignore'. Did you mean 'ignored'"),
+        ("evaluation=window", "Unknown choice of evaluation 'window'. .* Choose one of: full, windows, centre"),
         ("plop,mib", "A protocol is a name with conventions behind it"),
     ],
 )
@@ -64,4 +65,14 @@ def test_the_sentence_names_every_convention():
         "Background counts only in all; void pixels are background in training; classes not yet learnt are "
         "ignored at test time; evaluated are centre crops of 512 pixels, the shorter side resized to them, those with "
         "a class seen so far, with the last weights of each step."
+    )
+
+
+def test_windows_are_described_by_their_size_and_leave_the_words_of_other_choices_as_they_were():
+    assert protocol("evaluation=windows").describe(96)["evaluation"] == (
+        "whole images at full size in windows of 96 pixels that overlap by a third"
+    )
+    assert protocol("evaluation=full").describe(96)["evaluation"] == "whole images at full size"
+    assert protocol("evaluation=centre").describe(96)["evaluation"] == (
+        "centre crops of 96 pixels, the shorter side resized to them"
     )

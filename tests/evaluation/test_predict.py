@@ -7,6 +7,7 @@ import torch
 from satkit.data.labels import IGNORE
 from satkit.evaluation.predict import confusion_matrix, evaluate, predict
 from satkit.models import build_segmenter
+from satkit.utils.errors import UsageError
 
 
 def counted_slowly(labels, predicted, num_outputs):
@@ -92,3 +93,42 @@ def test_confusion_does_not_depend_on_the_batch_size():
 
 def test_no_batches_give_an_empty_matrix():
     assert not evaluate(tiny_segmenter(), [], 5).any()
+
+
+def test_scores_in_windows_are_those_of_the_predictions_in_windows():
+    student, (images, labels) = tiny_segmenter(), random_images(3)
+    whole, found = evaluate(student, [(images, labels)], 5), evaluate(student, [(images, labels)], 5, 24)
+    np.testing.assert_array_equal(found, counted_slowly(labels, predict(student, images, 24), 5))
+    assert found.sum() == whole.sum()
+    assert (found != whole).any()
+    np.testing.assert_array_equal(evaluate(student, [(images, labels)], 5, 48), whole)
+
+
+def test_images_and_the_windows_of_large_ones_are_reported():
+    said, (images, labels) = [], random_images(3)
+    batches = [(images[:2], labels[:2]), (images[2:, :, :24, :24], labels[2:, :24, :24])]
+    evaluate(tiny_segmenter(), batches, 5, 24, lambda done, **more: said.append((done, *more.values())))
+    assert said == [(0,), (0, "3 of 6"), (0, "6 of 6"), (1, "3 of 6"), (1, "6 of 6"), (2,), (3,)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+)
+def test_where_whole_images_do_not_fit_into_the_memory_windows_are_advised(error, monkeypatch):
+    student, (images, labels) = tiny_segmenter(), random_images(1)
+    monkeypatch.setattr(type(student), "forward", lambda *_: (_ for _ in ()).throw(error))
+    with pytest.raises(
+        UsageError, match="must fit .* images of 48 x 32 pixels.* --protocol evaluation=windows"
+    ) as wrong:
+        evaluate(student, [(images, labels)], 5)
+    assert wrong.value.__cause__ is error
+    with pytest.raises(type(error)):
+        evaluate(student, [(images, labels)], 5, 24)
+
+
+def test_other_errors_of_a_network_are_not_taken_for_a_lack_of_memory(monkeypatch):
+    student, (images, labels) = tiny_segmenter(), random_images(1)
+    monkeypatch.setattr(type(student), "forward", lambda *_: (_ for _ in ()).throw(RuntimeError("other")))
+    with pytest.raises(RuntimeError, match="other"):
+        evaluate(student, [(images, labels)], 5)

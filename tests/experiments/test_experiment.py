@@ -10,7 +10,10 @@ import torch
 from tiny import SETTINGS, TINY
 from tiny_studies import Interrupted, learn, opened, same, same_outcome, weights
 
+from satkit.data.batches import evaluation_batches
+from satkit.data.transforms import CentreCrop
 from satkit.evaluation.conventions import protocol
+from satkit.evaluation.predict import evaluate
 from satkit.experiments import experiment as experiments
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
@@ -18,6 +21,7 @@ from satkit.experiments.presets import PRESETS
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, silent
+from satkit.utils import progress
 from satkit.utils.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -146,6 +150,35 @@ class TestProtocols:
         student = experiment.begin(0).student
         pixels = experiment.evaluate(student, step).sum() / len(experiment.plan.tests(step))
         assert 0.7 * 24 * 24 < pixels <= 24 * 24 < 0.7 * 32 * 32
+
+    @pytest.mark.parametrize("evaluation", ["full", "windows", "centre"])
+    def test_scores_are_those_of_images_predicted_as_the_protocol_says(self, monkeypatch, tmp_path, evaluation):
+        monkeypatch.setitem(PRESETS["scenes"], "tiny", replace(TINY, augment={"size": 24}))
+        plan = Plan(replace(SETTINGS, protocol=f"evaluation={evaluation}"))
+        experiment, step = Experiment.open(plan, tmp_path / "run"), plan.steps[0]
+        assert plan.config["conventions"]["evaluation"] == plan.protocol.describe(24)["evaluation"]
+        student = experiment.begin(0).student
+        batches = evaluation_batches(plan.tests(step), 16, CentreCrop(24) if evaluation == "centre" else None)
+        window = 24 if evaluation == "windows" else None
+        expected = evaluate(student, batches, step.num_outputs, window)
+        np.testing.assert_array_equal(experiment.evaluate(student, step), expected)
+        np.testing.assert_array_equal(experiment.confusion(student, plan.tests(step), step), expected)
+
+    def test_an_evaluation_says_how_far_it_is_unless_it_ends_within_the_quiet_seconds(
+        self, monkeypatch, tmp_path, capsys
+    ):
+        monkeypatch.setitem(PRESETS["scenes"], "tiny", replace(TINY, augment={"size": 24}))
+        experiment = Experiment.open(Plan(replace(SETTINGS, protocol="evaluation=windows")), tmp_path / "run")
+        student, step = experiment.begin(0).student, experiment.plan.steps[0]
+        number = len(experiment.plan.tests(step))
+        said = {}
+        for quiet in (1000.0, 0.0):
+            monkeypatch.setattr(progress, "QUIET_SECONDS", quiet)
+            experiment.evaluate(student, step)
+            said[quiet] = capsys.readouterr().err
+        assert said[1000.0] == ""
+        assert said[0.0].startswith(f"images evaluated: 0 % (0 of {number})")
+        assert f"images evaluated: {number} of {number}, took " in said[0.0]
 
     def test_background_counts_in_old_or_not(self, tmp_path):
         confusion = np.eye(16, dtype=np.int64)

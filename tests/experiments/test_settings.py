@@ -7,6 +7,7 @@ import pytest
 
 from satkit.data.catalogue import DATA_SETS, DRAWN
 from satkit.data.datasets.scenes import HABITAT
+from satkit.evaluation import conventions
 from satkit.experiments import settings as module
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.settings import FIELDS, Settings, chosen, described, flag, read
@@ -15,7 +16,7 @@ from satkit.utils.errors import UsageError
 ORDER = tuple(range(20, 0, -1))
 CHANGES = ({"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": ORDER})
 CHANGES += ({"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"}, {"shift": 0.5})
-CHANGES += ({"habitat": 0.0}, {"habitat": 0.5}, {"from_scratch": True})
+CHANGES += ({"protocol": "evaluation=windows"}, {"habitat": 0.0}, {"habitat": 0.5}, {"from_scratch": True})
 
 
 def test_every_setting_has_a_help():
@@ -32,6 +33,7 @@ def test_the_listed_values_are_those_of_the_code_that_uses_them():
 def test_the_help_lists_the_allowed_values():
     assert described("preset").endswith(": smoke, quick, full, published or reference")
     assert described("seed") == "a whole number that decides everything random"
+    assert all(choice in described("protocol") for choice in conventions.CHOICES["evaluation"])
 
 
 def test_studies_of_different_settings_have_different_names():

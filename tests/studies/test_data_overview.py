@@ -95,6 +95,16 @@ def test_what_is_ignored_and_what_is_probably_not_meant_is_said(root):
     assert "Value 0 is in every image and counts as the class 'street'" in zero
 
 
+def test_windows_are_advised_for_large_images_to_test_on(root, monkeypatch):
+    settings = Settings("folder", str(root))
+    assert "evaluation=windows" not in data_overview.check(settings)[0]
+    monkeypatch.setattr(data_overview, "LARGE", 16 * 24)
+    text, usable = data_overview.check(settings)
+    assert usable
+    assert "The largest image to test on has 24 x 16 pixels." in text
+    assert "--protocol evaluation=windows." in text
+
+
 def test_warnings_do_not_make_data_unusable(root):
     Image.fromarray(np.full((16, 24), 255, dtype=np.uint8)).save(root / "masks" / "n3.png")
     text, usable = data_overview.check(Settings("folder", str(root)))

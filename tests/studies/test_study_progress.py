@@ -31,9 +31,9 @@ def job(label="step", iterations=0, effort=1.0):
 
 
 class TestProgress:
-    def state(self, beat: Path, done, total, per_unit, seconds):
-        values = {"label": "x", "done": done, "total": total, "seconds_per_unit": per_unit, "seconds": seconds}
-        beat.write_text(json.dumps({**values, "values": {"loss": 0.5}, "time": 0.0}))
+    def state(self, beat: Path, done, total, per_unit, seconds, unit="iteration", **values):
+        state = {"label": "x", "unit": unit, "done": done, "total": total, "seconds_per_unit": per_unit}
+        beat.write_text(json.dumps({**state, "seconds": seconds, "values": values or {"loss": 0.5}, "time": 0.0}))
 
     def test_the_time_left_falls_to_zero_and_is_never_negative(self, tmp_path):
         clock, beat = Clock(), tmp_path / "beat.json"
@@ -80,6 +80,27 @@ class TestProgress:
         progress.end(0)
         progress.begin(1)
         assert progress.seconds_left(None) == pytest.approx(10 * 2.0 * 3.0 + progress.per_notebook)
+
+    def test_an_evaluation_is_shown_as_one_and_is_not_taken_for_training(self, tmp_path):
+        clock, stream, beat = Clock(), io.StringIO(), tmp_path / "beat"
+        progress = StudyProgress([job("base step", iterations=100)], [False], stream, clock)
+        progress.begin(0)
+        clock.now += 30
+        self.state(beat, 100, 100, 0.2, 20.0)
+        progress.show(beat)
+        left = progress.seconds_left(json.loads(beat.read_text()))
+        for window in ("5 of 24", "11 of 24"):
+            clock.now += 10
+            self.state(beat, 2, 7, 40.0, 90.0, "image", window=window)
+            progress.show(beat)
+        assert progress.per_iteration == pytest.approx(0.2)
+        assert progress.seconds_left(json.loads(beat.read_text())) <= left
+        lines = [line.split(", running")[0] for line in stream.getvalue().splitlines()]
+        assert lines == [
+            "[1/1] base step: iteration 100 of 100, loss 0.500",
+            "[1/1] base step: image 2 of 7, window 5 of 24",
+            "[1/1] base step: image 2 of 7, window 11 of 24",
+        ]
 
     def test_a_log_gets_a_line_at_most_every_ten_seconds_and_only_when_something_has_changed(self, tmp_path):
         clock, stream = Clock(), io.StringIO()

@@ -180,6 +180,31 @@ def test_a_bar_fits_into_the_terminal(clock, monkeypatch):
     assert all(len(state.strip("\n")) <= 39 for state in stream.getvalue().split("\r"))
 
 
+def test_quiet_work_is_shown_only_if_it_lasts(clock, tmp_path, monkeypatch):
+    monkeypatch.setenv("SATKIT_PROGRESS", str(tmp_path / "progress.json"))
+    short, long = io.StringIO(), io.StringIO()
+    with Progress(4, "images evaluated", stream=short, quiet=2.0, clock=clock) as shown:
+        work(shown, clock, [0.4] * 4)
+    assert short.getvalue() == ""
+    assert read_progress(tmp_path / "progress.json") is None
+    with Progress(4, "images evaluated", stream=long, quiet=2.0, unit="image", clock=clock) as shown:
+        work(shown, clock, [1.0] * 4, window="3 of 6")
+    assert long.getvalue().splitlines() == [
+        "images evaluated: 50 % (2 of 4), window 3 of 6, about 2 s left",
+        "images evaluated: 4 of 4, window 3 of 6, took 4 s",
+    ]
+    assert read_progress(tmp_path / "progress.json")["unit"] == "image"
+
+
+def test_quiet_work_that_is_stopped_says_so_only_if_it_was_shown(clock):
+    for seconds, said in ((1.0, ""), (3.0, "images evaluated: stopped at 1 of 4, after 3 s\n")):
+        stream = io.StringIO()
+        with Progress(4, "images evaluated", stream=stream, quiet=2.0, clock=clock) as shown:
+            work(shown, clock, [0.5])
+            clock.now += seconds - 0.5
+        assert stream.getvalue() == said
+
+
 def test_stopped_work_is_not_called_finished(clock):
     stream = io.StringIO()
     shown = Progress(10, "training", stream=stream, clock=clock)
@@ -226,8 +251,9 @@ def test_progress_file_holds_the_state_and_is_written_four_times_a_second(clock,
     clock.now += 0.01
     shown.update(1000, loss=0.25)
     state = read_progress(path)
-    assert {key: state[key] for key in ("label", "done", "total", "values")} == {
+    assert {key: state[key] for key in ("label", "unit", "done", "total", "values")} == {
         "label": "training",
+        "unit": "iteration",
         "done": 1000,
         "total": 1000,
         "values": {"loss": 0.25},

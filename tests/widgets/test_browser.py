@@ -292,7 +292,7 @@ run = experiment.run
     lab.page.wait_for_function(IDLE)
     assert lab.ask("watch.stopped") == "True"
     assert lab.ask("run.is_done(0)") == "False"
-    assert int(lab.ask("int(run.load_checkpoint(0)['iteration'])")) < 50000
+    assert int(lab.ask("experiment.checkpoint(0).iteration")) < 50000
 
 
 def test_without_our_front_end_the_picture_and_the_sliders_remain(page):

@@ -10,6 +10,7 @@ from PIL import Image
 from satkit.analysis.images import image_and_labels, prediction
 from satkit.evaluation.metrics import iou_table
 from satkit.experiments.experiment import Experiment
+from satkit.experiments.plan import Plan
 from satkit.widgets import explore_forgetting
 
 
@@ -47,6 +48,13 @@ def test_what_is_shown_is_the_prediction_of_the_step_and_the_stored_confusion(ex
         np.testing.assert_array_equal(shown["iou"], iou_table(run.confusions(), 21))
         np.testing.assert_array_equal(shown["flow"].sum(axis=1), run.load_confusion(step).sum(axis=1))
         assert strip(explorer)[2].get_title() == f"after step {step}"
+
+
+def test_images_are_shown_in_windows_where_the_scores_are(explorer, two_steps, monkeypatch):
+    monkeypatch.setattr(Plan, "window", 24)
+    shown, model = explorer.arrays(), two_steps.run.load_model(1)
+    np.testing.assert_array_equal(shown["prediction"], prediction(model, shown["image"], 24))
+    assert (shown["prediction"] != prediction(model, shown["image"])).any()
 
 
 def test_it_begins_with_the_class_that_lost_most(explorer):

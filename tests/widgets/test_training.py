@@ -94,7 +94,7 @@ def test_the_stop_button_leaves_a_checkpoint_and_the_same_call_goes_on(study, mo
     assert watch.stop_button.disabled
     assert "stopped after iteration 7 of 20; a checkpoint is kept" in watch.text
     assert not run.is_done(1)
-    assert int(run.load_checkpoint(1)["iteration"]) == 7
+    assert experiment.checkpoint(1).iteration == 7
     monkeypatch.undo()
     again = watched(experiment, 1, images=5)
     assert not again.stopped
@@ -122,7 +122,7 @@ def test_an_interrupt_of_the_kernel_keeps_a_checkpoint_and_stops_the_cells_below
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cell())
     assert not run.is_done(1)
-    assert 1 <= int(run.load_checkpoint(1)["iteration"]) < 20
+    assert 1 <= experiment.checkpoint(1).iteration < 20
 
 
 @pytest.mark.slow
