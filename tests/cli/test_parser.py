@@ -43,6 +43,15 @@ def test_an_unknown_name_is_answered_with_the_choices_and_the_nearest(satkit_say
     assert not runs.exists()  # nothing is left behind
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [("study -p seed=3", ""), ("run 06 --seed 3", ""), ("study --x", ""), ("study --sed=3", " Did you mean --seed?")],
+)
+def test_an_unknown_option_is_answered_with_one_that_is_spelled_alike_or_with_none(satkit_says, words, hint):
+    code, _, error = satkit_says(*words.split())
+    assert (code, error.split(".", 1)[1]) == (2, f"{hint} See satkit {words.split()[0]} --help.\n")
+
+
 WRONG = [
     ("study --seed x", "--seed must be a whole number, got 'x'."),
     ("study --order 1,b", "--order must hold labels, which are whole numbers, got 'b'."),
