@@ -4,13 +4,19 @@ import textwrap
 from pathlib import Path
 
 from satkit.experiments.run_folder import Run
+from satkit.utils.disk_places import no_file
 from satkit.utils.tables import RIGHT, Column, Table, in_percent
 
 SCORES = ("old", "new", "all", "forgetting", "kept")
 
 
 def overview(root: str | Path) -> str:
-    """All studies in a folder with the scores of their runs in percent, as text."""
+    """All studies in a folder with the scores of their runs in percent, as text.
+
+    Raises:
+        UsageError: If it is a file.
+    """
+    no_file(Path(root), "Name the folder that the studies are in.")
     folders = {path.parent.parent for name in ("base*", "joint") for path in Path(root).glob(f"*/{name}/config.json")}
     shown = "\n\n".join(map(one_study, sorted(folders)))
     return shown or f"No runs in {root}. Start with: satkit study --preset smoke"
