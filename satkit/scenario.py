@@ -218,9 +218,10 @@ def scenario(
     if setting not in DOMAIN_SETTINGS:
         return _build(task, task_sizes(task, num_classes), setting, order, ordered)
     if len(domains) < 2:
+        instead = "Add images of another." if domains else "Cityscapes has them: its cities."
         raise UsageError(
             f"The setting {setting!r} learns one domain after another and needs images of two or more domains, got "
-            f"{len(domains)}. Cityscapes has them: its cities."
+            f"{len(domains)}. {instead}"
         )
     return _by_domain(task, task_sizes(task, len(domains), "cities"), setting, order, ordered, tuple(domains))
 

@@ -203,6 +203,8 @@ class TestPlaces:
     def test_places_are_needed_and_the_task_divides_them(self, setting):
         with pytest.raises(UsageError, match=f"The setting '{setting}' .* two or more domains, got 0"):
             scenario(SIX, "2-2", setting)
+        with pytest.raises(UsageError, match="two or more domains, got 1. Add images of another.$"):
+            scenario(SIX, "2-2", setting, domains=["ulm"])
         with pytest.raises(UsageError, match="must divide the 5 cities"):
             scenario(SIX, "3-3", setting, domains=self.CITIES)
 
