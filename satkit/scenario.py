@@ -23,8 +23,9 @@ Pixels that are not annotated are background: that is the background shift. The 
 classes are learnt in the base step, and later steps bring new domains (for Cityscapes: cities), `Step.domains`.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from satkit.utils.errors import UsageError, unknown
@@ -184,7 +185,7 @@ def scenario(
     names: Sequence[str],
     task: str = "15-5",
     setting: str = "overlapped",
-    order: Sequence[int] | None = None,
+    order: Sequence[int] | Sequence[str] | None = None,
     domains: Sequence[str] = (),
 ) -> Scenario:
     """Build a scenario.
@@ -194,16 +195,19 @@ def scenario(
         task: "A-B": A base classes, then B a step until the classes are used up; "A-B-C" and longer: as many in each
             step; or "offline".
         setting: One of `SETTINGS`.
-        order: Data set labels in the order of learning, each of 1 .. N once; None keeps the data set's order.
+        order: Data set labels in the order of learning, each of 1 .. N once, or names of classes, see `order_by_name`;
+            None keeps the data set's order.
         domains: Domains in the order of learning, which the task divides in the settings by domain.
 
     Raises:
-        UsageError: For an unknown task or setting, an order that is not a permutation, or a setting by domain for data
-            without domains.
+        UsageError: For an unknown task, setting or class, an order that is not a permutation, or a setting by domain
+            for data without domains.
     """
     if setting not in SETTINGS:
         raise unknown("setting", setting, SETTINGS)
     num_classes = len(names) - 1
+    if any(isinstance(each, str) for each in order or ()):
+        order = order_by_name(names, order)
     order = tuple(range(1, num_classes + 1)) if not order else tuple(int(label) for label in order)
     if sorted(order) != list(range(1, num_classes + 1)):
         raise UsageError(
@@ -214,11 +218,47 @@ def scenario(
     if setting not in DOMAIN_SETTINGS:
         return _build(task, task_sizes(task, num_classes), setting, order, ordered)
     if len(domains) < 2:
+        instead = "Add images of another." if domains else "Cityscapes has them: its cities."
         raise UsageError(
             f"The setting {setting!r} learns one domain after another and needs images of two or more domains, got "
-            f"{len(domains)}. Cityscapes has them: its cities."
+            f"{len(domains)}. {instead}"
         )
     return _by_domain(task, task_sizes(task, len(domains), "cities"), setting, order, ordered, tuple(domains))
+
+
+def order_by_name(names: Sequence[str], first: Sequence[str], orders: Iterable[str] = ()) -> tuple[int, ...]:
+    """Data set labels in an order of learning that begins with some classes; the others follow as in the data set.
+
+    Args:
+        names: Class names by data set label; `names[0]` is background.
+        first: Names of classes, each once: all of them, or those to learn first.
+        orders: Names of whole orders that would do as well, for the message.
+
+    Raises:
+        UsageError: For an unknown name, with the choices and the nearest match, for background, and for a name that is
+            given twice.
+    """
+    labels = {name: label for label, name in enumerate(names) if label}
+    for place, name in enumerate(first):
+        if name not in labels:
+            raise _no_class(name, names[0], labels, orders)
+        if name in first[:place]:
+            raise UsageError(f"A class order names every class once, but {name!r} is named twice. Leave one out.")
+    chosen = tuple(labels[name] for name in first)
+    return (*chosen, *(label for label in labels.values() if label not in chosen))
+
+
+def _no_class(name: object, background: str, labels: dict[str, int], orders: Iterable[str]) -> UsageError:
+    """The error for a name in a class order that is no class."""
+    if str(name).lower() == background.lower():
+        return UsageError(f"{name!r} is in every step and never part of a class order. Leave it out.")
+    kind = "class or class order" if orders else "class"
+    said = [str(unknown(kind, name, [*labels, *orders]))]
+    if str(name).isdecimal():
+        said.append("A class order holds labels or names, not both.")
+    if with_comma := next((each for each in labels if "," in each), ""):
+        said.append(f"Names with a comma stand in a list: {json.dumps([with_comma], ensure_ascii=False)}.")
+    return UsageError(" ".join(said))
 
 
 def _build(task, sizes, setting, order, names) -> Scenario:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from places import SHARED_DATA as DATA
 
-from satkit.scenario import DOMAIN_SETTINGS, OFFLINE, SETTINGS, TASKS, scenario, task_sizes, usual_tasks
+from satkit.scenario import DOMAIN_SETTINGS, OFFLINE, SETTINGS, TASKS, order_by_name, scenario, task_sizes, usual_tasks
 from satkit.utils.errors import UsageError
 
 PRESENCE = DATA / "voc2012_presence.npz"
@@ -108,6 +108,28 @@ def test_no_order_and_an_empty_order_are_the_order_of_the_data_set():
     assert scenario(SIX, "2-2", order=()) == scenario(SIX, "2-2", order=[1, 2, 3, 4, 5, 6]) == scenario(SIX, "2-2")
 
 
+def test_an_order_by_name_begins_with_these_classes_and_the_others_follow():
+    assert order_by_name(SIX, ["e", "b"]) == (5, 2, 1, 3, 4, 6)
+    assert order_by_name(SIX, ["f", "e", "d", "c", "b", "a"]) == (6, 5, 4, 3, 2, 1)
+    assert scenario(SIX, "2-2", order=["e", "b"]) == scenario(SIX, "2-2", order=[5, 2, 1, 3, 4, 6])
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (["tre"], "Unknown class 'tre'. Did you mean 'tree'[?] Choose one of: tree, sky, sea, deep[.]"),
+        (["sky", "sky"], "names every class once, but 'sky' is named twice. Leave one out.$"),
+        (["sky", "Background"], "'Background' is in every step and never part of a class order. Leave it out.$"),
+        (["2", "sky"], "Unknown class '2'. .* A class order holds labels or names, not both."),
+        ([2, "sky"], "Unknown class 2. .* A class order holds labels or names, not both."),
+        (["sea", "deep"], "Unknown class 'sea'.* Names with a comma stand in a list: ..sea, deep..[.]$"),
+    ],
+)
+def test_a_name_that_cannot_be_in_an_order_is_named(first, said):
+    with pytest.raises(UsageError, match=said):
+        scenario(("background", "tree", "sky", "sea, deep"), "2-1", order=first)
+
+
 @pytest.mark.parametrize("order", [[1, 2, 3], [0, 1, 2, 3, 4, 5], [1, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 7]])
 def test_an_order_that_is_no_permutation_is_refused(order):
     with pytest.raises(UsageError, match="every label of 1..6 once, got"):
@@ -181,6 +203,8 @@ class TestPlaces:
     def test_places_are_needed_and_the_task_divides_them(self, setting):
         with pytest.raises(UsageError, match=f"The setting '{setting}' .* two or more domains, got 0"):
             scenario(SIX, "2-2", setting)
+        with pytest.raises(UsageError, match="two or more domains, got 1. Add images of another.$"):
+            scenario(SIX, "2-2", setting, domains=["ulm"])
         with pytest.raises(UsageError, match="must divide the 5 cities"):
             scenario(SIX, "3-3", setting, domains=self.CITIES)
 

@@ -33,12 +33,13 @@ def add_data(commands) -> None:
 def run_data(options) -> int:
     """Check, show or download a data set."""
     from satkit.experiments.settings import Settings
+    from satkit.experiments.study_folder import with_labels
     from satkit.studies import data_overview
 
     if options.action == "get":
         print(data_overview.get(options.data, options.root or ""))
         return 0
-    settings = Settings(**given(options))
+    settings = Settings(**with_labels(given(options)))
     if options.action == "check":
         text, usable = data_overview.check(settings, options.all)
         print(text)

@@ -11,11 +11,12 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from satkit.utils.assets import source_tree
+from satkit.utils.errors import UsageError
 from satkit.utils.tables import Column, Table
 
 STATUSES = ("ok", "note", "problem")
@@ -178,9 +179,17 @@ def check_folders() -> list[Finding]:
     from satkit.experiments.run_folder import runs_root
 
     return [
-        writable("runs folder", runs_root(), "Set SATKIT_RUNS to a folder that can be written."),
-        writable("cache folder", cache_folder(), "Set SATKIT_CACHE to a folder that can be written."),
+        _place("runs folder", runs_root, "SATKIT_RUNS"),
+        _place("cache folder", cache_folder, "SATKIT_CACHE"),
     ]
+
+
+def _place(name: str, find: Callable[[], Path], variable: str) -> Finding:
+    try:
+        folder = find()
+    except UsageError as error:
+        return Finding(name, "problem", str(error))
+    return writable(name, folder, f"Set {variable} to a folder that can be written.")
 
 
 def writable(name: str, folder: Path, remedy: str) -> Finding:

@@ -19,14 +19,13 @@ def add_settings(command: argparse.ArgumentParser, names: Iterable[str] = tuple(
 
 
 def given(options: argparse.Namespace) -> dict:
-    """The settings that a command line names, as `Settings` takes them.
+    """The settings that a command line names; a class order may hold names, see `with_labels`.
 
     Raises:
         UsageError: For a value that is none of its setting.
     """
     texts = {name: getattr(options, name, None) for name in FIELDS}
-    data = texts["data"] or FIELDS["data"].default
-    return {name: read(name, text, data, flag(name)) for name, text in texts.items() if text is not None}
+    return {name: read(name, text, flag(name)) for name, text in texts.items() if text is not None}
 
 
 def number(option: str, text: str) -> int:

@@ -144,8 +144,9 @@ def _complain(command: argparse.ArgumentParser, message: str) -> int:
     if "invalid choice" in message:
         bad = message.split("'")[1]
     known = [text for action in command._actions for text in (*action.option_strings, *(action.choices or ()))]
-    match = nearest(bad, known) if bad else None
-    hint = f" Did you mean {match}?" if match else ""
+    known = {text.lstrip("-"): text for text in known if text.startswith("--") or not text.startswith("-")}
+    match = nearest(bad.lstrip("-").split("=")[0], known) if bad else None
+    hint = f" Did you mean {known[match]}?" if match else ""
     return _say(f"{message}.{hint} See {command.prog} --help.", 2)
 
 

@@ -19,6 +19,10 @@ ON_DISK: dict[str, Callable[..., DataFiles]] = {
 # Data sets that are drawn, with the function that draws them.
 DRAWN: dict[str, Callable[..., SegmentationData]] = {"scenes": scenes.load, "pretext": pretext.load}
 DATA_SETS = (*DRAWN, *ON_DISK)
+# Class names by label, of the data sets whose classes are always the same.
+CLASS_NAMES: dict[str, tuple[str, ...]] = {
+    each.__name__.rsplit(".", 1)[-1]: each.CLASS_NAMES for each in (scenes, pretext, voc, ade20k, cityscapes, camvid)
+}
 DOWNLOADS: dict[str, Callable[[str], str]] = {"voc": voc.download}
 
 
@@ -49,3 +53,14 @@ def find_files(name: str, root: str | Path = "", **options) -> DataFiles:
         raise UsageError(f"The images of the {name} are drawn and have no files. Choose a data set on disk.")
     choose("data set", name, dict.fromkeys(DATA_SETS))
     return ON_DISK[name](root, **options)
+
+
+def class_names(name: str, root: str | Path = "") -> tuple[str, ...]:
+    """Class names by label, background first, without loading the data; the folder is needed for your own data only.
+
+    Raises:
+        UsageError: For an unknown name, or a folder of your own that is missing.
+        DataError: For a folder without a list of classes whose masks cannot be read.
+    """
+    choose("data set", name, dict.fromkeys(DATA_SETS))
+    return CLASS_NAMES.get(name) or find_files(name, root).class_names

@@ -5,7 +5,9 @@ and SSUL average 15-1 over. ADE20K: the orders b and c of MiB for 100-50 and 100
 et al., CVPR 2020; released with the code).
 """
 
-from satkit.utils.errors import UsageError, choose
+from collections.abc import Sequence
+
+from satkit.scenario import order_by_name
 
 _VOC = {
     "b": "12 9 20 7 15 8 14 16 5 19 4 1 13 2 11 17 3 6 18 10",
@@ -66,16 +68,19 @@ ORDERS = {
 }
 
 
-def published_order(data: str, name: str) -> tuple[int, ...]:
-    """Labels in the order of learning.
+def class_order(data: str, names: Sequence[str], asked: Sequence[int] | Sequence[str]) -> tuple[int, ...]:
+    """Labels in the order of learning, from what a user asks for.
 
     Args:
-        data: Name of the data set. The scenes have as many classes as VOC and use its orders.
-        name: One of `ORDERS[data]`.
+        data: Name of the data set, whose published orders have names.
+        names: Class names by label; `names[0]` is background.
+        asked: Labels, which come back as they are; names of classes, see `order_by_name`; or the name of one of
+            `ORDERS[data]` alone.
 
     Raises:
-        UsageError: For an unknown name, or a data set without published orders.
+        UsageError: For an unknown name, background, or a name that is given twice.
     """
-    if data not in ORDERS:
-        raise UsageError(f"{data} has no published class orders, got {name!r}. Pass the labels, separated by commas.")
-    return choose("class order", name, ORDERS[data])
+    if not any(isinstance(each, str) for each in asked):
+        return tuple(asked)
+    published = ORDERS.get(data, {}) if len(asked) == 1 else {}
+    return published[asked[0]] if asked[0] in published else order_by_name(names, asked, published)

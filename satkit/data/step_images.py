@@ -74,10 +74,11 @@ def training_images(
         return StepImages(learnt_from(data.pool.domains, scenario, step), table, data.pool, illumination)
     indices = images_of(split.present, scenario, step, seed)
     if not len(indices):
+        instead = "or another task" if scenario.setting == "overlapped" else "another task, or the setting 'overlapped'"
         raise UsageError(
             f"Step {step.index} of task {scenario.task} ({scenario.setting}) must have images to learn "
             f"{_class_names(scenario, step.new)} from, but none of the {len(split)} training images of "
-            f"{data.name} belongs to it. Take more images, another task, or the setting 'overlapped'."
+            f"{data.name} belongs to it. Take more images, {instead}."
         )
     return StepImages(indices, table, split, illumination)
 

@@ -19,7 +19,7 @@ from satkit.experiments.presets import Preset, preset
 from satkit.experiments.settings import FIELDS, Settings
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.models.attention_check import check_attention
-from satkit.models.pretrained import CHOOSE, comes_with_kit, pretrained_weights
+from satkit.models.pretrained import comes_with_kit, other_backbones, pretrained_weights
 from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
@@ -197,7 +197,7 @@ class Plan:
         except Exception as error:  # networks of timm say in many ways that they do not fit
             raise BackboneError(
                 f"Backbone {self.backbone!r} cannot take images of {size} x {size} pixels ({str(error).rstrip('.')}). "
-                f"{CHOOSE}"
+                f"{other_backbones(self.backbone)}"
             ) from error
 
     def blank(self) -> Segmenter:

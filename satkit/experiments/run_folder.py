@@ -37,7 +37,7 @@ from satkit.experiments.manifest import (
 from satkit.experiments.step_history import Rows, read_history, write_history
 from satkit.models import Segmenter, build_segmenter
 from satkit.strategies.step_state import StepState
-from satkit.utils.disk_places import expanded
+from satkit.utils.disk_places import expanded, no_file
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 from satkit.utils.one_writer import only_writer
@@ -54,12 +54,16 @@ def runs_root() -> Path:
     """Where runs live: $SATKIT_RUNS, else `runs` in the working directory.
 
     Notebooks of the source tree and their solutions share the `runs` beside the folder `notebooks`.
+
+    Raises:
+        UsageError: If a file is in its place.
     """
     if os.environ.get("SATKIT_RUNS"):
-        return expanded(os.environ["SATKIT_RUNS"]).resolve()
+        return no_file(expanded(os.environ["SATKIT_RUNS"]).resolve(), "Set SATKIT_RUNS to a folder.")
     here = Path.cwd()
     here = here.parent if here.parts[-2:] == ("notebooks", "solutions") else here
-    return (here.parent if here.name == "notebooks" else here) / "runs"
+    place = (here.parent if here.name == "notebooks" else here) / "runs"
+    return no_file(place, "Set SATKIT_RUNS to another folder, or give the file another name.")
 
 
 def run_folder(name: str | Path, root: Path | None = None) -> Path:

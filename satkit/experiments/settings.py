@@ -5,6 +5,7 @@ parameters of the notebooks, the name of a study and the command that makes it a
 """
 
 import hashlib
+import json
 import math
 import re
 import shlex
@@ -54,7 +55,8 @@ class Settings:
     setting: str = option("overlapped", "which images a step has and what is annotated in them", SETTINGS, tag=str)
     order: tuple[int, ...] = option(
         (),
-        "labels in the order of learning, or the name of a published order; empty: the data set's own",
+        "classes to learn first, as in dog,cat (the others follow); or all labels, or a published order; "
+        "empty: the data set's own",
         tag=lambda order: f"order-{digest(order)}",
     )
     backbone: str = option("", "a timm name; empty: the preset's", tag=slug)
@@ -145,13 +147,12 @@ def check(each: Field, value: object) -> None:
         raise _refused(each.name, f"be {allowed}", value, each.default)
 
 
-def read(name: str, text: str, data: str = "scenes", label: str = ""):
-    """The value of a setting from a text, as a user types it.
+def read(name: str, text: str, label: str = ""):
+    """The value of a setting from a text, as a user types it; a class order may hold names, see `with_labels`.
 
     Args:
         name: Of the setting.
         text: What was typed.
-        data: The data set, whose published orders have names.
         label: How the setting was named, e.g. "--seed".
 
     Raises:
@@ -159,7 +160,7 @@ def read(name: str, text: str, data: str = "scenes", label: str = ""):
     """
     kind, label = type(FIELDS[name].default), label or name
     if kind is tuple:
-        return _order(data, text, label)
+        return _order(text, label)
     pattern = {int: "[+-]?[0-9]+", float: NUMBER, str: "(?s).*", bool: "(?i)true|false"}[kind]
     if not re.fullmatch(pattern, text.strip()):
         raise _refused(label, f"be {_called(kind)}", text, FIELDS[name].default)
@@ -169,7 +170,7 @@ def read(name: str, text: str, data: str = "scenes", label: str = ""):
 
 
 def chosen(values: Mapping[str, object], explicit: bool = False) -> dict:
-    """The settings among a notebook's parameters that were chosen, as `Settings` takes them.
+    """The settings among a notebook's parameters that were chosen; a class order may hold names, see `with_labels`.
 
     Args:
         values: Parameters, and whatever else has a name.
@@ -178,27 +179,36 @@ def chosen(values: Mapping[str, object], explicit: bool = False) -> dict:
     Raises:
         UsageError: For a value of another type.
     """
-    data, found = str(values.get("data", "scenes")), {}
+    found = {}
     for name, each in FIELDS.items():
         value = values.get(name, each.default)
         if name == "order":
-            value = _order(data, value, name) if isinstance(value, str) else tuple(value)
+            value = _order(value, name)
         if value != each.default or (explicit and name in values):
-            check(each, value)
+            if name != "order":
+                check(each, value)
             found[name] = value
     return found
 
 
-def _order(data: str, text: str, label: str) -> tuple[int, ...]:
-    from satkit.data.orders import published_order
+def _order(value: object, label: str) -> tuple[int, ...] | tuple[str, ...]:
+    """Labels, or names of classes or of a published order, from a text or a list."""
+    found = _words(value) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple) or {type(each) for each in found} not in (set(), {int}, {str}):
+        must = 'hold labels or names of classes, as in 3,1,2 or dog,cat or ["dog", "cat"]'
+        raise _refused(label, must, list(value) if isinstance(value, tuple) else value, ())
+    return tuple(found)
 
-    if text and "," not in text and not text.strip().isdecimal():
-        return published_order(data, text)
-    labels = [part.strip() for part in text.split(",") if part.strip()]
-    wrong = [part for part in labels if not part.isdecimal()]
-    if wrong:
-        raise _refused(label, "hold labels, which are whole numbers", wrong[0], ())
-    return tuple(map(int, labels))
+
+def _words(text: str) -> object:
+    """The words between the commas, as numbers if all are; or what a text in square brackets says in JSON."""
+    if text.strip().startswith("["):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return None
+    words = [part.strip() for part in text.split(",") if part.strip()]
+    return [int(word) for word in words] if all(map(str.isdecimal, words)) else words
 
 
 def _refused(name: str, must: str, value: object, default: object) -> UsageError:

@@ -11,10 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from satkit.data import SegmentationData
+from satkit.data.catalogue import class_names
+from satkit.data.orders import class_order
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import run_folder, runs_root
-from satkit.experiments.settings import FIELDS, Settings
+from satkit.experiments.settings import FIELDS, Settings, read
 from satkit.experiments.shared_base import base_folder, take_base
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
@@ -129,17 +131,37 @@ def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
         UsageError: If the study has other settings than those asked for.
     """
     if not study:
-        settings = Settings(**given)
+        settings = Settings(**with_labels(given))
         plan = Plan(settings)
         return StudyFolder(settings.name(plan.task), settings)
     folder = run_folder(study)
     there = stored_settings(folder)
     if there is None:
-        return StudyFolder(folder, Settings(**given))
+        return StudyFolder(folder, Settings(**with_labels(given)))
+    given = with_labels(given, there)
     root = {"root": given["root"]} if given.get("root") else {}  # the same data may lie elsewhere now
     study_folder = StudyFolder(folder, replace(there, **root))
     refuse_contradictions(study_folder, given)
     return study_folder
+
+
+def with_labels(given: Mapping[str, object], there: Settings | None = None) -> dict:
+    """Settings that were asked for, with the labels of a class order that was given by names.
+
+    Args:
+        given: Settings that were asked for.
+        there: Of a study, which say what the data is where that was not asked for.
+
+    Raises:
+        UsageError: For a name that is no class of the data.
+        DataError: If the names are in masks that cannot be read.
+    """
+    there, order = there or Settings(), given.get("order", ())
+    order = read("order", order) if isinstance(order, str) else order
+    if not any(isinstance(each, str) for each in order):
+        return {**given, "order": order} if "order" in given else dict(given)
+    data, root = (str(given.get(name) or getattr(there, name)) for name in ("data", "root"))
+    return {**given, "order": class_order(data, class_names(data, root), order)}
 
 
 def refuse_contradictions(study: StudyFolder, given: Mapping[str, object]) -> None:

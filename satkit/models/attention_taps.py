@@ -32,9 +32,10 @@ from timm.models.pvt_v2 import Attention as SpatialReductionAttention  # noqa: E
 from timm.models.pvt_v2 import PyramidVisionTransformerV2  # noqa: E402
 
 METHODS = ("auto", "hooks", "interception")
+WITHOUT_ATTENTION = "; the strategy sats-features needs no attention"
 TAPPABLE = (
     "Attention transfer and attention figures need a MiT (mit_b0 .. mit_b5), a PVTv2 or a usual ViT, such as "
-    "vit_tiny_patch16_224; the strategy sats-features needs no attention."
+    f"vit_tiny_patch16_224{WITHOUT_ATTENTION}."
 )
 
 
@@ -97,7 +98,7 @@ class Capture:
         if missing:
             raise BackboneError(
                 f"Expected attention from {len(self.names)} blocks, but none arrived from {', '.join(missing)}. "
-                f"The blocks must call scaled_dot_product_attention: leave fused attention on. {TAPPABLE}"
+                f"The blocks must call scaled_dot_product_attention, as fused attention does. {TAPPABLE}"
             )
         return tuple(self._tap(index, name) for index, name in enumerate(self.names))
 

@@ -31,7 +31,6 @@ SUGGESTED_BACKBONES = (
     "vit_tiny_patch16_224",
     "vit_small_patch16_224",
 )
-CHOOSE = f"Choose one of {', '.join(SUGGESTED_BACKBONES)}, or another timm model with maps of features."
 FROM_SCRATCH = "start from random weights: --from-scratch, or pretrained=False in Python"
 
 
@@ -47,7 +46,7 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
         raise
     except TypeError as error:
         raise BackboneError(
-            f"Backbone {name!r} does not accept the settings satkit needs: {error}. {CHOOSE}"
+            f"Backbone {name!r} does not accept the settings satkit needs: {error}. {other_backbones(name)}"
         ) from error
     except Exception as error:
         if not pretrained:
@@ -57,14 +56,20 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
             f"network once so that timm can download them, or {FROM_SCRATCH}."
         ) from error
     if not hasattr(backbone, "forward_intermediates"):
-        raise BackboneError(f"Backbone {name!r} returns no intermediate features. {CHOOSE}")
+        raise BackboneError(f"Backbone {name!r} returns no intermediate features. {other_backbones(name)}")
     features = backbone.feature_info
     last_four = tuple(range(max(0, len(features) - 4), len(features)))
     taken = spread(len(features)) if is_plain(backbone) else last_four
     channels = tuple(features[i]["num_chs"] for i in taken)
     if not all(isinstance(count, int) for count in channels):
-        raise BackboneError(f"Backbone {name!r} has no single map of features at a depth. {CHOOSE}")
+        raise BackboneError(f"Backbone {name!r} has no single map of features at a depth. {other_backbones(name)}")
     return backbone, taken, channels
+
+
+def other_backbones(name: str) -> str:
+    """A sentence with backbones to take instead of one that does not do."""
+    others = [each for each in SUGGESTED_BACKBONES if each != name.split(".")[0]]
+    return f"Choose one of {', '.join(others)}, or another timm model with maps of features."
 
 
 def is_plain(backbone: nn.Module) -> bool:

@@ -11,7 +11,7 @@ from satkit.experiments.experiment import Experiment
 from satkit.experiments.kit_models import kit_model
 from satkit.experiments.plan import Plan
 from satkit.experiments.settings import Settings, chosen
-from satkit.experiments.study_folder import StudyFolder, existing_study, open_study
+from satkit.experiments.study_folder import StudyFolder, existing_study, open_study, with_labels
 from satkit.plots.text import undrawable
 from satkit.strategies import Strategy
 
@@ -44,7 +44,7 @@ class Lesson:
 
     def with_settings(self, **changed) -> "Lesson":
         """The same lesson with other settings, such as `seed=1`, in the study that is named after them."""
-        return Lesson(vars(replace(self.settings, **changed)))
+        return Lesson(vars(replace(self.settings, **with_labels(changed, self.settings))))
 
     def plan(self, strategy: str | Strategy = "fine-tuning") -> Plan:
         """What a strategy would be trained on; nothing is trained. Says if figures cannot show the names of classes."""

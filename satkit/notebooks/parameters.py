@@ -128,7 +128,7 @@ def parse_assignments(path: str | Path, assignments: Sequence[str]) -> dict:
             raise UsageError(f"Parameter {name!r} is given more than once.")
         values[name] = _parse(name, declared[name].type, text)
     if isinstance(values.get("order"), str):
-        values["order"] = list(read("order", values["order"], str(values.get("data", "scenes"))))
+        values["order"] = list(read("order", values["order"]))
     check_parameters(path, values)
     return values
 
@@ -182,7 +182,7 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _parse(name: str, kind: str, text: str):
-    if kind == "str" or (name == "order" and not text.startswith("[")):
+    if kind == "str" or name == "order":
         return text
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -102,8 +102,8 @@ def strategy_from_file(path: str, name: str = "") -> Strategy:
             raise unknown(f"strategy of {path}", name, declared)
         return declared[name]
     if len(declared) != 1:
-        some = f"it declares {', '.join(declared)}" if declared else "it declares none"
-        raise UsageError(f"{path} must declare one strategy at its top level, but {some}. Name one: {path}:NAME.")
+        some = f"{', '.join(declared)}. Name one: {path}:{min(declared)}." if declared else "none. Write one there."
+        raise UsageError(f"{path} must declare one strategy at its top level, but it declares {some}")
     return next(iter(declared.values()))
 
 

@@ -16,7 +16,7 @@ def incompatible_parts(strategy) -> str:
         return "the readout 'unknown' needs a head that reserves 'unknown'."
     if targets.makes_unknown and (lacking := _lacks_unknown(strategy)):
         kind = type(targets).__name__
-        return f"{kind} marks unknown objects, but {lacking}. Use BinaryCrossEntropy and Head('unknown')."
+        return f"{kind} marks unknown objects, but {lacking}."
     idle = having("trains_backbone", strategy.terms)
     if idle and strategy.freezing and strategy.freezing.backbone:
         return f"{idle[0]!r} acts on the backbone, which is frozen, so it would do nothing; leave one of them out."
@@ -29,14 +29,14 @@ def incompatible_parts(strategy) -> str:
 
 
 def _lacks_unknown(strategy) -> str:
-    """Why a strategy cannot learn the unknown class; "" if it can."""
+    """Why a strategy cannot learn the unknown class, and what to use instead; "" if it can."""
     for terms in (strategy.terms, strategy.base_terms):
         able = having("reads_unknown", terms)
         unable = [name for name in having("classifies", terms) if name not in able]
         if unable:
-            return f"{unable[0]!r} cannot learn it"
+            return f"{unable[0]!r} cannot learn it. Use BinaryCrossEntropy"
     reserves = strategy.head.reserves
-    return "" if reserves == "unknown" else f"its head reserves {reserves!r}"
+    return "" if reserves == "unknown" else f"its head reserves {reserves!r}. Use Head('unknown')"
 
 
 def incompatible_with_new_labels(strategy) -> str:

@@ -151,8 +151,8 @@ class ReferenceStudy:
             if shares and abs(row.base - began) > 1e-5:
                 raise ReferenceFailed(
                     f"The rows of seed {row.seed} must start from one base step. {row.strategy} began with a mean IoU "
-                    f"of {row.base:.4f}, and the base step of this machine has {began:.4f}. Run it without --rows, "
-                    "in a folder of its own, with --strategies for those that are to be compared."
+                    f"of {row.base:.4f}, and the base step of this machine has {began:.4f}. Run it in a "
+                    "folder of its own, without rows of another machine, with --strategies for what is to be compared."
                 )
 
     def run(self, entry: Entry, plan: Plan, base: Experiment | None) -> None:

@@ -142,10 +142,14 @@ def get(name: str, root: str) -> str:
         UsageError: For a data set that has to be fetched by hand, with where to get it and the tree expected; and if
             the download fails.
     """
+    if name not in DOWNLOADS:
+        find_files(name, root)  # raises without a folder, with the source and the tree that is expected
+        raise UsageError(
+            f"satkit downloads only {', '.join(DOWNLOADS)}, got {name}. Look at what is in {root} with "
+            f"satkit data check {name} --root {root}."
+        )
     if not root:
         raise UsageError("A download needs a folder to go to. Pass it with --root ROOT.")
-    if name not in DOWNLOADS:
-        find_files(name)  # raises, with the source and the tree that is expected
     return DOWNLOADS[name](root)
 
 

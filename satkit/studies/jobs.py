@@ -7,6 +7,7 @@ from satkit.experiments.plan import Plan
 from satkit.experiments.shared_base import base_folder
 from satkit.experiments.study_folder import StudyFolder
 from satkit.models import BackboneError
+from satkit.models.attention_taps import WITHOUT_ATTENTION
 from satkit.utils.names import slug
 from satkit.utils.seeding import derive
 
@@ -92,7 +93,7 @@ def why_no_attention(plan: Plan) -> str:
     try:
         plan.try_backbone(attention=True)
     except BackboneError as error:
-        return str(error)
+        return str(error).replace(WITHOUT_ATTENTION, "")  # as every strategy here, or its plan would have been refused
     return ""
 
 

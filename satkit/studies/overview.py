@@ -4,6 +4,7 @@ import textwrap
 from pathlib import Path
 
 from satkit.experiments.run_folder import Run
+from satkit.utils.disk_places import no_file
 from satkit.utils.files import DamagedFile
 from satkit.utils.tables import RIGHT, Column, Table, in_percent
 
@@ -11,13 +12,22 @@ SCORES = ("old", "new", "all", "forgetting", "kept")
 
 
 def overview(root: str | Path) -> str:
-    """All studies in a folder with the scores of their runs in percent, as text."""
+    """All studies in a folder with the scores of their runs in percent, as text.
+
+    Raises:
+        UsageError: If it is a file.
+    """
     shown = "\n\n".join(map(one_study, study_folders(root)))
     return shown or f"No runs in {root}. Start with: satkit study --preset smoke"
 
 
 def study_folders(root: str | Path) -> list[Path]:
-    """The folders of the studies in a folder, or the folder itself where it is a study."""
+    """The folders of the studies in a folder, or the folder itself where it is a study.
+
+    Raises:
+        UsageError: If it is a file.
+    """
+    no_file(Path(root), "Name the folder that the studies are in.")
     patterns = [f"{above}{run}/config.json" for above in ("", "*/") for run in ("base*", "joint")]
     return sorted({path.parent.parent for pattern in patterns for path in Path(root).glob(pattern)})
 

@@ -16,6 +16,7 @@ from satkit.experiments.settings import STRATEGIES
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
 from satkit.notebooks.warm_kernels import WarmKernels, warm_kernels
+from satkit.scenario import usual_tasks
 from satkit.strategies.recipes import BASE
 from satkit.studies.jobs import Job, jobs_of, why_no_attention
 from satkit.studies.report import write_report
@@ -75,9 +76,10 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
         plan.check()
     stepwise = [plan.strategy for plan in plans.values() if not plan.strategy.joint]
     if stepwise and len(base.steps) == 1:
+        parts = base.data.domains if base.scenario.by_domain else base.scenario.order
         raise UsageError(
             f"Task {base.task!r} has one step only, in which {stepwise[0].name!r} has nothing to remember. "
-            "Choose a task with more steps, such as 15-5, or only the strategy joint."
+            f"Choose a task with more steps, such as {usual_tasks(len(parts))[0]}, or only the strategy joint."
         )
     for plan in plans.values():
         if not plan.strategy.joint:

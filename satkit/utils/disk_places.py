@@ -30,6 +30,22 @@ def expanded(place: str | Path) -> Path:
         raise UsageError(f"There is no home folder for {name!r} in {str(place)!r}. Give the whole path.") from None
 
 
+def no_file(folder: Path, instead: str) -> Path:
+    """The same folder, which may not exist yet.
+
+    Args:
+        instead: What to do if it can be none, a sentence.
+
+    Raises:
+        UsageError: If it is a file, or below one.
+    """
+    file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    if file:
+        where = "is one" if file == folder else f"is below the file {file}"
+        raise UsageError(f"Runs are kept in a folder, not in a file, but {folder} {where}. {instead}")
+    return folder
+
+
 def home_or_temporary() -> Path:
     """The home folder; where there is none, as in some containers, a folder of this user for temporary files."""
     try:

@@ -5,6 +5,7 @@ one of its parameters.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -12,11 +13,23 @@ class UsageError(ValueError):
     """A request that cannot be carried out as given; commands end with exit code 2."""
 
 
+SAME_NUMBER = 0.8  # similarity of digits from which another number is a typing error, as 15-55 for 15-5
+
+
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice that is most similar to `name`, or None if none is similar."""
-    by_lower = {choice.lower(): choice for choice in choices}
+    """The choice that is most similar to `name`, or None if none is similar.
+
+    A choice with other numbers means something else, and a single letter is similar to nothing.
+    """
+    by_lower = {choice.lower(): choice for choice in choices if _same_number(str(name), choice)}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
-    return by_lower[close[0]] if close else None
+    return by_lower[close[0]] if close and len(str(name)) > 1 else None
+
+
+def _same_number(name: str, choice: str) -> bool:
+    """Whether the digits of two names are similar, or one of them has none."""
+    mine, other = (re.sub(r"\D", "", text).lstrip("0") for text in (name, choice))
+    return not (mine and other) or difflib.SequenceMatcher(None, mine, other).ratio() >= SAME_NUMBER
 
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> UsageError:
@@ -27,7 +40,9 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UsageError:
         name: What was asked for.
         choices: All accepted names.
     """
-    choices = list(choices)
+    choices = list(dict.fromkeys(choices))
+    if not choices:
+        return UsageError(f"Unknown {kind} {name!r}. There is none to choose.")
     match = nearest(str(name), choices)
     hint = f" Did you mean {match!r}?" if match else ""
     return UsageError(f"Unknown {kind} {name!r}.{hint} Choose one of: {', '.join(choices)}.")

@@ -160,9 +160,10 @@ class RelationExplorer(Explorer):
     def _check_region(self, label: int) -> None:
         if label not in self._classes:
             names = ", ".join(f"{each} ({self.subject.name(each)})" for each in self._classes)
+            earlier = ", or an earlier stage" if self.stage.value else ""
             raise UsageError(
                 f"Class {label} ({self.subject.name(label)}) has no query in this image at {self.stage.label}; regions "
-                f"there are {names}. Choose one of them, or an earlier stage."
+                f"there are {names}. Choose one of them{earlier}."
             )
 
     def _describe(self, place: int) -> str:

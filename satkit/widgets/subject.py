@@ -82,8 +82,9 @@ class Subject:
         """
         done = len(self.step.options)
         if step not in range(done):
+            instead = "Train it first" if step in range(len(self.experiment.plan.steps)) else "Choose one of them"
             raise UsageError(
-                f"{self.experiment.run.name} has the finished steps 0..{done - 1}, got step {step}. Train it first."
+                f"{self.experiment.run.name} has the finished steps 0..{done - 1}, got step {step}. {instead}."
             )
         self.step.value = step
         self.tests = self.experiment.plan.test_pictures(self.now)

@@ -43,6 +43,25 @@ def test_broken_data_is_listed_with_exit_code_2(satkit_says, tmp_path, whole):
     assert f"{file}: {what} ({detail})" in out
 
 
+@pytest.mark.parametrize("order", ["guide dog", '["sofa, couch", "cat"]'])
+def test_names_with_spaces_and_commas_can_be_first_in_the_order_of_own_data(satkit_says, tmp_path, order):
+    (tmp_path / "classes.txt").write_text("0 background\n1 cat\n2 guide dog\n3 sofa, couch\n", encoding="utf-8")
+    for number in range(10):
+        for folder in ("images", "masks"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(np.arange(number, number + 64, dtype=np.uint8).reshape(8, 8) % 4).save(
+                tmp_path / folder / f"{number}.png"
+            )
+    words = ("data", "check", "folder", "--root", str(tmp_path), "--task", "1-2", "--order")
+    code, out, error = satkit_says(*words, order)
+    assert (code, error) == (0, "")
+    first, second = (" ".join(line.split()) for line in out.splitlines()[-2:])
+    expected = ("guide dog", "cat, sofa, couch") if "guide" in order else ("sofa, couch", "cat, guide dog")
+    assert (first.endswith(f" {expected[0]}"), second.endswith(f" {expected[1]}")) == (True, True)
+    code, _, error = satkit_says(*words, "guide dgo")
+    assert (code, error.count("Unknown class 'guide dgo'. Did you mean 'guide dog'?")) == (2, 1)
+
+
 def test_camvid_needs_its_folder(satkit_says, runs):
     code, _, error = satkit_says("study", "--data", "camvid")
     assert code == 2

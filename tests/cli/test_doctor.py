@@ -147,6 +147,14 @@ def test_folders_come_from_the_environment(monkeypatch, tmp_path):
     ]
 
 
+def test_a_file_in_place_of_the_runs_is_a_problem_that_names_the_variable(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SATKIT_RUNS", str(tmp_path / "file"))
+    runs, cache = doctor.check_folders()
+    assert (runs.status, cache.status) == ("problem", "ok")
+    assert runs.detail.endswith("Set SATKIT_RUNS to a folder.")
+
+
 def test_a_folder_that_can_be_made_is_writable_and_nothing_is_left(tmp_path):
     assert doctor.writable("runs", tmp_path / "a" / "b", "remedy").status == "ok"
     assert list(tmp_path.iterdir()) == []

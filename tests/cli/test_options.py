@@ -32,8 +32,11 @@ def test_only_what_is_named_is_given_each_with_its_type():
     assert read("--seed", "0", "--shift", "0.5", "--task", "15-1") == {"seed": 0, "shift": 0.5, "task": "15-1"}
 
 
-def test_a_published_order_is_taken_by_its_name_for_the_data_set_that_is_named():
-    assert read("--data", "voc", "--order", "b")["order"][:3] == (12, 9, 20)
+def test_a_class_order_is_labels_or_names():
+    assert read("--order", "dog,cat")["order"] == ("dog", "cat")
+    assert read("--order", '["sofa, couch"]')["order"] == ("sofa, couch",)
+    with pytest.raises(UsageError, match="--order must hold labels or names of classes, as in 3,1,2 or dog,cat or"):
+        read("--order", "[dog]")
     assert read("--order", "3,1,2")["order"] == (3, 1, 2)
     assert read("--order", "")["order"] == ()
 

@@ -31,6 +31,8 @@ UNKNOWN = [
     ("study --preset smoke --backbone mit_quik", "Unknown backbone 'mit_quik'. Did you mean 'mit_quick'? Choose one"),
     ("run 06_train_bse_step", "Unknown notebook '06_train_bse_step'. Did you mean '06_train_base_step'? Choose one "),
     ("run 77", "Unknown notebook '77'. Choose one of: 00_start_here, 01_scenarios, "),
+    ("study --order disk,ring", "Unknown class 'disk'. Did you mean 'disc'? Choose one of: disc, ring, square, "),
+    ("run 01 -p order=disk", "Unknown class or class order 'disk'. Did you mean 'disc'? Choose one of: disc, ring, "),
     ("run 07 -p sede=3", "Unknown parameter 'sede'. Did you mean 'seed'? Choose one of: study, data, "),
 ]
 
@@ -43,11 +45,23 @@ def test_an_unknown_name_is_answered_with_the_choices_and_the_nearest(satkit_say
     assert not runs.exists()  # nothing is left behind
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [("study -p seed=3", ""), ("run 06 --seed 3", ""), ("study --x", ""), ("study --sed=3", " Did you mean --seed?")],
+)
+def test_an_unknown_option_is_answered_with_one_that_is_spelled_alike_or_with_none(satkit_says, words, hint):
+    code, _, error = satkit_says(*words.split())
+    assert (code, error.split(".", 1)[1]) == (2, f"{hint} See satkit {words.split()[0]} --help.\n")
+
+
 WRONG = [
     ("study --seed x", "--seed must be a whole number, got 'x'."),
-    ("study --order 1,b", "--order must hold labels, which are whole numbers, got 'b'."),
-    ("study --order z", "Unknown class order 'z'."),
-    ("study --data camvid --order b", "camvid has no published class orders, got 'b'."),
+    ("study --order 1,b", "A class order holds labels or names, not both."),
+    ("study --order z", "Unknown class or class order 'z'. Choose one of: disc, "),
+    ("study --order disc,disc", "names every class once, but 'disc' is named twice. Leave one out."),
+    ("study --order background", "'background' is in every step and never part of a class order. Leave it out."),
+    ("study --order [disc]", "--order must hold labels or names of classes, as in 3,1,2 or dog,cat or"),
+    ("study --data camvid --order b", "Unknown class 'b'. Choose one of: sky, building, "),
     ("study --protocol mibb", "Unknown protocol 'mibb'. Did you mean 'mib'?"),
     (
         "study --setting domain",
@@ -56,7 +70,8 @@ WRONG = [
     ("data check scens", "Unknown data set 'scens'. Did you mean 'scenes'?"),
     ("data show scenes --step one", "--step must be a whole number, got 'one'."),
     ("data show scenes --task 15-5 --step 2", "Task 15-5 has the steps 0..1, got step 2."),
-    ("data get scenes", "A download needs a folder to go to."),
+    ("data get voc", "A download needs a folder to go to."),
+    ("data get scenes", "The images of the scenes are drawn and have no files"),
     ("data get scenes --root here", "The images of the scenes are drawn and have no files"),
     ("study --preset smoke --order 1,2", "The class order must hold every label of 1..20 once, got [1, 2]."),
     ("study --preset smoke --task 15-4", "Task '15-4' must divide the 20 classes"),
@@ -123,7 +138,7 @@ WRONG = [
     ("pretrain --preset published", "not to pretext. Choose one of: smoke, quick, full."),
     ("run 07 -p shift=2.0", "shift must be between 0 and 1, got 2.0."),
     ("run 07 -p setting=disjont", "Unknown setting 'disjont'. Did you mean 'disjoint'?"),
-    ("run 07 -p order=z", "Unknown class order 'z'."),
+    ("run 07 -p order=z", "Unknown class or class order 'z'."),
     ("report nothing", "nothing holds no finished study: result.json is missing."),
 ]
 

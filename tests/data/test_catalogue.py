@@ -1,7 +1,7 @@
 import pytest
 
 from satkit.data import DATA_SETS, load_data
-from satkit.data.catalogue import DRAWN, ON_DISK, find_files
+from satkit.data.catalogue import CLASS_NAMES, DRAWN, ON_DISK, class_names, find_files
 from satkit.utils.errors import UsageError
 
 SMALL = {"size": 32, "train_images": 2, "test_images": 1}
@@ -49,3 +49,21 @@ def test_drawn_data_has_no_files_to_find(name):
         UsageError, match=f"images of the {name} are drawn and have no files. Choose a data set on disk"
     ):
         find_files(name)
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_the_names_of_classes_need_no_images(name, tmp_path):
+    if name == "folder":
+        for folder in ("images", "masks"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "classes.txt").write_text("0 background\n1 cat\n2 dog, large\n", encoding="utf-8")
+        assert class_names(name, tmp_path) == ("background", "cat", "dog, large")
+        with pytest.raises(UsageError, match="needs its folder, got none"):
+            class_names(name)
+        return
+    assert class_names(name) == CLASS_NAMES[name]
+    assert class_names(name)[0] == "background"
+    if name in DRAWN:
+        assert class_names(name) == load_data(name, **SMALL).class_names
+    with pytest.raises(UsageError, match="Unknown data set"):
+        class_names(f"{name}s")

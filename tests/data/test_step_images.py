@@ -115,6 +115,15 @@ def test_a_step_without_images_is_named_with_its_classes(data):
         training_images(empty, built, built.steps[1])
 
 
+def test_a_step_without_images_is_not_advised_to_take_the_setting_that_it_has():
+    split = split_of([[0, 1, 4], [0, 2]])
+    empty = SegmentationData("hand-made", NAMES, split, split, "none")
+    for setting, instead in (("overlapped", "or another task."), ("disjoint", "another task, or the setting 'overl")):
+        built = scenario(NAMES, "2-1", setting)
+        with pytest.raises(UsageError, match=f"Take more images, {instead}"):
+            training_images(empty, built, built.steps[1])
+
+
 def test_test_images_show_a_seen_class_and_all_seen_classes_are_labelled(data):
     built = scenario(NAMES, "2-1")
     found = [step_images.test_images(data, built, step) for step in built.steps]

@@ -50,6 +50,16 @@ class TestNames:
         monkeypatch.chdir(tmp_path / "notebooks")
         assert runs_root() == tmp_path / "runs"
 
+    def test_a_file_in_place_of_the_runs_is_said_with_what_to_do(self, tmp_path, monkeypatch):
+        (tmp_path / "runs").touch()
+        monkeypatch.setenv("SATKIT_RUNS", str(tmp_path / "runs"))
+        with pytest.raises(UsageError, match="not in a file, but .*runs is one. Set SATKIT_RUNS to a folder.$"):
+            run_folder("mine")
+        monkeypatch.delenv("SATKIT_RUNS")
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UsageError, match="Set SATKIT_RUNS to another folder, or give the file another name.$"):
+            runs_root()
+
 
 class TestConfiguration:
     def test_a_new_run_writes_its_configuration(self, tmp_path):

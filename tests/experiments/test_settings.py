@@ -99,9 +99,8 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_setting(values, said):
 
 def test_texts_are_read_by_the_type_of_the_setting():
     assert (read("seed", "-3"), read("shift", "1e-1"), read("task", "15-1")) == (-3, 0.1, "15-1")
-    assert read("order", "b", "voc")[:3] == (12, 9, 20)
     assert [read("from_scratch", text) for text in ("true", "False", " TRUE ")] == [True, False, True]
-    wrong = (("seed", "1.0"), ("shift", "x"), ("order", "1,b"), ("from_scratch", "1"), ("from_scratch", "yes"))
+    wrong = (("seed", "1.0"), ("shift", "x"), ("order", "[1,"), ("from_scratch", "1"), ("from_scratch", "yes"))
     for name, text in wrong:
         with pytest.raises(UsageError, match=f"--{name} must"):
             read(name, text, label=f"--{name}")
@@ -116,11 +115,34 @@ def test_the_settings_among_parameters_are_those_that_are_not_at_their_default()
         "order": (3, 1, 2),
         "setting": "overlapped",
     }
-    assert chosen({"data": "voc", "order": "b"})["order"][:3] == (12, 9, 20)
     assert chosen({"from_scratch": True}) == {"from_scratch": True}
     for value in (1, "yes"):
         with pytest.raises(UsageError, match="from_scratch must be true or false"):
             chosen({"from_scratch": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("3, 1,2", (3, 1, 2)),
+        ("dog,dining table", ("dog", "dining table")),
+        ("b", ("b",)),
+        ("1,b", ("1", "b")),
+        ('["sofa, couch", "7"]', ("sofa, couch", "7")),
+        ("[3, 1, 2]", (3, 1, 2)),
+        ("", ()),
+        (",", ()),
+    ],
+)
+def test_an_order_is_read_as_labels_or_as_names(text, words):
+    assert read("order", text) == chosen({"order": text}, explicit=True)["order"] == words
+    assert chosen({"order": list(words)}, explicit=True)["order"] == words
+
+
+@pytest.mark.parametrize("value", [["dog", 3], [1.5], [True], "[dog]", '["dog", 3]', None, 3])
+def test_an_order_of_anything_else_is_refused_with_its_forms(value):
+    with pytest.raises(UsageError, match=r"order must hold labels or names of classes, as in 3,1,2 or dog,cat or "):
+        chosen({"order": value})
 
 
 def test_the_plain_settings_are_what_settings_are_made_of():

@@ -8,7 +8,14 @@ from tiny import SETTINGS
 
 from satkit.experiments.run_folder import runs_root
 from satkit.experiments.settings import Settings
-from satkit.experiments.study_folder import StudyFolder, existing_study, open_study, silent, stored_settings
+from satkit.experiments.study_folder import (
+    StudyFolder,
+    existing_study,
+    open_study,
+    silent,
+    stored_settings,
+    with_labels,
+)
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
@@ -125,3 +132,32 @@ def test_nothing_is_shown_by_a_silent_report(capsys):
 def test_the_file_of_settings_is_plain():
     StudyFolder("mine", Settings(order=(3, 1, 2))).remember_settings()
     assert read_json(runs_root() / "mine" / "study.json")["settings"]["order"] == [3, 1, 2]
+
+
+def test_an_order_by_name_is_kept_as_labels_in_the_settings_and_in_config_json():
+    given = {"preset": "tiny", "order": ("striped disc", "cross")}
+    study, order = open_study("mine", given), (11, 5, 1, 2, 3, 4, *range(6, 11), *range(12, 21))
+    assert study.settings == Settings(preset="tiny", order=order)
+    assert study.plan().config["order"] == list(order)
+    assert open_study("", given).folder == open_study("", {**given, "order": order}).folder
+    study.remember_settings()
+    assert open_study("mine", given).settings == study.settings
+    with pytest.raises(UsageError, match="The study mine has its own settings: order: "):
+        open_study("mine", {"order": ("cross",)})
+
+
+def test_without_an_order_nothing_changes():
+    assert with_labels({"seed": 3}) == {"seed": 3}
+    assert with_labels({"order": (3, 1, 2)}) == {"order": (3, 1, 2)}
+
+
+def test_names_in_an_order_are_those_of_the_data_or_of_the_study_that_is_named(tmp_path):
+    assert with_labels({"data": "voc", "order": ("dog",)})["order"][:3] == (12, 1, 2)
+    assert with_labels({"data": "voc", "order": ("b",)})["order"][:3] == (12, 9, 20)
+    assert with_labels({"order": ("dog",)}, Settings("voc"))["order"][0] == 12
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "classes.txt").write_text("0 background\n1 cat\n2 dog, large\n3 cow\n", encoding="utf-8")
+    assert with_labels({"order": ("dog, large",)}, Settings("folder", str(tmp_path)))["order"] == (2, 1, 3)
+    with pytest.raises(UsageError, match="Unknown class or class order 'dog'. "):
+        with_labels({"order": ("dog",)})

@@ -258,7 +258,7 @@ def test_attention_with_a_bias_is_refused():
 def test_interception_without_fused_attention_is_refused():
     model = copy.deepcopy(fresh_model("mit_quick"))
     attention_blocks(model)["stage 3"].fused_attn = False
-    with pytest.raises(BackboneError, match="none arrived from stage 3.*leave fused attention on"):
+    with pytest.raises(BackboneError, match="none arrived from stage 3.*as fused attention does"):
         taps_of(model, images_for("mit_quick"), "interception")
     assert len(taps_of(model, images_for("mit_quick"), "hooks")) == 4
 

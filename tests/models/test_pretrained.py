@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from satkit.models import build_segmenter
 from satkit.models.mit import SMALL, kit_weights
-from satkit.models.pretrained import SUGGESTED_BACKBONES, comes_with_kit, pretrained_weights
+from satkit.models.pretrained import SUGGESTED_BACKBONES, comes_with_kit, other_backbones, pretrained_weights
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, save_tensors, write_json
@@ -47,6 +47,12 @@ def test_an_unknown_backbone_is_answered_with_the_nearest_and_a_short_list(name,
     assert "Choose one of: mit_b0, mit_b1" in str(caught.value)
     assert str(caught.value).endswith("or another timm model.")
     assert len(str(caught.value)) < 400
+
+
+def test_a_backbone_that_does_not_do_is_not_among_those_to_take_instead():
+    sentence = other_backbones("vit_tiny_patch16_224.augreg_in21k")
+    assert "vit_small_patch16_224" in sentence
+    assert "vit_tiny_patch16_224" not in sentence
 
 
 def test_every_suggested_backbone_is_known_to_timm():

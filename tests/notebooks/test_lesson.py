@@ -83,6 +83,14 @@ def test_other_settings_have_a_study_of_their_own_named_after_them():
     assert other.study.folder == runs_root() / "scenes-15-5-tiny-seed1-disjoint"
 
 
+@pytest.mark.parametrize("order", ["cross,striped disc", ["cross", "striped disc"]])
+def test_an_order_by_name_is_the_same_as_text_as_list_and_in_other_settings(order):
+    by_labels = Lesson({"preset": "tiny", "order": [5, 11, 1, 2, 3, 4, *range(6, 11), *range(12, 21)]})
+    for lesson in (Lesson({"preset": "tiny", "order": order}), Lesson({"preset": "tiny"}).with_settings(order=order)):
+        assert lesson.settings == by_labels.settings
+        assert lesson.plan().scenario.names[:3] == ("background", "cross", "striped disc")
+
+
 def test_a_setting_can_go_back_to_its_default():
     assert Lesson({"preset": "tiny", "seed": 1}).with_settings(preset="quick", seed=0).settings == Lesson({}).settings
 

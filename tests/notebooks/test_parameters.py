@@ -140,6 +140,20 @@ def test_wrong_assignments_are_usage_errors(tmp_path, text, message):
         parse_assignments(path, [text])
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("order=dog,dining table", ["dog", "dining table"]),
+        ('order=["sofa, couch"]', ["sofa, couch"]),
+        ("order=3,1,2", [3, 1, 2]),
+        ("order=[3,1,2]", [3, 1, 2]),
+    ],
+)
+def test_a_class_order_is_a_list_of_labels_or_of_names(tmp_path, text, value):
+    path = write(tmp_path / "a.ipynb", parameters="order: list = []  # the class order")
+    assert parse_assignments(path, [text]) == {"order": value}
+
+
 def test_repeated_assignment_is_a_usage_error(tmp_path):
     path = write(tmp_path / "a.ipynb", parameters=PARAMETERS)
     with pytest.raises(UsageError, match="'seed' is given more than once"):

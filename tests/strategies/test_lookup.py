@@ -73,8 +73,17 @@ def test_names_are_split_at_commas_all_means_every_strategy_and_files_get_absolu
     ("source", "suffix", "message"),
     [
         (MINE, ":LOUDER", "Unknown strategy of .*'LOUDER'. Did you mean 'LOUD'"),
-        (MINE + "\nTWO = MIB + Loud()", "", "must declare one strategy at its top level, but it declares LOUD, TWO"),
-        ("from satkit.strategies import SATS", "", "must declare one strategy at its top level, but it declares none"),
+        (
+            MINE + "\nTWO = MIB + Loud()",
+            "",
+            "must declare one strategy at its top level, but it declares LOUD, TWO. Name one",
+        ),
+        (
+            "from satkit.strategies import SATS",
+            "",
+            "must declare one strategy at its top level, but it declares none. Write",
+        ),
+        ("", ":LOUD", "Unknown strategy of .*'LOUD'. There is none to choose.$"),
         ("import nowhere_to_be_found", "", "does not run .ModuleNotFoundError"),
         ("def", "", "does not run .SyntaxError"),
     ],

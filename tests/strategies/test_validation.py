@@ -52,7 +52,14 @@ from satkit.utils.errors import UsageError
             "UnknownInit needs a head that reserves 'unknown', this one reserves 'nothing'",
         ),
         (lambda: replace(FINE_TUNING, head=Head(readout="unknown")), "needs a head that reserves 'unknown'"),
-        (lambda: replace(SSUL, terms=(CrossEntropy(),)), "marks unknown objects, but 'cross-entropy' cannot learn it"),
+        (
+            lambda: replace(SSUL, terms=(CrossEntropy(),)),
+            "marks unknown objects, but 'cross-entropy' cannot learn it. Use BinaryCrossEntropy.$",
+        ),
+        (
+            lambda: replace(SSUL, head=Head(), classifier=FINE_TUNING.classifier),
+            "marks unknown objects, but its head reserves 'nothing'. Use Head.'unknown'..$",
+        ),
     ],
 )
 def test_incompatible_parts_are_refused_in_one_sentence(combine, message):

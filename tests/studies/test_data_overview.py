@@ -183,8 +183,15 @@ class TestGet:
     def test_what_cannot_be_downloaded_says_where_it_is(self, tmp_path):
         with pytest.raises(UsageError, match="cityscapes-dataset.com"):
             data_overview.get("cityscapes", str(tmp_path / "x"))
+        with pytest.raises(UsageError, match="needs its folder, got none. Get the data from"):
+            data_overview.get("cityscapes", "")
         with pytest.raises(UsageError, match="Pass it with --root"):
             data_overview.get("voc", "")
+
+    def test_a_folder_that_is_there_is_not_asked_for_again(self, root):
+        said = f"satkit downloads only voc, got folder. Look at what is in {root} with satkit data check folder --root"
+        with pytest.raises(UsageError, match=said):
+            data_overview.get("folder", str(root))
 
     def test_voc_is_fetched_by_torchvision_and_the_rest_is_said(self, tmp_path, monkeypatch):
         asked = []

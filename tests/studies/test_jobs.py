@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tiny import SETTINGS
 
+from satkit.experiments.plan import Plan
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.parameters import check_parameters
@@ -72,9 +73,18 @@ def test_joint_training_is_one_job_without_teacher(tmp_path):
 
 def test_a_task_of_one_step_is_refused_for_strategies_that_learn_step_by_step(tmp_path):
     offline = replace(SETTINGS, task="offline")
-    with pytest.raises(UsageError, match="'offline' has one step only, in which 'SATS' has nothing to remember"):
+    said = "'offline' has one step only, in which 'SATS' has nothing to remember. .* such as 19-1, or only"
+    with pytest.raises(UsageError, match=said):
         prepare(StudyFolder(tmp_path / "s", offline), ("joint", "sats"))
     assert not (tmp_path / "s").exists()
+
+
+def test_a_study_without_attention_is_not_advised_to_do_without():
+    plan = Plan(replace(SETTINGS, backbone="resnet18"), "sats-features")
+    reason = jobs_module.why_no_attention(plan)
+    assert "has no self-attention that satkit can tap" in reason
+    assert "sats-features" not in reason
+    assert reason.endswith("such as vit_tiny_patch16_224.")
 
 
 def test_joint_training_alone_needs_no_base_step(tmp_path):

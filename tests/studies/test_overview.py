@@ -7,6 +7,7 @@ from satkit.experiments.run_folder import Run
 from satkit.experiments.study_folder import StudyFolder
 from satkit.studies.overview import overview
 from satkit.studies.study import prepare
+from satkit.utils.errors import UsageError
 
 
 @pytest.mark.usefixtures("tiny")
@@ -23,3 +24,9 @@ def test_the_overview_says_how_far_each_study_has_come(tmp_path):
         "fine-tuning 0 of 2 - - - - -",
         "sats 0 of 2 50.0 - 25.0 12.5 100.0",
     ]
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="file is one. Name the folder that the studies are in."):
+        overview(tmp_path / "file")

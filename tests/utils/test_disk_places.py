@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from satkit.utils import disk_places
-from satkit.utils.disk_places import expanded, home_or_temporary, unusable
+from satkit.utils.disk_places import expanded, home_or_temporary, no_file, unusable
 from satkit.utils.errors import UsageError
 
 
@@ -31,6 +31,16 @@ def test_without_a_home_folder_a_temporary_one_of_this_user_is_taken(monkeypatch
     monkeypatch.setattr(disk_places.Path, "home", none)
     monkeypatch.setattr(disk_places.tempfile, "gettempdir", lambda: str(tmp_path))
     assert home_or_temporary().parent == tmp_path
+
+
+def test_a_file_cannot_be_a_folder_and_nothing_can_be_below_it(tmp_path):
+    (tmp_path / "file").touch()
+    assert no_file(tmp_path, "Move.") == tmp_path
+    assert no_file(tmp_path / "new" / "one", "Move.") == tmp_path / "new" / "one"
+    with pytest.raises(UsageError, match="not in a file, but .*file is one. Move.$"):
+        no_file(tmp_path / "file", "Move.")
+    with pytest.raises(UsageError, match="not in a file, but .*below is below the file .*file. Move.$"):
+        no_file(tmp_path / "file" / "below", "Move.")
 
 
 def test_a_place_is_named_with_what_is_wrong_with_it():

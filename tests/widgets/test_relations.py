@@ -125,6 +125,13 @@ def test_what_does_not_exist_is_refused_in_one_sentence(explorer, choice, messag
     assert explorer.picture.png == before
 
 
+def test_an_earlier_stage_is_advised_only_where_there_is_one(explorer):
+    absent = next(label for label in range(1, 21) if label not in explorer.subject.labels)
+    for stage, instead in ((1, "Choose one of them[.]$"), (2, "Choose one of them, or an earlier stage[.]$")):
+        with pytest.raises(ValueError, match=f"Class {absent} .* has no query in this image .* {instead}"):
+            explorer.choose(stage=stage, region=absent)
+
+
 @pytest.mark.parametrize("view", ["maps", "matrices"])
 def test_the_base_step_has_one_model(two_steps, view):
     explorer = explore_relations(two_steps, step=0, view=view)

@@ -45,11 +45,18 @@ def test_labels_have_names_and_what_is_not_annotated_says_so(subject):
 
 
 def test_steps_and_images_that_do_not_exist_are_refused(subject):
-    with pytest.raises(ValueError, match="finished steps 0..1, got step 2. Train it first"):
+    with pytest.raises(ValueError, match="finished steps 0..1, got step 2. Choose one of them.$"):
         subject.choose_step(2)
     with pytest.raises(ValueError, match=r"images 0..\d+, got -1"):
         subject.choose_image(-1)
     assert (subject.step.value, subject.image.value) == (1, 4)
+
+
+def test_only_a_step_of_the_task_can_be_trained_first(subject):
+    subject.step.options = [("0: base step", 0)]
+    for step, instead in ((1, "Train it first"), (2, "Choose one of them")):
+        with pytest.raises(ValueError, match=f"finished steps 0..0, got step {step}. {instead}.$"):
+            subject.choose_step(step)
 
 
 def test_a_stage_is_chosen_by_the_number_in_its_name(subject):
