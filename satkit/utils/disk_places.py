@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, shown
 
 # What an operating system answers where a place cannot hold files; other errors are no fault of the place.
 OF_A_PLACE = (
@@ -21,13 +21,23 @@ def expanded(place: str | Path) -> Path:
     """A path in which `~` stands for a home folder.
 
     Raises:
-        UsageError: If there is no such home folder.
+        UsageError: If there is no such home folder, or a character that no path can hold.
     """
+    if not _is_storable(str(place)):
+        raise UsageError(f"A path must be text that the system can store, got {shown(str(place))}. Rename it.")
     try:
         return Path(place).expanduser()
     except RuntimeError:
         name = str(place).split(os.sep)[0]
         raise UsageError(f"There is no home folder for {name!r} in {str(place)!r}. Give the whole path.") from None
+
+
+def _is_storable(place: str) -> bool:
+    """Whether the file system can hold a path of these characters."""
+    try:
+        return b"\0" not in os.fsencode(place)
+    except UnicodeEncodeError:  # half of a character
+        return False
 
 
 def home_or_temporary() -> Path:

@@ -7,9 +7,17 @@ one of its parameters.
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 120  # characters of a value in a message
+
 
 class UsageError(ValueError):
     """A request that cannot be carried out as given; commands end with exit code 2."""
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: in one line, and shortened in the middle where it is very long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]} ... {text[-15:]}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
@@ -28,9 +36,9 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UsageError:
         choices: All accepted names.
     """
     choices = list(choices)
-    match = nearest(str(name), choices)
+    match = nearest(str(name)[:LONGEST], choices)
     hint = f" Did you mean {match!r}?" if match else ""
-    return UsageError(f"Unknown {kind} {name!r}.{hint} Choose one of: {', '.join(choices)}.")
+    return UsageError(f"Unknown {kind} {shown(name)}.{hint} Choose one of: {', '.join(choices)}.")
 
 
 def choose(kind: str, name: str, choices: dict):
