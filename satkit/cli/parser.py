@@ -13,6 +13,9 @@ import satkit
 from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
 from satkit.utils.disk_places import unusable
 from satkit.utils.errors import UsageError, nearest
+from satkit.utils.names import printable
+
+ENDS = "\n"  # of lines; a message may have several
 
 EXAMPLES = """examples:
   satkit study                                    the main job: scenes 15-5, what distillation and SATS keep
@@ -148,5 +151,5 @@ def _complain(command: argparse.ArgumentParser, message: str) -> int:
 
 
 def _say(message: object, code: int) -> int:
-    print(f"satkit: {message}", file=sys.stderr, flush=True)
+    print(f"satkit: {printable(str(message), keep=ENDS)}", file=sys.stderr, flush=True)
     return code
