@@ -21,6 +21,7 @@ from satkit.training import Iteration
 from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError, nearest
 from satkit.utils.files import read_json, write_json
+from satkit.utils.json_form import must_hold
 from satkit.utils.names import slug
 from satkit.utils.progress import training_progress
 
@@ -164,22 +165,42 @@ def stored_settings(folder: Path) -> Settings | None:
 
     A study of an earlier version has no `study.json`; its settings are read from its result or from one of its runs.
     """
-    if (folder / FILE).exists():
-        return settings_from(read_json(folder / FILE)["settings"])
-    if (folder / "result.json").exists():
-        found = read_json(folder / "result.json").get("settings")
-        return settings_from(found) if found else None
-    for path in sorted(folder.glob("*/config.json"), key=lambda path: path.parent.name.startswith("base")):
-        return settings_from(read_json(path))
-    return None
+    path = settings_file(folder)
+    if path is None:
+        return None
+    values = read_json(path)
+    if path.name == "config.json":
+        return settings_from(values, path)
+    if path.name == "result.json" and not values.get("settings"):
+        return None
+    must_hold(path, values, {"settings": {}})
+    return settings_from(values["settings"], path)
 
 
-def settings_from(values: Mapping[str, object]) -> Settings:
-    """Settings from a JSON file; a class order that is the data set's own counts as none chosen."""
+def settings_file(folder: Path) -> Path | None:
+    """The file that holds the settings of a study; None if there is no study in the folder."""
+    first = [path for path in (folder / FILE, folder / "result.json") if path.exists()]
+    runs = sorted(folder.glob("*/config.json"), key=lambda path: path.parent.name.startswith("base"))
+    return next(iter([*first, *runs]), None)
+
+
+def settings_from(values: Mapping[str, object], path: Path) -> Settings:
+    """Settings from a JSON file; a class order that is the data set's own counts as none chosen.
+
+    Args:
+        path: The file, for the message.
+
+    Raises:
+        UsageError: For a value that no setting can have.
+    """
     found = {name: values[name] for name in FIELDS if name in values}
-    if list(found.get("order", ())) == sorted(found.get("order", ())):
+    order = found.get("order")
+    if isinstance(order, list) and order == list(range(1, len(order) + 1)):
         found["order"] = ()
-    return Settings(**found)
+    try:
+        return Settings(**found)
+    except UsageError as error:
+        raise UsageError(f"{path} holds no settings of a study: {error}") from error
 
 
 def existing_study(study: str | Path) -> Path:
@@ -190,7 +211,7 @@ def existing_study(study: str | Path) -> Path:
     """
     folder = run_folder(study)
     if stored_settings(folder) is None:
-        known = [path.name for path in sorted(runs_root().glob("*")) if stored_settings(path) is not None]
+        known = [path.name for path in sorted(runs_root().glob("*")) if settings_file(path) is not None]
         match = nearest(folder.name, known)
         hint = f" Did you mean {match!r}?" if match else ""
         there = f" There are: {', '.join(known)}." if known else ""

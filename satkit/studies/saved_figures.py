@@ -7,14 +7,17 @@ lesson stay short and the report reads in one voice. A page has room for so much
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import UnidentifiedImageError
 
-from satkit.utils.errors import choose
+from satkit.utils.errors import UsageError, choose
 from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.images import image_bytes, opened_image
+from satkit.utils.json_form import must_hold
+from satkit.utils.names import file_name
 from satkit.utils.tables import percent
 
 DPI = 100
@@ -36,6 +39,9 @@ class KeptFigure:
     title: str
     see: str
     alt: str
+
+
+WORDS = {each.name: str for each in fields(KeptFigure)}  # of the file beside a picture
 
 
 @dataclass(frozen=True)
@@ -171,10 +177,14 @@ def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, finding:
 
 
 def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: str) -> Path:
-    """Save a matplotlib figure with its words into a folder; returns the picture's path."""
+    """Save a matplotlib figure with its words into a folder; returns the picture's path.
+
+    Raises:
+        UsageError: For a name that would lead out of the folder, or that a file cannot have.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
+    path = folder / f"{file_name(name, 'figure')}.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
     write_json(folder / f"{name}.json", asdict(KeptFigure(name, title, see, alt)))
@@ -182,13 +192,28 @@ def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: s
 
 
 def kept_figures(folder: Path) -> list[tuple[KeptFigure, Path]]:
-    """All figures of a folder with their pictures, in the order of their names."""
+    """All figures of a folder with their pictures, in the order of their names.
+
+    Raises:
+        UsageError: If a file does not hold the words of a figure, or a picture is no PNG of a safe size.
+    """
     found = []
     for path in sorted(Path(folder).glob("*.json"), key=lambda path: path.stem):
         picture = path.with_suffix(".png")
         if picture.exists():
-            found.append((KeptFigure(**read_json(path)), picture))
+            words = read_json(path)
+            must_hold(path, words, WORDS)
+            _check_picture(picture)
+            found.append((KeptFigure(**{name: words[name] for name in WORDS}), picture))
     return found
+
+
+def _check_picture(path: Path) -> None:
+    try:
+        with opened_image(image_bytes(path), path.name, ["PNG"]):
+            return
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"{path} must be a PNG picture, and it is none. Remove it, or draw it again.") from error
 
 
 class Embedded(NamedTuple):
@@ -244,6 +269,6 @@ def _webp(path: Path, quality: int | None) -> bytes:
     """A picture as WebP; without a quality, with every pixel as it was."""
     how = {"lossless": True, "quality": 50, "method": 3, "exact": True} if quality is None else {"quality": quality}
     stream = io.BytesIO()
-    with Image.open(path) as picture:
+    with opened_image(image_bytes(path), path.name, ["PNG"]) as picture:
         picture.save(stream, format="WEBP", **how)
     return stream.getvalue()

@@ -22,8 +22,12 @@ from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_progress import StudyProgress
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
+from satkit.utils.json_form import NUMBER, must_hold
 from satkit.utils.names import slug
 from satkit.utils.progress import format_seconds
+
+SECONDS = "seconds.json"
+BEFORE = {"strategies": {str: {}}, "settings": {"strategies": [str]}}  # what is taken over from an earlier result
 
 
 def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> Path:
@@ -112,8 +116,21 @@ def run_job(folder: Path, job: Job, progress: StudyProgress, number: int, warm: 
 
 def remember_seconds(folder: Path, job: Job, seconds: float) -> None:
     """Note how long a job took, so that a study that was interrupted knows its time."""
-    path = folder / "seconds.json"
-    write_json(path, {**(read_json(path) if path.exists() else {}), job.output: round(seconds, 1)})
+    write_json(folder / SECONDS, {**known_seconds(folder), job.output: round(seconds, 1)})
+
+
+def known_seconds(folder: Path) -> dict[str, float]:
+    """How long the finished jobs of a study took, by the names of their notebooks.
+
+    Raises:
+        UsageError: If its file holds something else.
+    """
+    path = folder / SECONDS
+    if not path.exists():
+        return {}
+    seconds = read_json(path)
+    must_hold(path, seconds, {str: NUMBER})
+    return seconds
 
 
 def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
@@ -127,7 +144,7 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
         results[plan.strategy.name] = result
     first = next(iter(plans.values()))
     before = read_json(path) if path.exists() else {"strategies": {}, "settings": {"strategies": []}}
-    seconds = study.folder / "seconds.json"
+    must_hold(path, before, BEFORE)
     chosen = {**study.settings.plain(), "task": first.task, "order": list(first.scenario.order), "root": ""}
     asked = list(dict.fromkeys([*before["settings"]["strategies"], *plans]))
     value = {
@@ -136,7 +153,7 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
         "base_classes": list(first.scenario.base),
         "added_classes": list(first.scenario.added),
         "strategies": {**before["strategies"], **results},
-        "seconds": sum(read_json(seconds).values()) if seconds.exists() else 0.0,
+        "seconds": float(sum(known_seconds(study.folder).values())),
     }
     write_json(path, value)
     return value

@@ -19,6 +19,10 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from satkit.utils.errors import UsageError
+
+DEEPEST = 100  # levels of a JSON file; those of satkit have fewer than ten
+
 
 class CheckpointError(RuntimeError):
     """A file of weights that is damaged, missing, or not what it should be."""
@@ -49,7 +53,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
         raise CheckpointError(f"{path} is missing. Train the step again.") from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged ({error}). Delete it and train the step again.") from error
-    if metadata.get("sha256") != _digest(tensors, metadata.get("header", "")):
+    if "header" not in metadata or metadata.get("sha256") != _digest(tensors, metadata["header"]):
         raise CheckpointError(
             f"{path} is damaged: its content does not match its hash. Delete it and train the step again."
         )
@@ -64,8 +68,24 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """Read plain values."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read plain values.
+
+    Raises:
+        UsageError: If the file holds no JSON object, or one that is nested deeper than `DEEPEST`.
+        OSError: If it cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if "\\ud" in text.lower():  # maybe half of a character, which no text in UTF-8 can hold
+            json.dumps(value, ensure_ascii=False).encode()
+        reason = "" if isinstance(value, dict) else f"it is of type {type(value).__name__}"
+        reason = reason or (f"it is nested deeper than {DEEPEST}" if _deeper(value, DEEPEST) else "")
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8, and numbers of thousands of digits
+        reason = str(error)
+    if reason:
+        raise UsageError(f"{path} must hold a JSON object, got something else ({reason}). Restore the file.")
+    return value
 
 
 @contextmanager
@@ -95,6 +115,28 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _deeper(value: object, levels: int) -> bool:
+    """Whether a value is nested deeper than so many levels; without recursion."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            part
+            for each in level
+            if isinstance(each, (dict, list))
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _without_nan(value):
