@@ -6,6 +6,7 @@ import sys
 import time
 
 from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy
+from satkit.utils.assets import python_command, source_path
 from satkit.utils.progress import format_seconds
 
 
@@ -41,8 +42,8 @@ def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0
 def start(study: ReferenceStudy, jobs: int) -> list[subprocess.Popen]:
     """Processes that work on a study."""
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    command = [sys.executable, "-m", "satkit", "reference", "--worker", "--out", str(study.folder)]
+    environment = {**os.environ, **source_path(os.environ), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    command = python_command("-m", "satkit", "reference", "--worker", "--out", str(study.folder))
     command += ["--data", study.settings.data, "--root", study.settings.root, "--worlds", ",".join(study.chosen_worlds)]
     command += ["--seeds", ",".join(map(str, study.seeds)), "--strategies", ",".join(study.strategies)]
     return [subprocess.Popen(command, env=environment) for _ in range(jobs)]
