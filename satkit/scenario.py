@@ -161,7 +161,7 @@ def task_sizes(task: str, num_classes: int, what: str = "classes") -> tuple[int,
     if task == OFFLINE:
         return (num_classes,)
     choices = [*usual_tasks(num_classes), OFFLINE]
-    if not re.fullmatch(r"\d+(-\d+)+", task):
+    if not re.fullmatch(r"\d{1,6}(-\d{1,6})+", task):
         raise unknown("task", task, choices)
     base, *later = map(int, task.split("-"))
     example = f"Choose for example one of: {', '.join(choices)}."

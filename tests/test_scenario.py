@@ -265,3 +265,9 @@ def test_images_per_step_on_the_whole_of_voc(task):
         assert expected is None or tuple(counts) == expected
     seen = [rows["val"][:, list(built.test_table(step))].any(axis=1).sum() for step in built.steps]
     assert tested is None or tuple(seen) == tested
+
+
+def test_a_task_of_thousands_of_digits_is_unknown():
+    with pytest.raises(UsageError, match="Unknown task '1-9") as caught:
+        task_sizes("1-" + "9" * 5000, 20)
+    assert len(str(caught.value)) < 400

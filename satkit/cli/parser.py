@@ -13,6 +13,9 @@ import satkit
 from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
 from satkit.utils.disk_places import unusable
 from satkit.utils.errors import UsageError, nearest
+from satkit.utils.names import printable
+
+ENDS = "\n"  # of lines; a message may have several
 
 EXAMPLES = """examples:
   satkit study                                    the main job: scenes 15-5, what distillation and SATS keep
@@ -118,7 +121,6 @@ def guarded(action: Callable[[], int]) -> int:
     from satkit.notebooks.finding import NotebookError
     from satkit.notebooks.runner import NotebookFailed
     from satkit.studies.attention_study import ReferenceFailed
-    from satkit.utils.files import DamagedFile
     from satkit.utils.interrupts import Terminated, terminating
     from satkit.utils.one_writer import RunBusy
 
@@ -127,7 +129,7 @@ def guarded(action: Callable[[], int]) -> int:
             return action()
     except (UsageError, DataError, NotebookError) as error:
         return _say(error, 2)
-    except (NotebookFailed, DamagedFile, RunBusy, ReferenceFailed) as error:
+    except (NotebookFailed, RunBusy, ReferenceFailed) as error:
         return _say(error, 1)
     except OSError as error:
         if not (said := unusable(error)):
@@ -151,5 +153,5 @@ def _complain(command: argparse.ArgumentParser, message: str) -> int:
 
 
 def _say(message: object, code: int) -> int:
-    print(f"satkit: {message}", file=sys.stderr, flush=True)
+    print(f"satkit: {printable(str(message), keep=ENDS)}", file=sys.stderr, flush=True)
     return code

@@ -137,7 +137,7 @@ def sentence(conventions: dict) -> str:
 
 def markdown() -> str:
     """The named protocols as a table; every row a convention."""
-    columns = [Column("convention"), *(Column(f"`{name}`") for name in PROTOCOLS)]
+    columns = [Column("convention", markup=True), *(Column(f"`{name}`", markup=True) for name in PROTOCOLS)]
     rows = [
         [f"`{name}`: {' or '.join(choices)}", *(getattr(each, name) for each in PROTOCOLS.values())]
         for name, choices in CHOICES.items()

@@ -42,6 +42,6 @@ def markdown(about: str = "", tests: bool = True) -> str:
         tests: Whether there is a column with the names of the tests, which are long.
     """
     shown = [each for each in fields(Point) if tests or each.name != "test"]
-    columns = [Column(each.metadata.get("head", each.name)) for each in shown]
+    columns = [Column(each.metadata.get("head", each.name), markup=True) for each in shown]
     rows = [[getattr(point, each.name) for each in shown] for point in points() if about in point.point]
     return Table(columns, rows).markdown()

@@ -186,7 +186,7 @@ def effect_table(
         note: What a reader must know.
     """
     runs, columns = frame(rows), [(world, classes) for world in worlds for classes in CLASSES]
-    heads = [Column(f"{world}: {classes}", RIGHT, form=difference_cell) for world, classes in columns]
+    heads = [Column(f"{world}: {classes}", RIGHT, form=difference_cell, markup=True) for world, classes in columns]
     lines = [
         [than, *(difference(runs, strategy, than, world, classes) for world, classes in columns)]
         for than, strategy in pairs.items()

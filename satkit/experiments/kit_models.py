@@ -31,9 +31,12 @@ SHOWN = partial(training_progress, resumes=False)  # where they are trained is r
 
 def kit_model(plan: Plan) -> Experiment | None:
     """The experiment that comes with the kit and was made with this plan, to be read only; None if there is none."""
+    called = slug(plan.strategy.name)
     try:
-        folder = asset(f"{FOLDER}/{slug(plan.strategy.name)}")
+        folder = asset(f"{FOLDER}/{called}") if called else None
     except FileNotFoundError:
+        folder = None
+    if folder is None:
         return None
     run = Run.open(folder)
     return None if differences(run.config, plan.config) else Experiment(plan, run)

@@ -36,10 +36,13 @@ from satkit.experiments.manifest import (
 )
 from satkit.experiments.step_history import Rows, read_history, write_history
 from satkit.models import Segmenter, build_segmenter
+from satkit.models.weight_files import check_weights
 from satkit.strategies.step_state import StepState
 from satkit.utils.disk_places import expanded, no_file
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, shown
 from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.json_form import must_hold
+from satkit.utils.names import file_name
 from satkit.utils.one_writer import only_writer
 from satkit.utils.provenance import machine
 from satkit.utils.sealed_json import read_sealed, write_sealed
@@ -80,7 +83,7 @@ def run_folder(name: str | Path, root: Path | None = None) -> Path:
             f"A run's name must begin with a letter or digit and hold only letters, digits and . _ + - "
             f"(at most 80), got {text!r}."
         )
-    return (root or runs_root()) / text
+    return (root or runs_root()) / file_name(text, "run")
 
 
 class Run:
@@ -108,9 +111,9 @@ class Run:
             run = cls._with_its_settings_again(folder, config, error)
         changed = differences(run.config, config)
         if changed:
-            shown = "; ".join(f"{key}: {old!r} there, {new!r} asked for" for key, old, new in changed[:5])
+            listed = "; ".join(f"{key}: {shown(old)} there, {shown(new)} asked for" for key, old, new in changed[:5])
             raise UsageError(
-                f"{folder} holds a run of another configuration ({shown}). "
+                f"{folder} holds a run of another configuration ({listed}). "
                 "Nothing there was changed. Choose another name for the new run."
             )
         return run
@@ -167,7 +170,9 @@ class Run:
 
     def origin(self, step: int) -> Origin:
         """What the files of a step belong to."""
-        return Origin(step, self.config.get("strategy", {}).get("name", ""), config_hash(self.config))
+        strategy = self.config.get("strategy")
+        name = strategy.get("name") if isinstance(strategy, dict) else None
+        return Origin(step, str(name or ""), config_hash(self.config))
 
     def manifest(self, step: int) -> Manifest:
         """What a finished step consists of.
@@ -241,9 +246,15 @@ class Run:
             UsageError: If the step is not finished.
             DamagedFile: If its weights are damaged, or of another step or run.
         """
-        tensors, header = load_tensors(self.file(step, WEIGHTS))
-        model = build_segmenter(**header["segmenter"])
+        path = self.file(step, WEIGHTS)
+        tensors, header = load_tensors(path)
         weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        must_hold(path, header, {"segmenter": {"backbone": str}})
+        try:
+            model = build_segmenter(**{**header["segmenter"], "pretrained": False})
+        except TypeError as error:
+            raise DamagedFile(path, f"holds no network of satkit ({error})", train_again(path.parent)) from error
+        check_weights(weights, model.state_dict(), str(path))
         model.load_state_dict(weights)
         return model.eval()
 

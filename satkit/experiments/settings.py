@@ -14,13 +14,14 @@ from dataclasses import Field, dataclass, field, fields
 
 from satkit.evaluation.conventions import PROTOCOLS
 from satkit.scenario import SETTINGS
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, shown
 from satkit.utils.names import slug
 
 DATA_SETS = ("scenes", "pretext", "voc", "ade20k", "cityscapes", "camvid", "folder")
 PRESETS = ("smoke", "quick", "full", "published", "reference")
 DRAWN = ("scenes", "pretext")  # which need no folder
 STRATEGIES = ("fine-tuning", "pseudo+distillation", "sats")  # of the default study, and of the models in the kit
+WHOLE = "[+-]?[0-9]{1,18}"
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"
 
@@ -84,7 +85,8 @@ class Settings:
     )
 
     def __post_init__(self):
-        object.__setattr__(self, "order", tuple(self.order))
+        if isinstance(self.order, list):
+            object.__setattr__(self, "order", tuple(self.order))
         for each in fields(self):
             check(each, getattr(self, each.name))
 
@@ -161,7 +163,7 @@ def read(name: str, text: str, label: str = ""):
     kind, label = type(FIELDS[name].default), label or name
     if kind is tuple:
         return _order(text, label)
-    pattern = {int: "[+-]?[0-9]+", float: NUMBER, str: "(?s).*", bool: "(?i)true|false"}[kind]
+    pattern = {int: WHOLE, float: NUMBER, str: "(?s).*", bool: "(?i)true|false"}[kind]
     if not re.fullmatch(pattern, text.strip()):
         raise _refused(label, f"be {_called(kind)}", text, FIELDS[name].default)
     if kind is bool:
@@ -208,12 +210,14 @@ def _words(text: str) -> object:
         except ValueError:
             return None
     words = [part.strip() for part in text.split(",") if part.strip()]
+    if any(word.isdecimal() and len(word) > 9 for word in words):  # no label, and maybe more digits than Python reads
+        return None
     return [int(word) for word in words] if all(map(str.isdecimal, words)) else words
 
 
 def _refused(name: str, must: str, value: object, default: object) -> UsageError:
     instead = "" if default in ("", ()) else f" for {default}"
-    return UsageError(f"{name} must {must}, got {value!r}. Choose another value, or leave it out{instead}.")
+    return UsageError(f"{name} must {must}, got {shown(value)}. Choose another value, or leave it out{instead}.")
 
 
 def _called(kind: type) -> str:

@@ -24,7 +24,8 @@ from satkit.strategies.recipes import BASE, base_of
 from satkit.training import Iteration
 from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError, nearest
-from satkit.utils.files import DamagedFile, read_json
+from satkit.utils.files import DamagedFile
+from satkit.utils.json_form import must_hold
 from satkit.utils.names import slug
 from satkit.utils.progress import training_progress
 from satkit.utils.sealed_json import read_sealed, write_sealed
@@ -191,32 +192,54 @@ def stored_settings(folder: Path) -> Settings | None:
     Where `study.json` is missing or damaged, they are those of the study's result or of one of its runs.
     """
     if (found := own_settings(folder)) is not None:
-        return settings_from(found)
+        return settings_from(found, folder / FILE)
+    result = folder / "result.json"
     with suppress(DamagedFile, FileNotFoundError):
-        return settings_from(read_json(folder / "result.json")["settings"])
+        values = read_sealed(result, STUDY_AGAIN)
+        must_hold(result, values, {"settings": {}})
+        return settings_from(values["settings"], result)
     for path in sorted(folder.glob("*/config.json"), key=lambda path: path.parent.name.startswith("base")):
         with suppress(DamagedFile):
-            return settings_from(read_sealed(path, STUDY_AGAIN))
+            return settings_from(read_sealed(path, STUDY_AGAIN), path)
     return None
 
 
 def own_settings(folder: Path) -> dict | None:
     """What a study's `study.json` says; None where it is missing, or damaged, which a warning says."""
+    path = folder / FILE
     try:
-        return read_sealed(folder / FILE, STUDY_AGAIN)["settings"]
+        values = read_sealed(path, STUDY_AGAIN)
     except FileNotFoundError:
         return None
     except DamagedFile as error:
         warnings.warn(f"{error}", stacklevel=2)
         return None
+    must_hold(path, values, {"settings": {}})
+    return values["settings"]
 
 
-def settings_from(values: Mapping[str, object]) -> Settings:
-    """Settings from a JSON file; a class order that is the data set's own counts as none chosen."""
+def settings_from(values: Mapping[str, object], path: Path) -> Settings:
+    """Settings from a JSON file; a class order that is the data set's own counts as none chosen.
+
+    Args:
+        path: The file, for the message.
+
+    Raises:
+        UsageError: For a value that no setting can have.
+    """
     found = {name: values[name] for name in FIELDS if name in values}
-    if list(found.get("order", ())) == sorted(found.get("order", ())):
+    order = found.get("order")
+    if isinstance(order, list) and order == list(range(1, len(order) + 1)):
         found["order"] = ()
-    return Settings(**found)
+    try:
+        return Settings(**found)
+    except UsageError as error:
+        raise UsageError(f"{path} holds no settings of a study: {error}") from error
+
+
+def is_study(folder: Path) -> bool:
+    """Whether a folder holds a study, sound or damaged."""
+    return any((folder / name).exists() for name in (FILE, "result.json")) or any(folder.glob("*/config.json"))
 
 
 def existing_study(study: str | Path) -> Path:
@@ -227,7 +250,7 @@ def existing_study(study: str | Path) -> Path:
     """
     folder = run_folder(study)
     if stored_settings(folder) is None:
-        known = [path.name for path in sorted(runs_root().glob("*")) if stored_settings(path) is not None]
+        known = [path.name for path in sorted(runs_root().glob("*")) if is_study(path)]
         match = nearest(folder.name, known)
         hint = f" Did you mean {match!r}?" if match else ""
         there = f" There are: {', '.join(known)}." if known else ""

@@ -18,9 +18,9 @@ import re
 
 import torch
 
+from satkit.models.weight_files import check_weights
 from satkit.utils import _torchvision
 from satkit.utils.assets import asset
-from satkit.utils.errors import UsageError
 
 _torchvision.ensure()
 
@@ -31,6 +31,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 FIRST = "patch_embed.proj"  # timm's name of the first layer
+HEAD = "head."  # before the names of its classifier
 STRIDES = (4, 2, 2, 2)
 _MIT = dict(num_heads=(1, 2, 5, 8), sr_ratios=(8, 4, 2, 1), mlp_ratios=(4.0,) * 4, drop_path_rate=0.1)
 _WIDE = dict(embed_dims=(64, 128, 320, 512), **_MIT)
@@ -62,31 +63,35 @@ VARIANTS = {
 SMALL = ("mit_quick", "mit_scenes")  # for the embedded data; their weights come with the kit
 
 
-def to_timm_names(state_dict: dict[str, torch.Tensor], model: torch.nn.Module) -> dict[str, torch.Tensor]:
+def to_timm_names(
+    state_dict: dict[str, torch.Tensor], model: torch.nn.Module, source: str = "Pretrained weights"
+) -> dict[str, torch.Tensor]:
     """Weights under timm's parameter names, from any naming scheme in which MiT weights are released.
 
+    Args:
+        source: What they are, as the beginning of a sentence.
+
     Raises:
-        UsageError: If a layer of the encoder is missing, which timm alone would leave random, or has another shape. The
-            first layer may have other input channels, to which timm adapts it.
+        UsageError: If a layer of the encoder is missing, which timm alone would leave random, or has another shape, if
+            there is more than the encoder, or a number is not finite. The first layer may have other input channels, to
+            which timm adapts it.
     """
-    if any("patch_embeddings." in key for key in state_dict):
-        state_dict = _from_transformers(state_dict)
-    renamed = checkpoint_filter_fn(state_dict, model)
-    encoder = {name: value for name, value in model.state_dict().items() if not name.startswith("head.")}
-    missing = sorted(encoder.keys() - renamed.keys())
-    if missing:
-        raise UsageError(
-            f"Pretrained weights must hold every layer of the encoder, but {len(missing)} are missing, the first is "
-            f"{missing[0]!r}. Use the weights of the same variant."
-        )
-    for name, value in encoder.items():
-        wanted, found = tuple(value.shape), tuple(renamed[name].shape)
-        if found != wanted and name != f"{FIRST}.weight":
-            raise UsageError(
-                f"Pretrained weights must have the widths of the backbone, but {name!r} must have the shape {wanted}, "
-                f"got {found}. Use the weights of the same variant."
-            )
+    renamed = checkpoint_filter_fn(_renamed(_of_the_encoder(state_dict)), model)
+    encoder = {name: value for name, value in model.state_dict().items() if not name.startswith(HEAD)}
+    found = {name: value for name, value in renamed.items() if not name.startswith(HEAD)}
+    check_weights(found, encoder, source, adapted=(f"{FIRST}.weight",))
     return renamed
+
+
+def _of_the_encoder(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The encoder's part of the weights of a whole SegFormer, whose names have "backbone." before them."""
+    own = {name: value for name, value in state_dict.items() if not name.startswith("decode_head.")}
+    return {name.removeprefix("backbone."): value for name, value in own.items()}
+
+
+def _renamed(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    of_transformers = any("patch_embeddings." in name for name in state_dict)
+    return _from_transformers(state_dict) if of_transformers else state_dict
 
 
 # The transformers library had other names before its version 5, which stand second where there are two.
@@ -114,14 +119,13 @@ TRANSFORMERS_NAMES = (
 def _from_transformers(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     renamed = {}
     for key, value in state_dict.items():
-        if key.startswith("decode_head."):  # of a whole SegFormer
-            continue
         for old, new in TRANSFORMERS_NAMES:
             key = re.sub(old, new, key)
         renamed[key] = value
     for key in [key for key in renamed if re.search(r"attn\.k\.(weight|bias)$", key)]:
         value_key = key.replace("attn.k.", "attn.v.")
-        renamed[key.replace("attn.k.", "attn.kv.")] = torch.cat([renamed.pop(key), renamed.pop(value_key)])
+        if value_key in renamed and renamed[key].shape == renamed[value_key].shape:
+            renamed[key.replace("attn.k.", "attn.kv.")] = torch.cat([renamed.pop(key), renamed.pop(value_key)])
     return renamed
 
 

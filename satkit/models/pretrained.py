@@ -10,10 +10,12 @@ import urllib.parse
 from contextlib import contextmanager
 from pathlib import Path
 
+import safetensors
 from torch import nn
 
 from satkit.models import mit
 from satkit.models.attention_taps import BackboneError, spread
+from satkit.models.weight_files import check_weights, nothing_but_weights, read_weights
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError, unknown
 from satkit.utils.files import read_json
@@ -31,6 +33,7 @@ SUGGESTED_BACKBONES = (
     "vit_tiny_patch16_224",
     "vit_small_patch16_224",
 )
+UNREADABLE = (RuntimeError, EOFError, safetensors.SafetensorError)  # of files, not of the network
 FROM_SCRATCH = "start from random weights: --from-scratch, or pretrained=False in Python"
 
 
@@ -40,7 +43,7 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
     if pretrained:
         pretrained_weights(name)
     try:
-        with interrupts_first(), _without_retries(pretrained and not comes_with_kit(name)):
+        with interrupts_first(), _without_retries(pretrained and not comes_with_kit(name)), nothing_but_weights():
             backbone = _create(name, pretrained, drop_path)
     except UsageError:
         raise
@@ -51,10 +54,7 @@ def build_backbone(name: str, pretrained: bool, drop_path: float) -> tuple[nn.Mo
     except Exception as error:
         if not pretrained:
             raise
-        raise UsageError(
-            f"The pretrained weights of {name!r} could not be loaded ({type(error).__name__}). Connect to the "
-            f"network once so that timm can download them, or {FROM_SCRATCH}."
-        ) from error
+        raise _not_loaded(name, error) from error
     if not hasattr(backbone, "forward_intermediates"):
         raise BackboneError(f"Backbone {name!r} returns no intermediate features. {other_backbones(name)}")
     features = backbone.feature_info
@@ -70,6 +70,42 @@ def other_backbones(name: str) -> str:
     """A sentence with backbones to take instead of one that does not do."""
     others = [each for each in SUGGESTED_BACKBONES if each != name.split(".")[0]]
     return f"Choose one of {', '.join(others)}, or another timm model with maps of features."
+
+
+def _not_loaded(name: str, error: Exception) -> UsageError:
+    """What is said where timm could not load its weights: their file is at fault, or the network."""
+    if isinstance(error, UNREADABLE) or type(error).__name__ == "UnpicklingError":
+        return UsageError(
+            f"The pretrained weights of {name!r} must be a whole file of weights alone, but it is damaged or holds "
+            f"something else ({type(error).__name__}). Delete it, so that timm fetches it again, or {FROM_SCRATCH}."
+        )
+    return UsageError(
+        f"The pretrained weights of {name!r} could not be loaded ({type(error).__name__}). Connect to the "
+        f"network once so that timm can download them, or {FROM_SCRATCH}."
+    )
+
+
+def load_weights(backbone: nn.Module, path: str | Path) -> None:
+    """Give a backbone the weights of a file: those of MiT or a whole SegFormer as they are released, or timm's own.
+
+    A classifier of other classes in the file is left out.
+
+    Args:
+        backbone: As `build_backbone` makes it.
+        path: A file of `read_weights`.
+
+    Raises:
+        UsageError: If the file does not hold weights alone, or they do not fit, with the difference; the backbone stays
+            as it was.
+    """
+    found, own = read_weights(path), backbone.state_dict()
+    if isinstance(backbone, mit.MixTransformer):
+        found = mit.to_timm_names(found, backbone, str(path))
+    heads = backbone.default_cfg.get("classifier") or ()
+    heads = tuple(f"{head}." for head in ((heads,) if isinstance(heads, str) else heads))
+    found = {name: value for name, value in found.items() if name in own or not name.startswith(heads)}
+    check_weights(found, own, str(path))
+    backbone.load_state_dict(found)
 
 
 def is_plain(backbone: nn.Module) -> bool:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from satkit.utils.assets import PACKAGE
-from satkit.utils.errors import UsageError, unknown
+from satkit.utils.errors import UsageError, shown, unknown
 
 SOLUTIONS = "solutions/"
 
@@ -81,9 +81,11 @@ def read_notebook(path: str | Path) -> dict:
     try:
         notebook = json.loads(Path(path).read_text(encoding="utf-8"))
         if notebook["nbformat"] != 4:
-            raise NotebookError(f"{path} must have notebook format 4, it has {notebook['nbformat']}.")
+            raise NotebookError(f"{path} must have notebook format 4, it has {shown(notebook['nbformat'])}.")
         for cell in notebook["cells"]:
             "".join(cell["source"]), cell["metadata"].get("tags", [])
         return notebook
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except NotebookError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotebookError(f"{path} cannot be read as a notebook ({type(error).__name__}: {error}).") from error

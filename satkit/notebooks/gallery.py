@@ -16,6 +16,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,10 @@ from satkit.notebooks.runner import run_notebook
 from satkit.utils.assets import PACKAGE, asset
 from satkit.utils.disk_places import home_or_temporary
 from satkit.utils.files import read_json, replacing, write_json
+from satkit.utils.images import opened_image
 from satkit.utils.provenance import machine
 from satkit.utils.seeding import best_device
+from satkit.utils.tables import as_markdown
 from satkit.utils.temporary_folders import temporary_folder
 
 REPOSITORY = ""  # OWNER/NAME on GitHub; while it is empty, no link to Colab or Binder and no installing cell is written
@@ -165,7 +168,7 @@ def thumbnail(notebook: dict, width: int = WIDTH) -> bytes:
         NotebookError: If there is no picture.
     """
     output, kind = _shown_first(notebook)
-    with Image.open(io.BytesIO(base64.b64decode(output["data"][kind]))) as picture:
+    with _opened(output["data"][kind]) as picture:
         picture = picture.convert("RGB")
         height = min(picture.height, round(0.75 * picture.width))  # of a tall picture its upper part
         picture = picture.crop((0, 0, picture.width, height))
@@ -259,7 +262,8 @@ def _shown_first(notebook: dict) -> tuple[dict, str]:
 def _alt_of_thumbnail(copy: Path) -> str:
     """The alt text of a copy's thumbnail, fit for a cell of a Markdown table."""
     output, kind = _shown_first(read_json(copy))
-    return re.sub(r"[\[\]|]", "", output.get("metadata", {}).get(kind, {}).get("alt", ""))
+    alt = output.get("metadata", {}).get(kind, {}).get("alt", "")
+    return as_markdown(re.sub(r"[\[\]|]", "", alt))
 
 
 def _put_installing_cell(notebook: dict) -> None:
@@ -274,7 +278,7 @@ def _put_installing_cell(notebook: dict) -> None:
 
 def _coarser(picture: str, quality: int, scale: float) -> tuple[str, str]:
     """A drawing with few colours and at its full size, anything else as a JPEG: its type and its text."""
-    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+    with _opened(picture) as image:
         image = image.convert("RGB")
     drawing = _few_colours(image)
     if np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean) <= ERROR:
@@ -282,6 +286,11 @@ def _coarser(picture: str, quality: int, scale: float) -> tuple[str, str]:
     image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS) if scale < 1 else image
     photograph = _saved(image, "JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
     return "image/jpeg", base64.b64encode(photograph).decode()
+
+
+def _opened(picture: str) -> AbstractContextManager[Image.Image]:
+    """A picture of a notebook, of a safe size."""
+    return opened_image(base64.b64decode(picture), "A picture of the notebook", ["PNG", "JPEG"])
 
 
 def _few_colours(image: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from satkit.notebooks.warm_kernels import WarmKernels
-from satkit.utils.assets import source_path
+from satkit.utils.assets import python_command, source_path
 from satkit.utils.temporary_folders import temporary_folder
 
 COMMAND = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
@@ -161,7 +161,7 @@ class PrivateKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """This interpreter, whatever kernels are installed."""
-        return KernelSpec(argv=[sys.executable, *COMMAND], language="python", display_name="Python 3")
+        return KernelSpec(argv=python_command(*COMMAND), language="python", display_name="Python 3")
 
     async def start_kernel(self, **options) -> None:
         """Start the process, with its environment and with what it writes kept out of the terminal."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from satkit.experiments.settings import FIELDS, described, read
+from satkit.experiments.settings import FIELDS, WHOLE, described, read
 from satkit.notebooks.finding import NotebookError, read_notebook
 from satkit.utils.errors import UsageError, unknown
 
@@ -186,7 +186,7 @@ def _parse(name: str, kind: str, text: str):
         return text
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if kind == "int" and re.fullmatch(r"[+-]?[0-9]+", text):
+    if kind == "int" and re.fullmatch(WHOLE, text):
         return int(text)
     if kind == "float" and re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return float(text)

@@ -2,13 +2,12 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from satkit.notebooks.export import export
 from satkit.notebooks.finding import list_notebooks
-from satkit.utils.assets import source_tree
+from satkit.utils.assets import python_command, source_tree
 
 COPIES = "satkit-lessons"  # in the working directory
 
@@ -21,7 +20,7 @@ def play(options: Sequence[str] = ()) -> int:
     """
     lesson = first_lesson()
     print(f"Opening {lesson}. Ctrl-C ends JupyterLab.", flush=True)
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(lesson), *options])
+    return subprocess.call(python_command("-m", "jupyterlab", str(lesson), *options))
 
 
 def first_lesson() -> Path:

@@ -21,7 +21,7 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from satkit.utils.assets import source_path
+from satkit.utils.assets import python_command, source_path
 
 POSSIBLE = sys.platform == "linux"
 INLINE = "module://matplotlib_inline.backend_inline"  # matplotlib reads it when it is imported
@@ -98,7 +98,7 @@ class WarmKernels:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "satkit.notebooks.warm_kernels", str(theirs.fileno())],
+                python_command("-m", "satkit.notebooks.warm_kernels", str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -120,6 +120,6 @@ def run_file(path: str) -> dict:
         spec.loader.exec_module(module)
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}. Give the path of a Python file that declares a strategy.") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{path} does not run ({type(error).__name__}: {error}). Correct the file.") from error
     return vars(module)

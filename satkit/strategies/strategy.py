@@ -15,6 +15,7 @@ Strategies are combined by adding parts: `MIB + AttentionTransfer(20, regions="t
 
 import hashlib
 import json
+import unicodedata
 from dataclasses import dataclass, field, fields, replace
 
 from torch import Tensor
@@ -27,7 +28,7 @@ from satkit.strategies.parts.fusion import WeightFusion
 from satkit.strategies.parts.importance import Importance
 from satkit.strategies.parts.memory import ExemplarMemory
 from satkit.strategies.validation import incompatible_parts
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, shown
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Strategy:
         joint: Learn every class at once instead of step by step: the upper bound.
 
     Raises:
-        UsageError: For parts that are missing, double or incompatible.
+        UsageError: For parts that are missing, double or incompatible, or a name that is no line of text.
     """
 
     name: str
@@ -80,6 +81,8 @@ class Strategy:
     joint: bool = False
 
     def __post_init__(self):
+        if any(unicodedata.category(character) == "Cc" for character in self.name):
+            raise UsageError(f"A strategy's name must be text in one line, got {shown(self.name)}. Rename it.")
         self._check_terms(self.terms, "after the base step")
         self._check_terms(self.base_terms, "in the base step")
         early = having("needs_teacher", self.base_terms)

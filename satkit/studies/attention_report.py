@@ -41,7 +41,7 @@ def worlds_markdown(rows: list[Row], about: dict) -> str:
     """What attention transfer does to the main strategies in every world: the paper's term and the chosen one."""
     variants = {"attention=20 (paper)": "attention=20", BEST: BEST}
     heads = ["world", "strategy", "term"]
-    columns = [*map(Column, heads), *(Column(each, RIGHT, form=difference_cell) for each in CLASSES)]
+    columns = [*map(Column, heads), *(Column(each, RIGHT, form=difference_cell, markup=True) for each in CLASSES)]
     lines = [
         [world, name, term, *(difference(rows, with_part(name, part), name, world, classes) for classes in CLASSES)]
         for world in about["worlds"]
@@ -57,7 +57,8 @@ def fronts_markdown(rows: list[Row], about: dict) -> str:
     world = next(iter(about["worlds"]))
     scores = [Column(head, RIGHT, form=_score) for head in CLASSES]
     heads = [f"- {part}: {classes}" for part in STRONGER for classes in ("old", "new")]
-    columns = [Column("strategy"), Column("front"), *scores, *(Column(h, RIGHT, form=difference_cell) for h in heads)]
+    differences = [Column(head, RIGHT, form=difference_cell, markup=True) for head in heads]
+    columns = [Column("strategy"), Column("front"), *scores, *differences]
     lines = [line for name in MAIN for line in _lines(rows, world, name)]
     note = (
         f"{_where(rows, about)} Mean IoU in % after the last step in the {world} world, ± half the 95 % interval over "

@@ -9,7 +9,6 @@ The targets are the complete label maps, so that there are as many regions as in
 """
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +28,7 @@ from satkit.strategies import AttentionTransfer, LossInputs, Strategy
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_by_loops import attention_by_loops
 from satkit.training import Schedule, StepSetup, begin_step, learn_batch, make_optimiser, see_batch
+from satkit.utils.assets import python_command
 from satkit.utils.errors import UsageError, choose
 from satkit.utils.provenance import machine
 from satkit.utils.tables import RIGHT, Column, Table
@@ -286,7 +286,7 @@ def _line(what: str, label: str, ratio: Ratio, target: float | None, at_least: b
 
 def _starts() -> Iterator[Measurement]:
     def run(*words: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        return lambda: subprocess.run(python_command(*words), check=True, capture_output=True)
 
     timm = "from satkit.utils import _torchvision; _torchvision.ensure(); import timm"
     found = compare_times(run("-c", "import satkit"), run("-c", timm), STARTS, warm_up=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from satkit.experiments.run_folder import Run
 from satkit.utils.disk_places import no_file
 from satkit.utils.files import DamagedFile
+from satkit.utils.json_form import SCORE, must_hold
 from satkit.utils.tables import RIGHT, Column, Table, in_percent
 
 SCORES = ("old", "new", "all", "forgetting", "kept")
@@ -15,7 +16,7 @@ def overview(root: str | Path) -> str:
     """All studies in a folder with the scores of their runs in percent, as text.
 
     Raises:
-        UsageError: If it is a file.
+        UsageError: If it is a file, or a file of a run holds something else than it must.
     """
     shown = "\n\n".join(map(one_study, study_folders(root)))
     return shown or f"No runs in {root}. Start with: satkit study --preset smoke"
@@ -46,8 +47,10 @@ def _row(folder: Path) -> list:
     """Name, steps and scores of a run."""
     try:
         run = Run.open(folder)
-        result = run.result() or {}
+        result = {name: value for name, value in (run.result() or {}).items() if name in SCORES}
     except DamagedFile:
         return [folder.name, "damaged", *[None] * len(SCORES)]
+    must_hold(folder / "config.json", run.config, {"schedules": list})
+    must_hold(folder / "result.json", result, {str: SCORE})
     steps = 1 if run.name.split("-")[0] == "base" else len(run.config["schedules"])
     return [run.name, f"{run.steps_done()} of {steps}", *(result.get(name) for name in SCORES)]

@@ -15,6 +15,7 @@ from satkit.experiments.study_folder import STUDY_AGAIN, settings_from
 from satkit.scenario import DOMAIN_SETTINGS
 from satkit.studies.saved_figures import Embedded, KeptFigure, embedded, kept_figures
 from satkit.studies.score_table import ScoreTable, threads
+from satkit.studies.study_result import read_result
 from satkit.utils.errors import UsageError
 from satkit.utils.files import replacing
 from satkit.utils.progress import format_seconds
@@ -38,12 +39,12 @@ def write_report(folder: Path) -> Path:
     fit, and the page says what it lacks.
 
     Raises:
-        UsageError: If the folder holds no finished study.
+        UsageError: If the folder holds no finished study, or a file of it something else than it must.
     """
     folder = Path(folder)
     if not (folder / "result.json").exists():
         raise UsageError(f"{folder} holds no finished study: result.json is missing. Run satkit study first.")
-    words = contents(read_sealed(folder / "result.json", STUDY_AGAIN), folder)
+    words = contents(read_result(folder / "result.json"), folder)
     figures = kept_figures(folder / "figures")
     nothing = [Embedded("", False)] * len(figures)
     room = LARGEST - len(page(words, figures, nothing).encode()) - SENTENCE
@@ -64,7 +65,7 @@ def contents(result: dict, folder: Path) -> dict:
         table=ScoreTable(result).html(),
         conventions=conventions(scores),
         configurations=configurations(folder),
-        command=settings_from(settings).command(settings["strategies"]),
+        command=settings_from(settings, folder / "result.json").command(settings["strategies"]),
         made=made(result, scores),
     )
 
@@ -136,7 +137,7 @@ def figure_sections(figures: list[tuple[KeptFigure, Path]], pictures: list[Embed
     """Figures, their paths and pictures by the heading of the section that the first digit of their name says."""
     sections = {heading: [] for heading in (*SECTIONS.values(), "More figures")}
     for (figure, path), picture in zip(figures, pictures, strict=True):
-        sections[SECTIONS.get(figure.name[0], "More figures")].append((figure, path, picture))
+        sections[SECTIONS.get(figure.name[:1], "More figures")].append((figure, path, picture))
     return {heading: inside for heading, inside in sections.items() if inside}
 
 

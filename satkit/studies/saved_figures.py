@@ -8,14 +8,17 @@ import base64
 import io
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import UnidentifiedImageError
 
-from satkit.utils.errors import choose
+from satkit.utils.errors import UsageError, choose
 from satkit.utils.files import DamagedFile, replacing, sha256_of
+from satkit.utils.images import image_bytes, opened_image
+from satkit.utils.json_form import must_hold
+from satkit.utils.names import file_name
 from satkit.utils.sealed_json import read_sealed, write_sealed
 from satkit.utils.tables import percent
 
@@ -39,6 +42,9 @@ class KeptFigure:
     title: str
     see: str
     alt: str
+
+
+WORDS = {each.name: str for each in fields(KeptFigure)}  # of the file beside a picture
 
 
 @dataclass(frozen=True)
@@ -174,10 +180,14 @@ def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, finding:
 
 
 def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: str) -> Path:
-    """Save a matplotlib figure with its words into a folder; returns the picture's path."""
+    """Save a matplotlib figure with its words into a folder; returns the picture's path.
+
+    Raises:
+        UsageError: For a name that would lead out of the folder, or that a file cannot have.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
+    path = folder / f"{file_name(name, 'figure')}.png"
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
     about = asdict(KeptFigure(name, title, see, alt))
@@ -190,17 +200,23 @@ def read_figure(about: Path) -> tuple[KeptFigure, Path]:
 
     Raises:
         DamagedFile: If one of the two is not what was written.
+        UsageError: If the file does not hold the words of a figure, or the picture is no PNG of a safe size.
     """
     words, picture = read_sealed(about, FIGURE_AGAIN), about.with_suffix(".png")
-    if words.pop("picture") != sha256_of(picture):
+    must_hold(about, words, {**WORDS, "picture": str})
+    if words["picture"] != sha256_of(picture):
         raise DamagedFile(picture, "is damaged, or of another figure", FIGURE_AGAIN)
-    return KeptFigure(**words), picture
+    _check_picture(picture)
+    return KeptFigure(**{name: words[name] for name in WORDS}), picture
 
 
 def kept_figures(folder: Path) -> list[tuple[KeptFigure, Path]]:
     """All figures of a folder with their pictures, in the order of their names.
 
     One that is damaged is left out, which a warning says.
+
+    Raises:
+        UsageError: If a sound file does not hold the words of a figure, or a picture is no PNG of a safe size.
     """
     found = []
     for path in sorted(Path(folder).glob("*.json"), key=lambda path: path.stem):
@@ -210,6 +226,14 @@ def kept_figures(folder: Path) -> list[tuple[KeptFigure, Path]]:
             except DamagedFile as error:
                 warnings.warn(f"{error} It is left out.", stacklevel=2)
     return found
+
+
+def _check_picture(path: Path) -> None:
+    try:
+        with opened_image(image_bytes(path), path.name, ["PNG"]):
+            return
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"{path} must be a PNG picture, and it is none. Remove it, or draw it again.") from error
 
 
 class Embedded(NamedTuple):
@@ -265,6 +289,6 @@ def _webp(path: Path, quality: int | None) -> bytes:
     """A picture as WebP; without a quality, with every pixel as it was."""
     how = {"lossless": True, "quality": 50, "method": 3, "exact": True} if quality is None else {"quality": quality}
     stream = io.BytesIO()
-    with Image.open(path) as picture:
+    with opened_image(image_bytes(path), path.name, ["PNG"]) as picture:
         picture.save(stream, format="WEBP", **how)
     return stream.getvalue()

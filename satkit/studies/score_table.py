@@ -7,7 +7,7 @@ the note says what the columns mean and which conventions the numbers follow.
 from satkit.evaluation.conventions import sentence
 from satkit.scenario import DOMAIN_SETTINGS
 from satkit.utils.progress import format_seconds
-from satkit.utils.tables import RIGHT, Column, Table, in_percent, percent
+from satkit.utils.tables import RIGHT, Column, Table, as_markdown, in_percent, percent
 
 # Scores of a run, and what each of them says in a few words.
 COLUMNS = {
@@ -43,11 +43,12 @@ class ScoreTable:
         """For README and for notebooks."""
         machine = self.first["machine"]
         made = (
-            f"`satkit study`: {self.what()} (one seed), {threads(machine)} on {machine['device']}, torch "
+            f"{self.what()} (one seed), {threads(machine)} on {machine['device']}, torch "
             f"{machine['torch']}, {format_seconds(self.result['seconds'])}."
         )
         began = f"Old was {in_percent(self.first['base'])} after the base step."
-        return self._table(f"{made} {self.meaning()} {began} {sentence(self.first['conventions'])}").markdown()
+        note = f"{made} {self.meaning()} {began} {sentence(self.first['conventions'])}"
+        return self._table(f"`satkit study`: {as_markdown(note)}").markdown()
 
     def html(self) -> str:
         """For the report, which states the conventions elsewhere."""

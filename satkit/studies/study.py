@@ -24,10 +24,14 @@ from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_progress import StudyProgress
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
+from satkit.utils.json_form import NUMBER, must_hold
 from satkit.utils.names import slug
 from satkit.utils.one_writer import only_writer
 from satkit.utils.progress import format_seconds
 from satkit.utils.sealed_json import read_sealed, write_sealed
+
+SECONDS = "seconds.json"
+BEFORE = {"strategies": {str: {}}, "settings": {"strategies": [str]}}  # what is taken over from an earlier result
 
 
 def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> Path:
@@ -117,12 +121,18 @@ def run_job(folder: Path, job: Job, progress: StudyProgress, number: int, warm: 
 
 def remember_seconds(folder: Path, job: Job, seconds: float) -> None:
     """Note how long a job took, so that a study that was interrupted knows its time."""
-    write_sealed(folder / "seconds.json", {**seconds_of(folder), job.output: round(seconds, 1)})
+    write_sealed(folder / SECONDS, {**known_seconds(folder), job.output: round(seconds, 1)})
 
 
-def seconds_of(folder: Path) -> dict[str, float]:
-    """How long the jobs of a study took, as far as it is known."""
-    return read_or(folder / "seconds.json", {})
+def known_seconds(folder: Path) -> dict[str, float]:
+    """How long the finished jobs of a study took, by the names of their notebooks.
+
+    Raises:
+        UsageError: If its file holds something else.
+    """
+    seconds = read_or(folder / SECONDS, {})
+    must_hold(folder / SECONDS, seconds, {str: NUMBER})
+    return seconds
 
 
 def read_or(path: Path, otherwise: dict) -> dict:
@@ -147,6 +157,7 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
         results[plan.strategy.name] = result
     first = next(iter(plans.values()))
     before = read_or(path, {"strategies": {}, "settings": {"strategies": []}})
+    must_hold(path, before, BEFORE)
     chosen = {**study.settings.plain(), "task": first.task, "order": list(first.scenario.order), "root": ""}
     asked = list(dict.fromkeys([*before["settings"]["strategies"], *plans]))
     value = {
@@ -155,7 +166,7 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
         "base_classes": list(first.scenario.base),
         "added_classes": list(first.scenario.added),
         "strategies": {**before["strategies"], **results},
-        "seconds": float(sum(seconds_of(study.folder).values())),
+        "seconds": float(sum(known_seconds(study.folder).values())),
     }
     write_sealed(path, value)
     return value

@@ -6,6 +6,7 @@ import sys
 import time
 
 from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy
+from satkit.utils.assets import python_command, source_path
 from satkit.utils.progress import format_seconds
 
 
@@ -45,8 +46,8 @@ def start(study: ReferenceStudy, jobs: int) -> list[subprocess.Popen]:
     second signal would cut off the checkpoint that the first one asks for.
     """
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    command = [sys.executable, "-m", "satkit", "reference", "--worker", "--out", str(study.folder)]
+    environment = {**os.environ, **source_path(os.environ), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    command = python_command("-m", "satkit", "reference", "--worker", "--out", str(study.folder))
     command += ["--data", study.settings.data, "--root", study.settings.root, "--worlds", ",".join(study.chosen_worlds)]
     command += ["--seeds", ",".join(map(str, study.seeds)), "--strategies", ",".join(study.strategies)]
     return [subprocess.Popen(command, env=environment, start_new_session=True) for _ in range(jobs)]

@@ -1,6 +1,7 @@
 """Where satkit's own files are: inside an installed wheel, else beside the package in a source tree."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,11 @@ def asset(name: str) -> Path:
 def source_tree() -> Path | None:
     """The project's folder, if satkit runs from its source tree; None for an installed wheel."""
     return PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else None
+
+
+def python_command(*words: str) -> list[str]:
+    """A command line of this interpreter; no file of the working directory is taken for a module."""
+    return [sys.executable, "-P", *words]
 
 
 def source_path(inherited: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, shown
 
 # What an operating system answers where a place cannot hold files; other errors are no fault of the place.
 OF_A_PLACE = (
@@ -21,8 +21,10 @@ def expanded(place: str | Path) -> Path:
     """A path in which `~` stands for a home folder.
 
     Raises:
-        UsageError: If there is no such home folder.
+        UsageError: If there is no such home folder, or a character that no path can hold.
     """
+    if not _is_storable(str(place)):
+        raise UsageError(f"A path must be text that the system can store, got {shown(str(place))}. Rename it.")
     try:
         return Path(place).expanduser()
     except RuntimeError:
@@ -44,6 +46,14 @@ def no_file(folder: Path, instead: str) -> Path:
         where = "is one" if file == folder else f"is below the file {file}"
         raise UsageError(f"Runs are kept in a folder, not in a file, but {folder} {where}. {instead}")
     return folder
+
+
+def _is_storable(place: str) -> bool:
+    """Whether the file system can hold a path of these characters."""
+    try:
+        return b"\0" not in os.fsencode(place)
+    except UnicodeEncodeError:  # half of a character
+        return False
 
 
 def home_or_temporary() -> Path:

@@ -8,12 +8,20 @@ import difflib
 import re
 from collections.abc import Iterable
 
+LONGEST = 120  # characters of a value in a message
+
 
 class UsageError(ValueError):
     """A request that cannot be carried out as given; commands end with exit code 2."""
 
 
 SAME_NUMBER = 0.8  # similarity of digits from which another number is a typing error, as 15-55 for 15-5
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: in one line, and shortened in the middle where it is very long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 20]} ... {text[-15:]}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
@@ -42,10 +50,10 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UsageError:
     """
     choices = list(dict.fromkeys(choices))
     if not choices:
-        return UsageError(f"Unknown {kind} {name!r}. There is none to choose.")
-    match = nearest(str(name), choices)
+        return UsageError(f"Unknown {kind} {shown(name)}. There is none to choose.")
+    match = nearest(str(name)[:LONGEST], choices)
     hint = f" Did you mean {match!r}?" if match else ""
-    return UsageError(f"Unknown {kind} {name!r}.{hint} Choose one of: {', '.join(choices)}.")
+    return UsageError(f"Unknown {kind} {shown(name)}.{hint} Choose one of: {', '.join(choices)}.")
 
 
 def choose(kind: str, name: str, choices: dict):

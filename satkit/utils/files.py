@@ -19,12 +19,15 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from satkit.utils.errors import UsageError
 from satkit.utils.interrupts import interrupts_first
+
+DEEPEST = 100  # levels of a JSON file; those of satkit have fewer than ten
 
 TRAIN_AGAIN = "Delete it and train the step again."
 
 
-class DamagedFile(RuntimeError):
+class DamagedFile(UsageError):
     """A file that is damaged, missing, or not the one that belongs in its place.
 
     Args:
@@ -67,9 +70,12 @@ def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tenso
         raise DamagedFile(path, "is missing", remedy) from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise DamagedFile(path, f"is damaged ({error})", remedy) from error
-    if metadata.get("sha256") != _digest(tensors, metadata.get("header", "")):
+    if "header" not in metadata or metadata.get("sha256") != _digest(tensors, metadata["header"]):
         raise DamagedFile(path, "is damaged: its content does not match its hash", remedy)
-    return tensors, json.loads(metadata["header"])
+    try:
+        return tensors, json.loads(metadata["header"])
+    except ValueError as error:
+        raise DamagedFile(path, f"holds no header of satkit ({error})", remedy) from error
 
 
 def write_json(path: Path, value: object) -> None:
@@ -79,19 +85,28 @@ def write_json(path: Path, value: object) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_json(path: Path, remedy: str = "Delete it; what made it makes it again.") -> dict:
+def read_json(path: Path, remedy: str = "Restore the file.") -> dict:
     """Read plain values.
 
     Args:
         remedy: What to do where the file is damaged, as a sentence.
 
     Raises:
-        DamagedFile: If it holds no JSON.
+        DamagedFile: If the file holds no JSON object, or one that is nested deeper than `DEEPEST`.
+        OSError: If it cannot be read.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # JSON and Unicode errors are ValueErrors
-        raise DamagedFile(path, f"is damaged: it is no JSON ({error})", remedy) from error
+        text = Path(path).read_text(encoding="utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if "\\ud" in text.lower():  # maybe half of a character, which no text in UTF-8 can hold
+            json.dumps(value, ensure_ascii=False).encode()
+        reason = "" if isinstance(value, dict) else f"it is of type {type(value).__name__}"
+        reason = reason or (f"it is nested deeper than {DEEPEST}" if _deeper(value, DEEPEST) else "")
+    except (ValueError, RecursionError) as error:  # also text that is no UTF-8, and numbers of thousands of digits
+        reason = str(error)
+    if reason:
+        raise DamagedFile(path, f"must hold a JSON object, got something else ({reason})", remedy)
+    return value
 
 
 def sha256_of(path: Path) -> str:
@@ -127,6 +142,28 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _deeper(value: object, levels: int) -> bool:
+    """Whether a value is nested deeper than so many levels; without recursion."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            part
+            for each in level
+            if isinstance(each, (dict, list))
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def plain(value):

@@ -7,6 +7,7 @@ are read again see `satkit.utils.csv_files`.
 import csv
 import io
 import math
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,8 @@ from pathlib import Path
 GAP = "  "  # between two columns of text
 NARROWEST = 12  # characters of a column that is wrapped
 MARKDOWN_WIDTH = 118  # characters of a line of a note
+# What is no plain text in Markdown: its own signs, those of HTML, and what makes an address or ends a line.
+MARKUP = re.compile(r"[&<>\[\]*`$\\~@\n\r]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 LEFT, RIGHT = "left", "right"
 
 
@@ -34,6 +37,11 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def as_markdown(text: str) -> str:
+    """A plain text as Markdown that shows it as it is: no element, link, emphasis or formula comes of it."""
+    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
 def wrapped(text: str, width: int) -> list[str]:
     """Lines of at most `width` characters; a longer word stays whole on a line of its own."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
@@ -49,6 +57,7 @@ class Column:
         below: A second line of the heading, in HTML only.
         form: Writes a value that is there, e.g. "{:.1f}".format.
         missing: What is written for None and NaN.
+        markup: Whether head and cells are Markdown already; if not, Markdown shows them as they are.
     """
 
     head: str
@@ -56,10 +65,15 @@ class Column:
     below: str = ""
     form: Callable[[object], str] = str
     missing: str = "-"
+    markup: bool = False
 
     def write(self, value: object) -> str:
         """A value as the text of a cell."""
         return self.missing if is_missing(value) else self.form(value)
+
+    def markdown(self, text: str) -> str:
+        """A text of the column in a Markdown table, where a bar inside a cell must not end it."""
+        return (text if self.markup else as_markdown(text)).replace("|", r"\|")
 
 
 @dataclass(frozen=True)
@@ -103,8 +117,11 @@ class Table:
     def markdown(self) -> str:
         """A Markdown table, the note below as a paragraph."""
         rules = "".join("--:|" if column.align == RIGHT else "---|" for column in self.columns)
-        rows = [_markdown_row(row) for row in self.cells()]
-        lines = [_markdown_row([column.head for column in self.columns]), f"|{rules}", *rows]
+        texts = [[column.head for column in self.columns], *self.cells()]
+        first, *rows = [
+            f"| {' | '.join(column.markdown(text) for column, text in zip(self.columns, row))} |" for row in texts
+        ]
+        lines = [first, f"|{rules}", *rows]
         return "\n".join([*lines, *(["", *wrapped(self.note, MARKDOWN_WIDTH)] if self.note else [])])
 
     def html(self) -> str:
@@ -145,8 +162,3 @@ class Table:
             )
             lines.append(GAP.join(aligned).rstrip())
         return lines
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    """A line of a Markdown table; a bar inside a cell does not end it."""
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

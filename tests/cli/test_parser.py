@@ -228,6 +228,11 @@ def test_a_failed_notebook_ends_with_1_and_names_its_cell(satkit_says, monkeypat
     assert "07_train_next_step failed in cell In [7] (train()): ZeroDivisionError: division by zero." in error
 
 
+def test_a_message_keeps_its_lines_and_loses_what_would_move_the_cursor(satkit_says, monkeypatch):
+    monkeypatch.setattr("satkit.studies.study.run_study", raising(UsageError("one \x1b[2J\ntwo \u202e")))
+    assert satkit_says("study") == (2, "", "satkit: one \\x1b[2J\ntwo \\u202e\n")
+
+
 def test_an_error_that_nobody_foresaw_is_not_hidden(monkeypatch):
     monkeypatch.setattr("satkit.studies.study.run_study", raising(KeyError("a slip")))
     with pytest.raises(KeyError, match="a slip"):

@@ -31,8 +31,8 @@ def damage(path):
         ),
         ("steps/0/metrics.json", r"metrics\.json of step 0 in .* was damaged and is made again"),
         ("steps/1/history.csv", r"history\.csv of step 1 in .* was damaged and is made again"),
-        ("result.json", r"result\.json is damaged.* This was done now"),
-        ("config.json", r"config\.json is damaged.* This was done now"),
+        ("result.json", r"result\.json must hold a JSON object.* This was done now"),
+        ("config.json", r"config\.json must hold a JSON object.* This was done now"),
     ],
 )
 def test_what_follows_from_sound_files_is_made_again_to_the_bit(study, undisturbed, name, said):

@@ -149,3 +149,15 @@ def test_the_plain_settings_are_what_settings_are_made_of():
     settings = Settings(order=ORDER, shift=0.5)
     assert Settings(**settings.plain()) == settings
     assert list(settings.plain()) == list(FIELDS)
+
+
+@pytest.mark.parametrize(("name", "text"), [("seed", "9" * 5000), ("order", "1," + "2" * 5000)])
+def test_a_number_of_thousands_of_digits_is_refused_in_a_short_sentence(name, text):
+    with pytest.raises(UsageError, match=f"{name} must ") as caught:
+        read(name, text)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_order_that_is_no_list_is_refused():
+    with pytest.raises(UsageError, match="order must be a list of labels, got 5"):
+        Settings(order=5)

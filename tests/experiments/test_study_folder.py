@@ -18,7 +18,8 @@ from satkit.experiments.study_folder import (
 )
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
-from satkit.utils.files import read_json, write_json
+from satkit.utils.files import read_json
+from satkit.utils.sealed_json import write_sealed
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 
@@ -70,19 +71,19 @@ def test_the_settings_of_a_study_are_written_once_with_an_absolute_folder_of_dat
     assert open_study("mine", {"root": "elsewhere"}).settings.root == "elsewhere"
 
 
-def test_a_study_of_an_earlier_version_is_known_by_its_result_or_its_runs(tmp_path):
+def test_a_study_without_its_own_file_is_known_by_its_result_or_its_runs(tmp_path):
     shutil.copytree(asset("models/sats"), tmp_path / "old" / "sats")
     found = stored_settings(tmp_path / "old")
     assert (found.task, found.preset, found.backbone, found.order) == ("15-5", "quick", "mit_quick", ())
     assert open_study("old", {"task": "15-5"}).plan("sats").config["backbone"] == "mit_quick"
     result = {"settings": {**Settings(preset="smoke").plain(), "task": "15-5", "order": list(range(1, 21))}}
-    write_json(tmp_path / "old" / "result.json", {**result, "strategies": {}})
+    write_sealed(tmp_path / "old" / "result.json", {**result, "strategies": {}})
     assert stored_settings(tmp_path / "old") == Settings(preset="smoke", task="15-5")
 
 
 def test_the_stored_quick_study_is_read(tmp_path):
     (tmp_path / "quick").mkdir()
-    shutil.copy(asset("quick_study.json"), tmp_path / "quick" / "result.json")
+    write_sealed(tmp_path / "quick" / "result.json", read_json(asset("quick_study.json")))
     assert stored_settings(tmp_path / "quick") == Settings(task="15-5")
 
 

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import re
+import struct
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +20,7 @@ from satkit.notebooks.finding import NotebookError, list_notebooks, promise
 from satkit.notebooks.parameters import parameters
 from satkit.utils.assets import asset
 from satkit.utils.files import read_json, write_json
+from satkit.utils.images import ImageTooLarge
 
 NAMES = [path.stem for path in list_notebooks()]
 STORED = asset("") / "gallery"
@@ -244,3 +247,11 @@ class TestStored:
             assert abs(seconds - measured["seconds"][path.stem]) <= max(5, 0.25 * seconds), path.stem
             if "preset" in parameters(path) and path.stem not in gallery.OWN_PRESET:
                 assert re.search(r"`full`[^*]*\d+ min", first), path.stem
+
+
+def test_a_picture_that_claims_to_be_gigantic_is_not_decoded():
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 60_000, 60_000, 8, 2, 0, 0, 0)
+    parts = [b"\x89PNG\r\n\x1a\n", struct.pack(">I", 13), header, struct.pack(">I", zlib.crc32(header))]
+    data = base64.b64encode(b"".join(parts) + struct.pack(">I4s", 0, b"IDAT") + b"\0" * 4).decode()
+    with pytest.raises(ImageTooLarge, match="A picture of the notebook has 3,600,000,000 pixels"):
+        gallery.thumbnail(executed(shows(data)))

@@ -19,7 +19,7 @@ def started(monkeypatch):
 
 def test_in_a_source_tree_the_lessons_themselves_are_opened(started, capsys):
     assert play(["--no-browser"]) == 0
-    assert started == [[sys.executable, "-m", "jupyterlab", str(list_notebooks()[0]), "--no-browser"]]
+    assert started == [[sys.executable, "-P", "-m", "jupyterlab", str(list_notebooks()[0]), "--no-browser"]]
     assert "00_start_here.ipynb" in capsys.readouterr().out
 
 

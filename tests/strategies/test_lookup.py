@@ -86,6 +86,7 @@ def test_names_are_split_at_commas_all_means_every_strategy_and_files_get_absolu
         ("", ":LOUD", "Unknown strategy of .*'LOUD'. There is none to choose.$"),
         ("import nowhere_to_be_found", "", "does not run .ModuleNotFoundError"),
         ("def", "", "does not run .SyntaxError"),
+        ("raise SystemExit(3)", "", "does not run .SystemExit: 3"),
     ],
 )
 def test_a_file_without_a_usable_strategy_is_refused_in_one_sentence(tmp_path, source, suffix, message):

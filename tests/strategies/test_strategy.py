@@ -131,6 +131,12 @@ def test_strategies_with_equal_base_terms_head_and_targets_have_equal_base_steps
     assert DFT.base().head == Head("future")
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\0", "\x1b[2J"])
+def test_a_name_is_text_in_one_line(name):
+    with pytest.raises(UsageError, match="A strategy's name must be text in one line, got"):
+        replace(SATS, name=name)
+
+
 def test_the_digest_of_a_strategy_depends_on_its_parts_and_not_on_its_name():
     assert digest(replace(SATS, name="mine")) == digest(SATS)
     assert digest(SATS + AttentionTransfer(5)) != digest(SATS)

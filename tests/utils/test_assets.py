@@ -1,5 +1,7 @@
 """satkit's own data files are found, in a source tree and in a wheel."""
 
+import sys
+
 import pytest
 
 from satkit.utils import assets
@@ -20,3 +22,7 @@ def test_a_wheel_has_them_inside_the_package(tmp_path, monkeypatch):
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match="satkit's file nothing.csv is missing. Install satkit again"):
         assets.asset("nothing.csv")
+
+
+def test_a_process_is_this_interpreter_without_modules_of_the_working_directory():
+    assert assets.python_command("-m", "satkit") == [sys.executable, "-P", "-m", "satkit"]

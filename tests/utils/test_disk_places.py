@@ -54,3 +54,14 @@ def test_a_place_is_named_with_what_is_wrong_with_it():
 @pytest.mark.parametrize("error", [OSError("damaged"), OSError(errno.EPIPE, "Broken pipe"), OSError(errno.EACCES, "x")])
 def test_other_errors_are_no_fault_of_a_place(error):
     assert unusable(error) == ""
+
+
+@pytest.mark.parametrize("place", ["a/b\0c", "\0", "a/\ud800"])
+def test_a_path_that_no_file_system_can_hold_is_refused_in_one_sentence(place):
+    with pytest.raises(UsageError, match="A path must be text that the system can store, got") as caught:
+        expanded(place)
+    assert "\0" not in str(caught.value)
+
+
+def test_a_name_in_another_encoding_stays_a_path():
+    assert str(expanded("a/\udce9")) == "a/\udce9"  # as Python reads the byte E9 of a Latin-1 name

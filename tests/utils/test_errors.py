@@ -1,6 +1,6 @@
 import pytest
 
-from satkit.utils.errors import UsageError, choose, nearest, unknown
+from satkit.utils.errors import LONGEST, UsageError, choose, nearest, shown, unknown
 
 TASKS = ["19-1", "15-5", "15-1"]
 
@@ -70,3 +70,11 @@ def test_choose_gives_the_value_or_the_error():
 
 def test_a_usage_error_is_a_value_error():
     assert issubclass(UsageError, ValueError)
+
+
+def test_a_value_in_a_message_is_one_line_and_never_long():
+    assert shown("a\nb") == "'a\\nb'"
+    assert shown([1, "x"]) == "[1, 'x']"
+    for value in ("x" * 10**6, ["y"] * 10**5, 10**4000):
+        assert len(shown(value)) <= LONGEST
+        assert len(str(unknown("task", value, TASKS))) < 300

@@ -1,5 +1,6 @@
 """Files are complete or absent, and a damaged file of weights is an error."""
 
+import hashlib
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import safetensors.torch
 import torch
 
 import satkit
+from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 from satkit.utils.interrupts import Terminated, terminating
 
@@ -290,3 +292,37 @@ class TestLock:
         for _ in range(2):
             with (tmp_path / ".lock").open("a+") as file:
                 assert try_lock(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "Expecting value"),
+        (b"[1]", "it is of type list"),
+        (b"\xff{}", "codec can't decode byte"),
+        (b'{"a": NaN}', "NaN is no number of JSON"),
+        (b'{"a": 1e999}', "1e999 is no number of JSON"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "Exceeds the limit"),
+        (b"[" * 100_000, "recursion"),
+        (b'{"a":' * 150 + b"1" + b"}" * 150, "it is nested deeper than 100"),
+        (b'{"a": "\\ud800"}', "surrogates not allowed"),
+    ],
+)
+def test_a_file_that_holds_no_object_of_json_is_refused_in_one_sentence(tmp_path, content, reason):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=f"a.json must hold a JSON object, got something else .*{reason}") as caught:
+        read_json(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_every_character_of_a_sound_file_comes_back(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": "\\ud83d\\ude00", "b": "\\u200f"}')
+    assert read_json(tmp_path / "a.json") == {"a": "\U0001f600", "b": "\u200f"}
+
+
+def test_weights_whose_header_is_missing_are_damaged(tmp_path):
+    path = tmp_path / "a.safetensors"
+    safetensors.torch.save_file({}, path, metadata={"sha256": hashlib.sha256(b"").hexdigest()})
+    with pytest.raises(DamagedFile, match="does not match its hash"):
+        load_tensors(path)

@@ -67,9 +67,15 @@ def test_columns_without_heads_have_no_heading():
 
 def test_markdown_has_a_line_a_row_its_alignment_and_the_note_below():
     lines = TABLE.markdown().splitlines()
-    assert lines[:3] == ["| name | score | what it says |", "|---|--:|---|", "| a <b> | 12.3 | short |"]
+    assert lines[:3] == ["| name | score | what it says |", "|---|--:|---|", "| a &#60;b&#62; | 12.3 | short |"]
     assert lines[3].startswith(r"| c\|d | - |")
     assert lines[5:] == ["", TABLE.note]
+
+
+def test_markdown_shows_plain_text_as_it_is_and_keeps_what_is_markup_already():
+    columns = [Column("a*b*"), Column("`c`", markup=True)]
+    lines = Table(columns, [["[x](y)", "**+1.0**"]]).markdown().splitlines()
+    assert lines[::2] == ["| a&#42;b&#42; | `c` |", "| &#91;x&#93;(y) | **+1.0** |"]
 
 
 def test_html_escapes_everything_and_names_what_a_head_belongs_to():

@@ -14,10 +14,12 @@ import re
 from pathlib import Path
 
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, shown
+from satkit.utils.names import is_control
 
 FILES = ("classes.txt", "class_names.txt", "labelmap.txt", "_classes.csv", "train/_classes.csv")
 IGNORED_NAMES = ("ignore", "ignored", "void", "unlabeled", "unlabelled")
+DIGITS = 9  # of a value; Python reads no number of thousands of digits
 FEWEST_CLASSES, MOST_CLASSES = 2, UNKNOWN - 1
 
 FORMS = tuple(
@@ -49,12 +51,14 @@ def read_classes(file: Path) -> dict[int, str] | None:
     for number, value, name in _lines(file):
         if value in (-1, IGNORE) and is_ignored(name):
             continue
+        if any(map(is_control, name)):
+            raise UsageError(f"{file}, line {number}: a name must be text in one line, got {shown(name)}.")
         if not 0 <= value < IGNORE:
             raise UsageError(f"{file}, line {number}: a value must be below {IGNORE}, got {value}.")
         same = [other for other in names.values() if other.lower() == name.lower() and not is_ignored(name)]
         if value in names or same:
-            beside = f"; {same[0]!r} stands there already" if same and same != [name] else ""
-            raise UsageError(f"{file}, line {number}: value {value} and name {name!r} must occur once{beside}.")
+            beside = f"; {shown(same[0])} stands there already" if same and same != [name] else ""
+            raise UsageError(f"{file}, line {number}: value {value} and name {shown(name)} must occur once{beside}.")
         names[value] = name
     return names
 
@@ -116,6 +120,8 @@ def _lines(file: Path) -> list[tuple[int, int, str]]:
         if line:
             parts = form.fullmatch(line).groupdict()
             value = parts.get("value")
+            if value and len(value) > DIGITS:
+                raise UsageError(f"{file}, line {number}: a value must be below {IGNORE}, got {shown(value)}.")
             found.append((number, place if value is None else int(value), parts["name"].strip()))
     return found
 

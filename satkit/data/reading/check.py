@@ -6,7 +6,6 @@ set stores the arrays and raises the problems with `raise_if`. To check masks fo
 """
 
 import hashlib
-import io
 import os
 import struct
 import zlib
@@ -17,12 +16,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from satkit.data.labels import IGNORE
 from satkit.data.reading.mask_forms import read_values
 from satkit.data.reading.pairs import Pair
 from satkit.data.reading.problems import Problem
+from satkit.utils.images import image_bytes, opened_image
 
 IMAGE_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # 8 bits or fewer a channel
 MOST_VALUES_SHOWN = 8
@@ -39,7 +39,6 @@ DECODING_ERRORS = (
     EOFError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
 
 
@@ -120,13 +119,12 @@ def _examine(pair: Pair, allowed: np.ndarray) -> Examined:
 
 def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
     try:
-        data = path.read_bytes()
+        data = image_bytes(path)
         _check_parts(data)
-        with Image.open(io.BytesIO(data), formats=["JPEG", "PNG"]) as file:
+        with opened_image(data, path.name, ["JPEG", "PNG"]) as file:
             if file.mode not in IMAGE_MODES:
                 detail = f"its mode is {file.mode}; save it with 8 bits"
                 return None, [Problem(str(path), "image has more than 8 bits a channel", detail)]
-            _check_area(file)
             turned = file.getexif().get(ORIENTATION)
             file.info.pop("transparency", None)  # not used here, and Pillow warns about it in palette images
             image = np.array(file if file.mode == "RGB" else file.convert("RGB"))
@@ -140,10 +138,9 @@ def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
 
 def _read_mask(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
     try:
-        data = path.read_bytes()
+        data = image_bytes(path)
         _check_parts(data)
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as file:
-            _check_area(file)
+        with opened_image(data, path.name, ["PNG"]) as file:
             values, wrong = read_values(file, data)
             return values, [Problem(str(path), *wrong)] if wrong else []
     except DECODING_ERRORS as error:
@@ -167,12 +164,6 @@ def _check_parts(data: bytes) -> None:
         if zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise ValueError(f"its part {kind.decode('latin-1')!r} is cut off or does not match its check sum")
         position = end + 4
-
-
-def _check_area(file: Image.Image) -> None:
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit and file.width * file.height > limit:
-        raise ValueError(f"{file.width} x {file.height} pixels are more than the {limit:,} that are safe to decode")
 
 
 def _check_size(pair: Pair, image: np.ndarray | None, mask: np.ndarray, allowed: np.ndarray) -> list[Problem]:

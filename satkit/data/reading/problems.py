@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from satkit.utils.names import printable
+
 MOST_OF_A_KIND = 3  # problems of one kind that get a line each
 
 
@@ -23,8 +25,13 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
+        return printable(f"{self.path}: {self.what}") + self.in_brackets
+
+    @property
+    def in_brackets(self) -> str:
+        """The detail in one line, as it stands behind the kind; "" if there is none."""
         detail = " ".join(self.detail.split())
-        return f"{self.path}: {self.what}" + (f" ({detail})" if detail else "")
+        return printable(f" ({detail})") if detail else ""
 
 
 class DataError(ValueError):
@@ -62,10 +69,7 @@ def listing(problems: Collection[Problem], every: bool = False) -> str:
             lines += [f"  {problem}" for problem in found]
         else:
             first = found[0]
-            detail = " ".join(first.detail.split())
-            lines.append(
-                f"  {len(found):,} times: {what}; for example {first.path}" + (f" ({detail})" if detail else "")
-            )
+            lines.append(f"  {len(found):,} times: {what}; for example {printable(first.path)}{first.in_brackets}")
     return "\n".join(lines)
 
 

@@ -72,6 +72,8 @@ def test_names_that_say_they_are_none_are_found(name, sounds):
         ("0 a\n\n0 b\n", "line 3: value 0 and name 'b' must occur once."),
         ("a\nb\na\n", "line 3: value 2 and name 'a' must occur once."),
         ("1 a\nb\n", "line 2: value 1 and name 'b' must occur once."),
+        ("0 a\n" + "9" * 5000 + " b\n", f"line 2: a value must be below 255, got '{'9' * 99} ... {'9' * 14}'."),
+        ("0 a\n1 b\x1b[2J\n", r"line 2: a name must be text in one line, got 'b\x1b[2J'."),
         ("0 Dog\n1 dog\n", "line 2: value 1 and name 'dog' must occur once; 'Dog' stands there already."),
     ],
 )
