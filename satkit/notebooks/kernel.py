@@ -20,7 +20,8 @@ from satkit.notebooks.warm_kernels import WarmKernels
 from satkit.utils.assets import python_command, source_path
 from satkit.utils.temporary_folders import temporary_folder
 
-COMMAND = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
+# Not `-m ipykernel_launcher`, which takes the working directory off the path, also where satkit is imported from there.
+COMMAND = ("-c", "from ipykernel.kernelapp import launch_new_instance as l; l()", "-f", "{connection_file}")
 ADDRESS_LENGTH = 92  # a socket's path may have about 100 characters; Jupyter appends a dash and a number
 SHUTDOWN_SECONDS = 20.0
 ONLY_LIVE = (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from satkit.experiments.in_progress import save_checkpoint
 from satkit.experiments.plan import Plan
 from satkit.experiments.presets import PRESETS, Preset
 from satkit.experiments.settings import Settings
@@ -78,7 +79,7 @@ def test_a_step_that_is_interrupted_goes_on_bit_for_bit(study, tmp_path, name):
 
     def stop(iteration):
         if iteration.number == 2:
-            run.save_checkpoint(2, iteration.snapshot())
+            save_checkpoint(run, 2, iteration.snapshot(), [], experiment.plan.device)
             raise InterruptedError
 
     with pytest.raises(InterruptedError):

@@ -6,17 +6,19 @@ from study_files import RESULT
 from satkit.studies.study_result import read_result
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
-from satkit.utils.files import write_json
+from satkit.utils.files import read_json
+from satkit.utils.sealed_json import write_sealed
 
 ONE = RESULT["strategies"]["fine-tuning"]
 
 
-def test_the_stored_study_of_the_kit_is_a_result():
-    assert read_result(asset("quick_study.json"))["strategies"].keys() >= {"SATS"}
+def test_the_stored_study_of_the_kit_is_a_result(tmp_path):
+    write_sealed(tmp_path / "result.json", read_json(asset("quick_study.json")))
+    assert read_result(tmp_path / "result.json")["strategies"].keys() >= {"SATS"}
 
 
 def test_a_sound_result_comes_back_as_it_is(tmp_path):
-    write_json(tmp_path / "result.json", RESULT)
+    write_sealed(tmp_path / "result.json", RESULT)
     assert read_result(tmp_path / "result.json") == RESULT
 
 
@@ -34,7 +36,7 @@ def test_a_sound_result_comes_back_as_it_is(tmp_path):
     ],
 )
 def test_what_is_no_result_of_a_study_is_refused_by_what_is_wrong(tmp_path, changed, said):
-    write_json(tmp_path / "result.json", {**RESULT, **changed})
+    write_sealed(tmp_path / "result.json", {**RESULT, **changed})
     with pytest.raises(UsageError, match=said) as caught:
         read_result(tmp_path / "result.json")
     assert str(tmp_path / "result.json") in str(caught.value)
