@@ -27,7 +27,16 @@ SCHEDULES = ("one-cycle", "poly")
 
 
 class NonFiniteLoss(RuntimeError):
-    """A loss or gradient became infinite or undefined; the weights are those of the iteration before."""
+    """A loss or gradient became infinite or undefined; the weights are those of the iteration before.
+
+    Args:
+        message: The term, the values and what to do.
+        batch: Number of the batch that it happened with.
+    """
+
+    def __init__(self, message: str, batch: int):
+        super().__init__(message)
+        self.batch = batch
 
 
 class Batches(Protocol):
@@ -296,7 +305,8 @@ def _check_finite(values: dict[str, float], step: Step, number: int) -> None:
         shown = ", ".join(f"{name} = {value:.4g}" for name, value in values.items())
         raise NonFiniteLoss(
             f"The loss must be finite, but {bad[0]!r} is {values[bad[0]]} at step {step.index}, iteration "
-            f"{number + 1} ({shown}). No parameter was updated. Try a lower learning rate or a gradient clip."
+            f"{number + 1} ({shown}). No parameter was updated. Try a lower learning rate or a gradient clip.",
+            number,
         )
 
 
@@ -306,7 +316,8 @@ def _clip(student: Segmenter, clip: float, step: Step, number: int) -> None:
         raise NonFiniteLoss(
             f"The gradient must be finite, but its norm is {float(norm)} at step {step.index}, iteration "
             f"{number + 1}, although every loss term was finite. No parameter was updated. Try a lower "
-            "learning rate."
+            "learning rate.",
+            number,
         )
 
 

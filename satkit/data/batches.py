@@ -126,14 +126,27 @@ class BatchStream:
         if self.exemplars is None:
             return
         random = np.random.Generator(np.random.PCG64(derive(self.seed, "memory", self.step_index, iteration)))
+        for position, index, step in self._chosen_exemplars(random):
+            source = self.exemplars.sources[step]
+            image, annotation = self.augment(source.shown(index), source.split.labels[index], random)
+            yield position, image, source.table[annotation]
+
+    def names(self, iteration: int) -> list[str]:
+        """Names of the images in a batch."""
+        names = [self.images.split.names[index] for _, index in self.samples(iteration)]
+        if self.exemplars is not None:
+            random = np.random.Generator(np.random.PCG64(derive(self.seed, "memory", self.step_index, iteration)))
+            for position, index, step in self._chosen_exemplars(random):
+                names[position] = self.exemplars.sources[step].split.names[index]
+        return names
+
+    def _chosen_exemplars(self, random: np.random.Generator) -> list[tuple[int, int, int]]:
+        """Position in the batch, image number in the split, and step of every exemplar of a batch."""
         count = min(max(1, round(self.exemplars.share * self.batch_size)), self.batch_size - 1)
         entries = self.exemplars.entries
         chosen = random.choice(len(entries), count, replace=len(entries) < count)
-        for position, entry in zip(random.choice(self.batch_size, count, replace=False), chosen, strict=True):
-            index, step = entries[entry].tolist()
-            source = self.exemplars.sources[step]
-            image, annotation = self.augment(source.shown(index), source.split.labels[index], random)
-            yield int(position), image, source.table[annotation]
+        positions = random.choice(self.batch_size, count, replace=False)
+        return [(int(place), *entries[entry].tolist()) for place, entry in zip(positions, chosen, strict=True)]
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         return epoch_order(self.seed, self.step_index, epoch, len(self.images))

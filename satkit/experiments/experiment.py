@@ -29,7 +29,7 @@ from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
 from satkit.scenario import Step
 from satkit.strategies.step_state import StepState
-from satkit.training import Iteration, StepSetup, begin_step, fit_targets, train_step
+from satkit.training import Iteration, NonFiniteLoss, StepSetup, begin_step, fit_targets, train_step
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 from satkit.utils.interrupts import remembered
@@ -109,6 +109,9 @@ class Experiment:
 
         Args:
             report: Called after every iteration, for progress.
+
+        Raises:
+            NonFiniteLoss: Naming the term and the images of the batch; no parameter is changed by that batch.
         """
         if started.finished:
             return started.student
@@ -120,14 +123,18 @@ class Experiment:
         with remembered() as interrupts, prefetched(stream, self.workers, schedule.iterations) as batches:
             recorder = Recorder(run, index, resume, interrupts, report, plan.device)
             watchers = (best, recorder) if best else (recorder,)  # what is scored must not be skipped by a resume
-            train_step(
-                started,
-                batches,
-                schedule,
-                seed=plan.settings.seed,
-                report=lambda iteration: [watcher(iteration) for watcher in watchers],
-                resume=resume.snapshot if resume else None,
-            )
+            try:
+                train_step(
+                    started,
+                    batches,
+                    schedule,
+                    seed=plan.settings.seed,
+                    report=lambda iteration: [watcher(iteration) for watcher in watchers],
+                    resume=resume.snapshot if resume else None,
+                )
+            except NonFiniteLoss as error:
+                seen = ", ".join(stream.names(error.batch))
+                raise NonFiniteLoss(f"{error} The images of this batch: {seen}.", error.batch) from error
         recorder.write()
         if best:
             started.state.best_iteration = best.put_back()

@@ -186,6 +186,12 @@ def test_a_share_of_every_batch_comes_from_the_memory_with_its_own_labels(share,
         assert [int(label.max()) == 2 for label in labels] == remembered
 
 
+def test_the_images_of_a_batch_have_names_whether_from_the_step_or_the_memory():
+    stream = many(40, 0.5)
+    for iteration in range(6):
+        assert stream.names(iteration) == [str(number) for number in ids(stream.batch(iteration)[0])]
+
+
 def test_exemplars_are_a_function_of_seed_step_and_iteration_and_all_get_their_turn():
     one, same, other = many(40, 0.5), many(40, 0.5), many(40, 0.5, seed=1)
     assert ids(one.batch(3)[0]) == ids(same.batch(3)[0])

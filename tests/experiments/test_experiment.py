@@ -21,6 +21,9 @@ from satkit.experiments.presets import PRESETS
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, silent
+from satkit.strategies import CrossEntropy
+from satkit.strategies.step_state import StepState
+from satkit.training import NonFiniteLoss
 from satkit.utils import progress
 from satkit.utils.errors import UsageError
 
@@ -103,6 +106,21 @@ class TestAWholeStudy:
         monkeypatch.setattr(experiments, "train_step", no_training)
         experiment.learn(1)
         assert run.result() is not None
+
+    def test_a_loss_that_is_not_finite_names_term_and_images_and_changes_no_file(self, tmp_path, monkeypatch):
+        experiment = opened(tmp_path)
+        usual, calls = CrossEntropy.__call__, []
+
+        def broken(self, inputs):
+            calls.append(1)
+            return usual(self, inputs) * (float("nan") if len(calls) == 3 else 1.0)
+
+        monkeypatch.setattr(CrossEntropy, "__call__", broken)
+        with pytest.raises(NonFiniteLoss, match=f"{CrossEntropy.name!r} is nan at step 0, iteration 3") as caught:
+            experiment.learn(0)
+        stream = experiment.plan.batches(experiment.plan.steps[0], StepState())
+        assert str(caught.value).endswith(f"The images of this batch: {', '.join(stream.names(2))}.")
+        assert experiment.run.steps_done() == 0
 
     def test_running_again_loads_instead_of_training(self, undisturbed, monkeypatch):
         monkeypatch.setattr(experiments, "train_step", no_training)
