@@ -57,12 +57,12 @@ def _verify_step(run: Run, step: int, findings: Findings) -> None:
 
 
 def _compare_history(run: Run) -> None:
-    """Raise if the copy of the histories is not that of the steps; one that is damaged itself is noted elsewhere."""
+    """Raise if the copy of the histories is not that of the finished steps; those of others may be ahead of it."""
     path, copy = run.folder / HISTORY, read_history(run.folder / HISTORY, MADE_AGAIN)
-    for step in run.steps_begun():
+    for step in filter(run.is_done, run.steps_begun()):
         try:
             rows = run.history(step)
-        except DamagedFile:
+        except DamagedFile:  # which is noted for itself
             continue
         if [row for row in copy if row.get("step") == step] != rows:
             raise DamagedFile(path, f"is damaged: its rows of step {step} are not those of the step", MADE_AGAIN)
