@@ -95,14 +95,11 @@ def test_every_page_can_be_reached_from_the_readme():
     assert set(PATHS) <= reached
 
 
-def test_the_effects_of_attention_transfer_are_those_of_the_stored_reference_study():
+@pytest.mark.parametrize("table", ["fronts", "effects", "worlds"])
+def test_the_tables_of_results_are_those_of_the_stored_reference_study(table):
     rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
-    assert between(page("assets/results.md"), "effects") == attention_report.effects_markdown(rows, about).strip()
-
-
-def test_the_results_state_how_many_runs_the_study_of_stages_has():
-    stated = re.search(r"(\d+) runs with the same seeds", page("assets/results.md"))
-    assert int(stated[1]) == len(read_rows(asset("stage_study.csv")))
+    made = getattr(attention_report, f"{table}_markdown")(rows, about)
+    assert between(page("assets/results.md"), table) == made.strip()
 
 
 def test_the_table_of_conventions_is_that_of_the_code():

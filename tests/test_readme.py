@@ -8,8 +8,11 @@ import pytest
 from places import ROOT
 
 from satkit.cli import parser
+from satkit.evaluation.seeds import difference, read_rows
 from satkit.notebooks.finding import list_notebooks
+from satkit.studies.attention_grid import BEST, MAIN, with_part
 from satkit.studies.score_table import ScoreTable
+from satkit.utils.assets import asset
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (ROOT / "assets" / "commands.md").read_text(encoding="utf-8")
@@ -55,6 +58,28 @@ def test_the_stored_study_shows_what_readme_claims(stored):
     assert kept["SATS"] > 0.75
     settings = stored["settings"]
     assert (settings["data"], settings["task"], settings["preset"]) == ("scenes", "15-5", "quick")
+
+
+def test_the_sentence_about_attention_transfer_has_the_numbers_of_the_reference_study():
+    rows = read_rows(asset("reference_study.csv"))
+    number = r"(\d\S* ± \d\S*)"
+    stated = re.search(
+        rf"keeps {number} points more of the old classes with the paper's weight, and loses {number} of the new ones; "
+        rf"over regions of old classes only, with a small weight, it keeps {number} more and loses {number}\. Stronger",
+        " ".join(README.split()),
+    )
+    without, found = MAIN[0], []
+    for part in ("attention=20", BEST):
+        for classes, sign in (("old", 1), ("new", -1)):
+            each = difference(rows, with_part(without, part), without, "habitat", classes)
+            found.append(f"{100 * sign * each.mean:.1f} ± {100 * each.half_width:.1f}")
+    assert list(stated.groups()) == found
+    assert {row.seed for row in rows if row.strategy == with_part(without, BEST)} == {0, 1, 2, 3, 4}
+    chosen, stronger = with_part(without, BEST), with_part(without, "distillation=40")
+    for classes in ("old", "new"):  # stronger distillation pays more for as much
+        above = difference(rows, chosen, stronger, "habitat", classes)
+        assert above.mean > 0
+        assert above.excludes_zero
 
 
 def test_the_stored_study_names_nobody_and_no_folder(stored):

@@ -10,7 +10,7 @@ from satkit.plots.attention import (
 )
 from satkit.plots.attention_heads import attention_heads
 from satkit.plots.class_flow import class_flow
-from satkit.plots.comparison import effects, score_dots, weight_curve
+from satkit.plots.comparison import effects, score_dots
 from satkit.plots.contact_sheet import contact_sheet
 from satkit.plots.forgetting import (
     compare_strategies,
@@ -70,5 +70,4 @@ __all__ = [
     "strategy_style",
     "teacher_and_student",
     "use_style",
-    "weight_curve",
 ]

@@ -1,4 +1,4 @@
-"""Strategies over several seeds: scores with their spread, effects with their intervals, curves over a weight.
+"""Strategies over several seeds: scores with their spread, effects with their intervals.
 
 The functions take pandas tables, with scores and differences as shares in [0, 1]; they are drawn in percent, or in
 percentage points where they are differences. Each world has a panel of its own. A bar through a mark is one standard
@@ -63,27 +63,6 @@ def effects(measured: "pd.DataFrame", *, what: str = "difference") -> Figure:
         ax.set_ylim(len(rows) - 0.5, -0.5)
     grid.add_legend(title="classes")
     return _finish(grid, f"{what}\n(percentage points of mIoU, {INTERVALS})", "")
-
-
-def weight_curve(runs: "pd.DataFrame", *, default: float | None = None) -> Figure:
-    """Scores over the weight of a term, a panel a world; the axis has a place for each weight and is not to scale.
-
-    Args:
-        runs: A line per run with its weight (0 for without the term), world, and scores "old", "new" and "all".
-        default: A weight to mark.
-    """
-    import seaborn
-
-    weights = sorted(runs["weight"].unique())
-    look = _points(height=3.4) | {"order": weights, "linestyles": [look.dash for look in LOOKS.values()]}
-    grid = seaborn.catplot(_long(runs, ["world", "weight"]), x="weight", y="score", col="world", **look)
-    for ax in grid.axes.flat:
-        ax.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
-        if default in weights:
-            place = weights.index(default)
-            ax.axvline(place, color=style.HATCH_GREY, linestyle=":", zorder=1)
-            ax.text(place + 0.08, 0.02, "default", transform=ax.get_xaxis_transform(), fontsize=style.SMALL)
-    return _finish(grid.set(ylim=(-2, None)), "weight of the term (not to scale)", f"mIoU (%)\n{SPREAD}")
 
 
 def _long(runs: "pd.DataFrame", keys: list[str]) -> "pd.DataFrame":

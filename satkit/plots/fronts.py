@@ -25,23 +25,26 @@ def fronts(
 
     Args:
         points: As `evaluation.fronts.front_points` returns them, scores in [0, 1].
-        labels: What to write beside a point, by strategy, in the colour of its front; others have no text.
+        labels: What to write beside a point, by strategy, in the colour of its front, or in black where several fronts
+            meet; others have no text.
         base: Score of the old classes after the base step, where nothing is forgotten yet: a vertical line.
         joint: Score of the new classes of joint training: a horizontal line.
         ax: Axes to draw into; new ones if None.
     """
     ax = style.axes_or_new(ax, (8.6, 4.4))
-    names, looks = [], style.strategy_style(dict.fromkeys(points["front"]))
+    names, looks = {}, style.strategy_style(dict.fromkeys(points["front"]))
+    meeting = points.groupby("strategy")["front"].nunique() > 1
     for name, look in looks.items():
         part = points[points["front"] == name].sort_values("place")
         old, new = 100 * part["old"], 100 * part["new"]
         widths = {"xerr": 100 * part["old_half_width"].fillna(0), "yerr": 100 * part["new_half_width"].fillna(0)}
         ax.errorbar(old, new, **widths, color=look.colour, elinewidth=0.7, alpha=0.35, linestyle="none")
         ax.plot(old, new, color=look.colour, marker=look.marker, linestyle=look.dash, label=name)
-        named = zip(old, new, part["strategy"], strict=True)
-        names += [(x, y, labels[strategy], look.colour) for x, y, strategy in named if strategy in labels]
+        for x, y, strategy in zip(old, new, part["strategy"], strict=True):
+            if strategy in labels:
+                names[strategy] = (x, y, labels[strategy], "black" if meeting[strategy] else look.colour)
     if names:
-        NamesBesidePoints(ax, *map(np.array, zip(*names, strict=True)))
+        NamesBesidePoints(ax, *map(np.array, zip(*names.values(), strict=True)))
     if base is not None:
         ax.axvline(100 * base, color=style.HATCH_GREY, linestyle=":", label="old classes after the base step")
     if joint is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from satkit.plots import effects, score_dots, style, weight_curve
+from satkit.plots import effects, score_dots, style
 
 NAN = float("nan")
 RUNS = pd.DataFrame(
@@ -98,17 +98,6 @@ def test_effects_have_their_interval_and_a_line_at_zero():
         assert ax.get_xlabel() == "with minus without\n(percentage points of mIoU, 95 % interval over seeds)"
     assert names(plain.get_yticklabels()) == ["MiB", "LwF"]
     assert names(figure.legends[0].get_texts()) == ["old", "new"]
-
-
-def test_a_weight_curve_marks_its_default_and_names_its_weights():
-    runs = pd.DataFrame({"weight": [5.0, 0.0, 20.0], "world": "plain", "old": [0.2, 0.1, 0.3], "new": 0.1, "all": 0.2})
-    (ax,) = weight_curve(runs, default=20.0).axes
-    assert points(ax, style.OLD) == [[0, 10], [1, 20], [2, 30]]
-    assert names(ax.get_xticklabels()) == ["0", "5", "20"]
-    assert names(ax.texts) == ["default"]
-    assert int(ax.texts[0].get_position()[0]) == 2
-    (without,) = weight_curve(runs, default=7.0).axes
-    assert not list(without.texts)
 
 
 def test_other_figures_do_not_wait_for_seaborn():

@@ -28,3 +28,11 @@ def test_points_are_named_and_the_ends_of_what_can_be_reached_are_marked(points)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert {"a", "b", "old classes after the base step", "new classes, joint training"} == set(labels)
     assert sorted({line.get_xdata()[0] for line in ax.lines if line.get_label().startswith("old")}) == [90.0]
+
+
+def test_a_point_where_fronts_meet_is_named_once_and_in_black(points):
+    ax = fronts(points, {"x": "itself", "x+2": "2"})
+    named = {text.get_text(): text.get_color() for text in ax.texts if text.get_text()}
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["itself", "2"]
+    assert named["itself"] == "black"
+    assert named["2"] != "black"

@@ -72,7 +72,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_place(tmp_path, text, mess
         read_records(path, Thing)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("reference_study", Row), ("stage_study", Row), ("paper_vs_code", Point)])
+@pytest.mark.parametrize(("name", "kind"), [("reference_study", Row), ("paper_vs_code", Point)])
 def test_stored_files_are_written_back_byte_for_byte(tmp_path, name, kind):
     write_records(tmp_path / "again.csv", kind, read_records(asset(f"{name}.csv"), kind))
     assert (tmp_path / "again.csv").read_bytes() == asset(f"{name}.csv").read_bytes()
