@@ -122,16 +122,22 @@ def _in_place(path):
 
 
 def _wait(process, chance, folder, in_a_write):
-    """Until the moment of the kill: a random one, or while a file is being written after it."""
-    moment = time.monotonic() + chance.uniform(0.05, 1.5)
-    while time.monotonic() < moment and process.is_alive():
-        time.sleep(0.005)
-    seen = {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}
-    end = time.monotonic() + 2.0
+    """Until the moment of the kill: after some files were written and a little more, or inside the next write."""
+    left, seen = chance.randint(0, 4), _written(folder)
+    while process.is_alive() and left:
+        now = _written(folder)
+        left, seen = left - (now != seen), now
+    time.sleep(chance.uniform(0.0, 0.05))
+    seen, end = _written(folder), time.monotonic() + 2.0
     while in_a_write and process.is_alive() and time.monotonic() < end:
-        if any(folder.rglob("*.tmp-*")):
+        if any(folder.rglob("*.tmp-*")) or _written(folder) != seen:
             return
-        with contextlib.suppress(FileNotFoundError):
-            now = {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}
-            if any(seen.get(path) != when for path, when in now.items()):
-                return
+
+
+def _written(folder):
+    """When the files of weights in a folder were written, by path."""
+    found = {}
+    for path in folder.rglob("*.safetensors"):
+        with contextlib.suppress(FileNotFoundError):  # renamed meanwhile
+            found[path] = path.stat().st_mtime_ns
+    return found
