@@ -174,10 +174,10 @@ def task_sizes(task: str, num_classes: int, what: str = "classes") -> tuple[int,
         return (base, *later)
     (increment,), rest = later, num_classes - base
     if base < 1 or increment < 1 or rest < increment or rest % increment:
-        raise UsageError(
-            f"Task {task!r} must divide the {num_classes} {what}: after {base} base {what} {rest} remain, "
-            f"which steps of {increment} do not fill. {example}"
-        )
+        left = f"after {base} base {what} {rest} remain, which steps of {increment} do not fill"
+        if base < 1 or increment < 1 or rest < 1:
+            left = f"the base step must have 1 to {num_classes - 1} of them and every later step at least 1"
+        raise UsageError(f"Task {task!r} must divide the {num_classes} {what}: {left}. {example}")
     return (base, *[increment] * (rest // increment))
 
 

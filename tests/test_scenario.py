@@ -146,9 +146,13 @@ def test_a_task_that_is_no_task_is_named_with_the_nearest():
         scenario(NAMES, "15_5")
 
 
-@pytest.mark.parametrize("task", ["15-2", "0-1", "20-1", "15-0", "21-1"])
-def test_a_task_that_does_not_divide_the_classes_says_why_and_what_does(task):
-    with pytest.raises(UsageError, match="must divide the 20 classes: .* 19-1, 15-5"):
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [("15-2", "after 15 base classes 5 remain, which steps of 2 do not fill")]
+    + [(task, "the base step must have 1 to 19 of them") for task in ("0-1", "20-1", "15-0", "21-1", "99-99")],
+)
+def test_a_task_that_does_not_divide_the_classes_says_why_and_what_does(task, why):
+    with pytest.raises(UsageError, match=f"must divide the 20 classes: {why}.* 19-1, 15-5"):
         scenario(NAMES, task)
 
 
