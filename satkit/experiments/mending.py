@@ -32,7 +32,7 @@ def mend_steps(run: Run, evaluate: Callable[[int], np.ndarray], scores: Scores) 
         damaged = run.manifest(step).damaged(run.step_folder(step))
         if CONFUSION in damaged or METRICS in damaged:
             measured = evaluate(step) if CONFUSION in damaged else run.load_evaluation(step)
-            _say(run, step, "confusion.npy and metrics.json" if CONFUSION in damaged else "metrics.json")
+            _say(run, step, CONFUSION if CONFUSION in damaged else METRICS)
             run.write_scores(step, measured, scores(measured))
             _seal_again(run, step)
         if HISTORY in damaged:
@@ -49,7 +49,7 @@ def _mend_history(run: Run, step: int) -> None:
         warnings.warn(f"{path} was damaged, and so was its copy: the curves of step {step} are lost.", stacklevel=2)
         _seal_again(run, step)
     else:
-        _say(run, step, "history.csv")
+        _say(run, step, HISTORY)
 
 
 def _seal_again(run: Run, step: int) -> None:

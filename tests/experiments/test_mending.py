@@ -27,7 +27,7 @@ def damage(path):
     [
         (
             "steps/1/confusion.npy",
-            r"confusion\.npy and metrics\.json of step 1 in .* was damaged and is made again",
+            r"confusion\.npy of step 1 in .* was damaged and is made again",
         ),
         ("steps/0/metrics.json", r"metrics\.json of step 0 in .* was damaged and is made again"),
         ("steps/1/history.csv", r"history\.csv of step 1 in .* was damaged and is made again"),
