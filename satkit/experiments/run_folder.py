@@ -38,7 +38,7 @@ from satkit.experiments.step_history import Rows, read_history, write_history
 from satkit.models import Segmenter, build_segmenter
 from satkit.models.weight_files import check_weights
 from satkit.strategies.step_state import StepState
-from satkit.utils.disk_places import expanded, no_file
+from satkit.utils.disk_places import no_file, resolved
 from satkit.utils.errors import UsageError, shown
 from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 from satkit.utils.json_form import must_hold
@@ -62,7 +62,7 @@ def runs_root() -> Path:
         UsageError: If a file is in its place.
     """
     if os.environ.get("SATKIT_RUNS"):
-        return no_file(expanded(os.environ["SATKIT_RUNS"]).resolve(), "Set SATKIT_RUNS to a folder.")
+        return no_file(resolved(os.environ["SATKIT_RUNS"]), "Set SATKIT_RUNS to a folder.")
     here = Path.cwd()
     here = here.parent if here.parts[-2:] == ("notebooks", "solutions") else here
     place = (here.parent if here.name == "notebooks" else here) / "runs"
@@ -77,7 +77,7 @@ def run_folder(name: str | Path, root: Path | None = None) -> Path:
     """
     text = str(name)
     if os.sep in text or text.startswith("."):
-        return expanded(text).resolve()
+        return resolved(text)
     if not NAME.fullmatch(text):
         raise UsageError(
             f"A run's name must begin with a letter or digit and hold only letters, digits and . _ + - "

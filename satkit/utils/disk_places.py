@@ -32,6 +32,18 @@ def expanded(place: str | Path) -> Path:
         raise UsageError(f"There is no home folder for {name!r} in {str(place)!r}. Give the whole path.") from None
 
 
+def resolved(place: str | Path) -> Path:
+    """An absolute path without links, in which `~` stands for a home folder; it need not exist.
+
+    Raises:
+        UsageError: As `expanded`, or for links that lead to themselves.
+    """
+    try:
+        return expanded(place).resolve()
+    except RuntimeError:
+        raise UsageError(f"{place} is a link that leads back to itself. Name the place that is meant.") from None
+
+
 def no_file(folder: Path, instead: str) -> Path:
     """The same folder, which may not exist yet.
 

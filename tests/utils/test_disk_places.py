@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from satkit.utils import disk_places
-from satkit.utils.disk_places import expanded, home_or_temporary, no_file, unusable
+from satkit.utils.disk_places import expanded, home_or_temporary, no_file, resolved, unusable
 from satkit.utils.errors import UsageError
 
 
@@ -22,6 +22,15 @@ def test_a_home_folder_is_put_in_where_there_is_one(monkeypatch, tmp_path):
 def test_the_home_folder_of_nobody_is_refused():
     with pytest.raises(UsageError, match="There is no home folder for '~nosuchuser' in '~nosuchuser/data'."):
         expanded("~nosuchuser/data")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need no rights on POSIX only")
+def test_a_link_to_itself_is_refused_in_one_sentence_and_a_missing_place_is_none(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place in (tmp_path / "loop", tmp_path / "loop" / "x"):
+        with pytest.raises(UsageError, match="is a link that leads back to itself. Name the place that is meant"):
+            resolved(place)
+    assert resolved(tmp_path / "nothing" / "x") == tmp_path / "nothing" / "x"
 
 
 def test_without_a_home_folder_a_temporary_one_of_this_user_is_taken(monkeypatch, tmp_path):
