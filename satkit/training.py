@@ -27,12 +27,7 @@ SCHEDULES = ("one-cycle", "poly")
 
 
 class NonFiniteLoss(RuntimeError):
-    """A loss or gradient became infinite or undefined; the weights are those of the iteration before.
-
-    Args:
-        message: The term, the values and what to do.
-        batch: Number of the batch that it happened with.
-    """
+    """A loss or gradient became infinite or undefined in a batch, by its number; the weights are those from before."""
 
     def __init__(self, message: str, batch: int):
         super().__init__(message)

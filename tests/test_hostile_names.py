@@ -22,7 +22,7 @@ from satkit.data.datasets.class_list import read_classes
 from satkit.data.reading.pairs import pair_listed
 from satkit.experiments import presets
 from satkit.experiments.kit_models import kit_model
-from satkit.experiments.run_folder import run_folder
+from satkit.experiments.run_places import run_folder
 from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks import gallery
 from satkit.notebooks.html_page import HTMLPage

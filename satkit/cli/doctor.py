@@ -176,7 +176,7 @@ def check_notebooks() -> list[Finding]:
 def check_folders() -> list[Finding]:
     """Whether runs and cached data can be written."""
     from satkit.data.reading.store import cache_folder
-    from satkit.experiments.run_folder import runs_root
+    from satkit.experiments.run_places import runs_root
 
     return [
         _place("runs folder", runs_root, "SATKIT_RUNS"),

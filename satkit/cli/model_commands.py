@@ -32,7 +32,7 @@ def add_pretrain(commands) -> None:
 def run_pretrain(options) -> int:
     """Pretrain a backbone, or check how one was pretrained."""
     from satkit.experiments import pretraining
-    from satkit.experiments.run_folder import run_folder
+    from satkit.experiments.run_places import run_folder
     from satkit.utils.progress import training_progress
 
     plan = pretraining.pretext_plan(options.backbone, options.preset)

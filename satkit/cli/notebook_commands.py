@@ -19,7 +19,7 @@ def add_run(commands) -> None:
 
 def run_notebook(options) -> int:
     """Run a notebook, or say which there are and what they take."""
-    from satkit.experiments.run_folder import runs_root
+    from satkit.experiments.run_places import runs_root
     from satkit.notebooks import finding, parameters, runner
     from satkit.notebooks.values import check_values
     from satkit.utils.progress import format_seconds

@@ -48,7 +48,7 @@ def add_report(commands) -> None:
 
 def run_report(options) -> int:
     """Write a report again, and say where it is."""
-    from satkit.experiments.run_folder import run_folder
+    from satkit.experiments.run_places import run_folder
     from satkit.studies.report import write_report
 
     print(write_report(run_folder(options.study)))
@@ -67,7 +67,7 @@ def add_runs(commands) -> None:
 
 def run_runs(options) -> int:
     """List studies, or check their files."""
-    from satkit.experiments.run_folder import runs_root
+    from satkit.experiments.run_places import runs_root
     from satkit.studies.overview import overview
     from satkit.studies.verification import verify
 
@@ -149,7 +149,7 @@ def run_drift(options, what: tuple) -> int:
 def run_models(options) -> int:
     """Train the models that come with the kit."""
     from satkit.experiments.kit_models import make_models
-    from satkit.experiments.run_folder import run_folder
+    from satkit.experiments.run_places import run_folder
 
     print(*make_models(run_folder(options.out)), sep="\n")
     return 0

@@ -12,8 +12,6 @@ Every file is whole or not there, and is checked when it is read: files of a ste
 `result.json` by a hash of their own. The run's `history.csv` is a copy of those of the steps, for people.
 """
 
-import os
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,52 +36,16 @@ from satkit.experiments.step_history import Rows, read_history, write_history
 from satkit.models import Segmenter, build_segmenter
 from satkit.models.weight_files import check_weights
 from satkit.strategies.step_state import StepState
-from satkit.utils.disk_places import no_file, resolved
 from satkit.utils.errors import UsageError, shown
 from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 from satkit.utils.json_form import must_hold
-from satkit.utils.names import file_name
 from satkit.utils.one_writer import only_writer
 from satkit.utils.provenance import machine
 from satkit.utils.sealed_json import read_sealed, write_sealed
 
-NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
 CHECKPOINT, CHECKPOINT_BEFORE, BEST = "checkpoint.safetensors", "checkpoint-before.safetensors", "best.safetensors"
 UNTIL_DONE = (CHECKPOINT, CHECKPOINT_BEFORE, BEST)  # files of a step that is not finished
 SETTINGS_AGAIN = "Run the command that made the run again, with the same settings: it writes the file again."
-
-
-def runs_root() -> Path:
-    """Where runs live: $SATKIT_RUNS, else `runs` in the working directory.
-
-    Notebooks of the source tree and their solutions share the `runs` beside the folder `notebooks`.
-
-    Raises:
-        UsageError: If a file is in its place.
-    """
-    if os.environ.get("SATKIT_RUNS"):
-        return no_file(resolved(os.environ["SATKIT_RUNS"]), "Set SATKIT_RUNS to a folder.")
-    here = Path.cwd()
-    here = here.parent if here.parts[-2:] == ("notebooks", "solutions") else here
-    place = (here.parent if here.name == "notebooks" else here) / "runs"
-    return no_file(place, "Set SATKIT_RUNS to another folder, or give the file another name.")
-
-
-def run_folder(name: str | Path, root: Path | None = None) -> Path:
-    """The folder of a run or study called `name`; an existing path stays as it is.
-
-    Raises:
-        UsageError: If the name could lead out of the folder of runs.
-    """
-    text = str(name)
-    if os.sep in text or text.startswith("."):
-        return resolved(text)
-    if not NAME.fullmatch(text):
-        raise UsageError(
-            f"A run's name must begin with a letter or digit and hold only letters, digits and . _ + - "
-            f"(at most 80), got {text!r}."
-        )
-    return (root or runs_root()) / file_name(text, "run")
 
 
 class Run:

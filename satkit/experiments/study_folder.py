@@ -15,7 +15,7 @@ from satkit.data.catalogue import class_names
 from satkit.data.orders import class_order
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import run_folder, runs_root
+from satkit.experiments.run_places import run_folder, runs_root
 from satkit.experiments.settings import FIELDS, Settings, read
 from satkit.experiments.shared_base import base_folder, take_base
 from satkit.strategies import Strategy

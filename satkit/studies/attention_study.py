@@ -20,7 +20,7 @@ from satkit.evaluation.seeds import SCORES, Row, difference, read_rows, score, w
 from satkit.experiments.configuration import config_hash
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import run_folder
+from satkit.experiments.run_places import run_folder
 from satkit.experiments.settings import Settings
 from satkit.experiments.shared_base import take_base
 from satkit.experiments.study_folder import StudyFolder

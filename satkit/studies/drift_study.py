@@ -28,7 +28,8 @@ from satkit.evaluation.metrics import iou, mean_iou
 from satkit.experiments.configuration import config_hash
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import Run, run_folder
+from satkit.experiments.run_folder import Run
+from satkit.experiments.run_places import run_folder
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder
 from satkit.models import Segmenter

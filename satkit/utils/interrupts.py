@@ -103,7 +103,7 @@ def interrupts_first() -> Iterator[None]:
         def handle(number, frame):
             try:
                 usual(number, frame)
-            except BaseException as error:
+            except (KeyboardInterrupt, SystemExit) as error:
                 raised.append(error)
                 raise
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tiny import SETTINGS
 
-from satkit.experiments.run_folder import runs_root
+from satkit.experiments.run_places import runs_root
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import (
     StudyFolder,

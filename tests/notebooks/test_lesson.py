@@ -6,7 +6,7 @@ import pytest
 from tiny import TINY
 
 from satkit.experiments.presets import PRESETS
-from satkit.experiments.run_folder import runs_root
+from satkit.experiments.run_places import runs_root
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, silent, stored_settings
 from satkit.notebooks.lesson import Lesson

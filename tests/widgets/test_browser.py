@@ -276,7 +276,7 @@ def test_the_stop_button_stops_a_training_in_a_running_cell(page):
     begin = """
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import run_folder
+from satkit.experiments.run_places import run_folder
 from satkit.experiments.settings import Settings
 from satkit.widgets import watch_training
 plan = Plan(Settings(preset="smoke"))
