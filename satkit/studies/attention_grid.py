@@ -29,6 +29,7 @@ MEMORY = ("fine-tuning", MAIN[0], f"{MAIN[0]}+{BEST}", MAIN[1])
 SEEDS = (0, 1, 2, 3, 4)
 FEWER = (0, 1, 2)  # the seeds of whatever is no part of a front
 SHIFT = 0.65
+ONE_STEP = "15-5"  # the world of the default study: five classes at once, in three times the iterations
 
 # By what grows: the parts that draw a front, from little to much; "" is the strategy itself. 20 is the paper's weight
 # of attention transfer.
@@ -48,6 +49,7 @@ WORLDS: dict[str, dict[str, dict]] = {
         "habitat": {},
         "uniform": {"habitat": 0.0},
         "shifted": {"shift": SHIFT},
+        ONE_STEP: {"task": "15-5", "preset": "quick"},
         "habitat from noise": {"from_scratch": True},
         "uniform from noise": {"habitat": 0.0, "from_scratch": True},
     },
@@ -135,7 +137,9 @@ def strategies_in(data: str, world: str, seed: int = SEEDS[0]) -> tuple[str, ...
         names += fronts
         names += tuple(text for name in ATTENTION for text in (name, with_attention(name)))
         names += tuple(with_part(MAIN[0], part) for part in POOLINGS + STAGES) + ALONE
-    if data == "scenes" and "noise" not in world:
+    if world == ONE_STEP:
+        names += (*ATTENTION, with_attention(ATTENTION[0]), *ALONE)
+    elif data == "scenes" and "noise" not in world:
         names += tuple(f"{name}+memory" for name in MEMORY)
     if world != "shifted":  # all in one step, which nothing shifts
         names += ("joint",)

@@ -57,7 +57,7 @@ class ReferenceStudy:
         self.folder = run_folder(folder)
         self.seeds, self.strategies, self.settings, self.chosen_worlds = seeds, strategies, settings, worlds
         self._plans: dict[Entry, Plan] = {}
-        self._data: dict[float, SegmentationData] = {}
+        self._data: dict[tuple[float, str], SegmentationData] = {}
         for name in ("rows", "locks"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
@@ -99,11 +99,12 @@ class ReferenceStudy:
         return path.exists() and read_json(path)["config"] == config_hash(self.plan(entry).config)
 
     def plan(self, entry: Entry) -> Plan:
-        """The plan of a run; plans of one habitat share their data."""
+        """The plan of a run; plans of one habitat and one preset share their data."""
         if entry not in self._plans:
             settings = replace(self.settings, seed=entry.seed, **self.worlds[entry.world])
-            plan = Plan(settings, entry.strategy, self._data.get(settings.habitat))
-            self._data.setdefault(settings.habitat, plan.data)
+            images = (settings.habitat, settings.preset)
+            plan = Plan(settings, entry.strategy, self._data.get(images))
+            self._data.setdefault(images, plan.data)
             self._plans[entry] = plan
         return self._plans[entry]
 

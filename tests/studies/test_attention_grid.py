@@ -2,13 +2,17 @@
 
 import pytest
 
+from satkit.experiments.presets import preset
+from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_grid import (
+    ALONE,
     ATTENTION,
     FEWER,
     FRONTS,
     MAIN,
     MEMORY,
+    ONE_STEP,
     POOLINGS,
     SEEDS,
     STAGES,
@@ -53,8 +57,15 @@ def test_what_is_given_a_memory_is_run_without_one_too():
     for world in WORLDS["scenes"]:
         names = set(strategies_in("scenes", world))
         remembering = {name for name in names if name.endswith("+memory")}
-        assert remembering == (set() if "noise" in world else {f"{name}+memory" for name in MEMORY})
+        without = "noise" in world or world == ONE_STEP
+        assert remembering == (set() if without else {f"{name}+memory" for name in MEMORY})
         assert {name.removesuffix("+memory") for name in remembering} <= names
+
+
+def test_in_the_world_of_the_default_study_every_strategy_is_run():
+    default = Settings().preset
+    assert WORLDS["scenes"][ONE_STEP] == {"task": preset("scenes", default).task, "preset": default}
+    assert {*ATTENTION, *ALONE, *STRATEGIES, "joint"} <= set(strategies_in("scenes", ONE_STEP))
 
 
 def test_variants_of_the_term_differ_from_it_in_one_thing():
