@@ -49,6 +49,7 @@ def report() -> list[Finding]:
     for check in (
         check_packages,
         check_torch,
+        check_kernel,
         check_torchvision,
         check_notebooks,
         check_folders,
@@ -145,6 +146,20 @@ def check_torch() -> list[Finding]:
         remedy = "This machine seems to have an NVIDIA GPU. To use it, install a torch built for its driver."
         return [Finding("device", "note", detail, remedy)]
     return [Finding("device", "ok", detail)]
+
+
+def check_kernel() -> list[Finding]:
+    """How attention is pooled over regions on this device: by the triton kernel or by torch."""
+    import torch
+
+    from satkit.models.attention_pooling import has_triton
+
+    if not torch.cuda.is_available():
+        return [Finding("pooled attention", "ok", "by torch (the triton kernel is for CUDA devices)")]
+    if has_triton():
+        return [Finding("pooled attention", "ok", f"by the kernel, triton {_version('triton')}")]
+    remedy = "The result is the same, but takes longer. For the kernel: python -m pip install triton"
+    return [Finding("pooled attention", "note", "by torch, since triton is not installed", remedy)]
 
 
 def check_torchvision() -> list[Finding]:

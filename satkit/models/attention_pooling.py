@@ -3,11 +3,14 @@
 `pool_rows` computes `membership @ softmax(scale * queries @ keys^T)` exactly. Small attention is computed in one go.
 Large attention is computed image by image and in chunks of queries, in the forward pass and once more in the
 backward pass, and only for queries that some region contains: a query outside every region has weight zero, and each
-row of a softmax can be computed alone.
+row of a softmax can be computed alone. On a CUDA device with triton, `pooling_kernel` does the same in tiles.
 
 Backward, with P = M A, A = softmax(S), S = scale * Q K^T and G = dL/dP:
 dA = M^T G,  dS = A * (dA - rowsum(A * dA)),  dQ = scale * dS K,  dK = scale * dS^T Q.
 """
+
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -31,11 +34,26 @@ def pool_rows(queries: Tensor, keys: Tensor, scale: float, membership: Tensor) -
     """
     batch, heads, num_queries, _ = queries.shape
     with torch.autocast(queries.device.type, enabled=False):
+        if uses_kernel(queries):
+            from satkit.models import pooling_kernel  # it needs triton
+
+            return pooling_kernel.pool_rows(queries, keys, scale, membership)
         if queries.device.type == "cpu" and batch * heads * num_queries * keys.shape[2] > LARGE:
             return _ChunkedPooling.apply(queries, keys, scale, membership)
         rows = attention_rows(queries, keys, scale)
         pooled = membership[:, None].to(rows.dtype) @ rows  # (batch, head, region, key)
         return pooled.transpose(1, 2)
+
+
+def uses_kernel(tensor: Tensor) -> bool:
+    """Whether rows are pooled by the triton kernel: on CUDA, if triton is installed, and not for float64."""
+    return tensor.device.type == "cuda" and tensor.dtype != torch.float64 and has_triton()
+
+
+@cache
+def has_triton() -> bool:
+    """Whether triton is installed."""
+    return find_spec("triton") is not None
 
 
 def attention_rows(queries: Tensor, keys: Tensor, scale: float) -> Tensor:

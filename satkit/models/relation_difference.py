@@ -6,7 +6,8 @@ the attention is computed once more there.
 
 On a CPU only queries that some region contains are computed, and only the regions that an image shows; both differ from
 image to image, so they are padded to the largest number in the batch. On other devices counting them would make the
-device wait, and all are computed. Large attention goes image by image and in chunks of queries.
+device wait, and all are computed. Large attention goes image by image and in chunks of queries. Where the triton kernel
+of `pooling_kernel` is used, it pools student and teacher one after the other.
 
 Backward, with D = M (A - A'), A = softmax(S), S = scale * Q K^T and G = dL/dD:
 dA = M^T G,  dS = A * (dA - rowsum(A * dA)),  dQ = scale * dS K,  dK = scale * dS^T Q.
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from satkit.models import attention_pooling
-from satkit.models.attention_pooling import attention_rows
+from satkit.models.attention_pooling import attention_rows, pool_rows, uses_kernel
 from satkit.models.attention_taps import AttentionTap
 
 
@@ -69,6 +70,9 @@ def relation_difference(student: AttentionTap, teacher: AttentionTap, membership
         teacher: The same of the teacher.
         membership: Of the regions on the grid of their queries.
     """
+    if uses_kernel(student.queries):
+        taught = pool_rows(teacher.queries.detach(), teacher.keys.detach(), teacher.scale, membership.weights)
+        return pool_rows(student.queries, student.keys, student.scale, membership.weights) - taught
     with _full_precision(student.queries):
         taps = (student.queries, student.keys, teacher.queries, teacher.keys)
         return _Difference.apply(*taps, student.scale, teacher.scale, membership)

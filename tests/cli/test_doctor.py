@@ -107,6 +107,22 @@ def test_every_gpu_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("cuda", "triton", "status"), [(False, False, "ok"), (True, True, "ok"), (True, False, "note")]
+)
+def test_how_attention_is_pooled_is_said_and_what_would_be_faster(monkeypatch, cuda, triton, status):
+    import torch
+
+    from satkit.models import attention_pooling
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(attention_pooling, "has_triton", lambda: triton)
+    (finding,) = doctor.check_kernel()
+    assert finding.status == status
+    assert finding.detail.startswith("by the kernel") == (cuda and triton)
+    assert ("pip install triton" in finding.remedy) == (status == "note")
+
+
+@pytest.mark.parametrize(
     ("state", "status"), [("healthy", "ok"), ("mended", "note"), ("absent", "problem"), ("not imported yet", "problem")]
 )
 def test_state_of_torchvision_decides_and_the_remedy_names_a_matching_pair(monkeypatch, state, status):
