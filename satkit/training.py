@@ -18,20 +18,20 @@ from torch import Tensor
 from satkit.models import Segmenter
 from satkit.scenario import Step
 from satkit.strategies import LossInputs, Strategy
+from satkit.strategies.parts.importance import observe_gradients
 from satkit.strategies.step_state import StepState
 from satkit.utils.errors import unknown
+from satkit.utils.non_finite import (
+    NonFiniteLoss,
+    check_losses,
+    check_scores,
+    gradient_norm,
+    unchanged_unless_finite,
+)
 from satkit.utils.seeding import derive, random_state, restore_random_state, seed_everything
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("one-cycle", "poly")
-
-
-class NonFiniteLoss(RuntimeError):
-    """A loss or gradient became infinite or undefined in a batch, by its number; the weights are those from before."""
-
-    def __init__(self, message: str, batch: int):
-        super().__init__(message)
-        self.batch = batch
 
 
 class Batches(Protocol):
@@ -158,6 +158,9 @@ def fit_targets(setup: StepSetup, batches: Callable[[], Iterable[tuple]]) -> dic
 
     Args:
         batches: Makes an iterator over (images, labels, ...) of the step's training images, unaugmented.
+
+    Raises:
+        NonFiniteLoss: If the teacher's class scores of a batch are not finite.
     """
     teacher = setup.teacher
     if teacher is None or not setup.strategy.targets.needs_teacher:
@@ -165,8 +168,15 @@ def fit_targets(setup: StepSetup, batches: Callable[[], Iterable[tuple]]) -> dic
     device = next(teacher.parameters()).device
 
     def seen():
-        for images, labels, *_ in batches():
-            yield labels.to(device), teacher(images.to(device)).logits
+        for number, (images, labels, *_) in enumerate(batches()):
+            taught = teacher(images.to(device))
+            if not taught.coarse.isfinite().all():
+                raise NonFiniteLoss(
+                    f"The class scores of the teacher must be finite, but some are not before step {setup.step.index}. "
+                    "Nothing was trained. Train the step before again.",
+                    number,
+                )
+            yield labels.to(device), taught.logits
 
     return setup.strategy.targets.fit(seen, setup.step)
 
@@ -189,7 +199,7 @@ def train_step(
         resume: A snapshot to go on from.
 
     Raises:
-        NonFiniteLoss: In the iteration in which it happens, naming the term.
+        NonFiniteLoss: In the iteration in which it happens, naming the term; the student is as before it.
         ValueError: If the targets need a teacher and have not been fitted.
     """
     step, strategy, student = setup.step, setup.strategy, setup.student
@@ -203,8 +213,9 @@ def train_step(
 
     for number in range(first, schedule.iterations):
         lr = _set_rate(optimiser, schedule, number)
-        inputs = see_batch(setup, batches.batch(number))
-        losses = learn_batch(setup, inputs, optimiser, schedule.clip, measured, number)
+        batch = batches.batch(number)
+        with unchanged_unless_finite(student, batch[0]):
+            losses = learn_batch(setup, see_batch(setup, batch), optimiser, schedule.clip, measured, number)
         done = number + 1
         snapshot = partial(_take_out, done, student, optimiser, measured)
         report(Iteration(step.index, done, schedule.iterations, lr, losses, snapshot))
@@ -246,21 +257,28 @@ def learn_batch(
         measured: What the strategy's importance measures, changed in place.
         number: Iterations done before.
     """
-    step, student, teacher, importance = setup.step, setup.student, setup.teacher, setup.strategy.importance
-    losses = setup.strategy.losses(inputs)
+    step, student, teacher, importance = setup.step.index, setup.student, setup.teacher, setup.strategy.importance
+    losses, models = setup.strategy.losses(inputs), {"student": inputs.student, "teacher": inputs.teacher}
     total = sum(losses.values())
-    values = dict(zip([*losses, "total"], torch.stack([*losses.values(), total]).tolist(), strict=True))
-    _check_finite(values, step, number)
+    finite = {name: output.coarse.isfinite().all() for name, output in models.items() if output is not None}
+    found = torch.stack([*losses.values(), total, *(each.to(total) for each in finite.values())]).tolist()
+    values = dict(zip([*losses, "total"], found, strict=False))
+    check_scores(dict(zip(finite, found[len(values) :], strict=True)), values, step, number)
+    check_losses(values, step, number)
     optimiser.zero_grad(set_to_none=True)
     total.backward()
-    if importance:  # it measures the gradient of the data's loss, so its penalty comes after
-        importance.observe(measured, student, number)
-        if teacher is not None:
-            penalty = importance.penalty(measured, student, teacher)
-            values |= {importance.name: float(penalty.detach()), "total": values["total"] + float(penalty.detach())}
-            _check_finite(values, step, number)
-            penalty.backward()
-    _clip(student, clip, step, number)
+    of_data = None  # a copy of the gradient of the data's loss, where the penalty is added to it
+    if importance and teacher is not None:
+        penalty = importance.penalty(measured, student, teacher)
+        values |= {importance.name: float(penalty.detach()), "total": values["total"] + float(penalty.detach())}
+        check_losses(values, step, number)
+        of_data = [None if each.grad is None else each.grad.clone() for each in student.parameters()]
+        penalty.backward()
+    norm = gradient_norm(student, step, number)  # from here on everything is finite, and things may change
+    if importance:
+        observe_gradients(importance, measured, student, number, of_data)
+    if clip > 0:
+        torch.nn.utils.clip_grads_with_norm_(student.parameters(), clip, norm, foreach=True)
     optimiser.step()
     return values
 
@@ -292,28 +310,6 @@ def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | 
         options = dict(momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay)
         return torch.optim.SGD(groups, lr=schedule.lr, **options)
     return torch.optim.AdamW(groups, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True)
-
-
-def _check_finite(values: dict[str, float], step: Step, number: int) -> None:
-    bad = [name for name, value in values.items() if not math.isfinite(value)]
-    if bad:
-        shown = ", ".join(f"{name} = {value:.4g}" for name, value in values.items())
-        raise NonFiniteLoss(
-            f"The loss must be finite, but {bad[0]!r} is {values[bad[0]]} at step {step.index}, iteration "
-            f"{number + 1} ({shown}). No parameter was updated. Try a lower learning rate or a gradient clip.",
-            number,
-        )
-
-
-def _clip(student: Segmenter, clip: float, step: Step, number: int) -> None:
-    norm = torch.nn.utils.clip_grad_norm_(student.parameters(), clip if clip > 0 else math.inf, foreach=True)
-    if not math.isfinite(float(norm)):
-        raise NonFiniteLoss(
-            f"The gradient must be finite, but its norm is {float(norm)} at step {step.index}, iteration "
-            f"{number + 1}, although every loss term was finite. No parameter was updated. Try a lower "
-            "learning rate.",
-            number,
-        )
 
 
 def _take_out(

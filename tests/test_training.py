@@ -22,8 +22,9 @@ from training_pieces import (
 )
 
 from satkit.strategies import FINE_TUNING, SATS, CrossEntropy, Strategy
-from satkit.training import NonFiniteLoss, Schedule, StepSetup, begin_step, fit_targets, make_optimiser, train_step
+from satkit.training import Schedule, StepSetup, begin_step, fit_targets, make_optimiser, train_step
 from satkit.utils.errors import UsageError
+from satkit.utils.non_finite import NonFiniteLoss
 
 
 @dataclass(frozen=True)

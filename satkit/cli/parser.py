@@ -122,6 +122,7 @@ def guarded(action: Callable[[], int]) -> int:
     from satkit.notebooks.runner import NotebookFailed
     from satkit.studies.attention_study import ReferenceFailed
     from satkit.utils.interrupts import Terminated, terminating
+    from satkit.utils.non_finite import NonFiniteLoss
     from satkit.utils.one_writer import RunBusy
 
     try:
@@ -129,7 +130,7 @@ def guarded(action: Callable[[], int]) -> int:
             return action()
     except (UsageError, DataError, NotebookError) as error:
         return _say(error, 2)
-    except (NotebookFailed, RunBusy, ReferenceFailed) as error:
+    except (NotebookFailed, RunBusy, ReferenceFailed, NonFiniteLoss) as error:
         return _say(error, 1)
     except OSError as error:
         if not (said := unusable(error)):

@@ -29,10 +29,11 @@ from satkit.experiments.run_folder import Run
 from satkit.models import Segmenter
 from satkit.scenario import Step
 from satkit.strategies.step_state import StepState
-from satkit.training import Iteration, NonFiniteLoss, StepSetup, begin_step, fit_targets, train_step
+from satkit.training import Iteration, StepSetup, begin_step, fit_targets, train_step
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 from satkit.utils.interrupts import remembered
+from satkit.utils.non_finite import NonFiniteLoss
 from satkit.utils.one_writer import RunBusy
 from satkit.utils.progress import evaluation_progress
 from satkit.utils.provenance import machine, versions_changed
@@ -86,6 +87,7 @@ class Experiment:
 
         Raises:
             UsageError: If the scenario has no such step, or the step before is not finished.
+            NonFiniteLoss: If the teacher's class scores of some training images are not finite.
         """
         plan, run = self.plan, self.run
         if not 0 <= index < len(plan.steps):
@@ -97,7 +99,7 @@ class Experiment:
             state = run.load_state(index)
             return StepInProgress(step, plan.strategy, self.model(index), teacher, state, images, finished=True)
         started = StepInProgress(step, plan.strategy, student, teacher, StepState(), images)
-        started.state.targets = fit_targets(started, lambda: evaluation_batches(images, plan.preset.later.batch_size))
+        started.state.targets = self._fitted(started)
         if plan.strategy.memory and index > 0:
             started.state.memory = torch.from_numpy(self.remember(index))
         if plan.strategy.importance and index > 0:
@@ -133,8 +135,7 @@ class Experiment:
                     resume=resume.snapshot if resume else None,
                 )
             except NonFiniteLoss as error:
-                seen = ", ".join(stream.names(error.batch))
-                raise NonFiniteLoss(f"{error} The images of this batch: {seen}.", error.batch) from error
+                raise _with_images(error, stream.names(error.batch)) from error
         recorder.write()
         if best:
             started.state.best_iteration = best.put_back()
@@ -251,6 +252,20 @@ class Experiment:
             **scores,
         }
 
+    def _fitted(self, started: StepInProgress) -> dict[str, torch.Tensor]:
+        """What the strategy's targets measure before a step."""
+        images, names = started.images, []
+
+        def batches():
+            for *batch, chosen in evaluation_batches(images, self.plan.preset.later.batch_size):
+                names[:] = [images.split.names[index] for index in images.indices[chosen]]
+                yield batch
+
+        try:
+            return fit_targets(started, batches)
+        except NonFiniteLoss as error:
+            raise _with_images(error, names) from error
+
     def _evaluated(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
         with evaluation_progress(len(images)) as progress:
             return self.confusion(student, images, step, progress.update)
@@ -277,3 +292,8 @@ class Experiment:
                 "run on one machine.",
                 stacklevel=3,
             )
+
+
+def _with_images(error: NonFiniteLoss, names: list[str]) -> NonFiniteLoss:
+    """The same error with the names of the images that it came from."""
+    return NonFiniteLoss(f"{error} The images of this batch: {', '.join(names)}.", error.batch)

@@ -23,9 +23,9 @@ from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.strategies import CrossEntropy
 from satkit.strategies.step_state import StepState
-from satkit.training import NonFiniteLoss
 from satkit.utils import progress
 from satkit.utils.errors import UsageError
+from satkit.utils.non_finite import NonFiniteLoss
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 

@@ -42,7 +42,10 @@ class Importance(Part):
 
     @abstractmethod
     def observe(self, state: State, student: nn.Module, iteration: int) -> None:
-        """Measure one iteration, in place: after the backward of the data's loss, before the optimiser's update."""
+        """Measure one iteration, in place: the gradient of the data's loss, before the optimiser's update.
+
+        The penalty of the iteration has been taken before, and everything in the iteration is finite.
+        """
 
     @abstractmethod
     def penalty(self, state: State, student: nn.Module, teacher: nn.Module) -> Tensor:
@@ -253,6 +256,19 @@ class EveryImportance(Importance):
 
     def finish(self, state: State, student: nn.Module) -> State:
         return {key: value for one in self.measured for key, value in one.finish(state, student).items()}
+
+
+def observe_gradients(
+    importance: Importance, state: State, student: nn.Module, iteration: int, gradients: list[Tensor | None] | None
+) -> None:
+    """Let an importance measure other gradients than those that the parameters hold, in their order; None: these."""
+    parameters = list(student.parameters())
+    held = [parameter.grad for parameter in parameters]
+    for parameter, gradient in zip(parameters, gradients or held, strict=True):
+        parameter.grad = gradient
+    importance.observe(state, student, iteration)
+    for parameter, gradient in zip(parameters, held, strict=True):
+        parameter.grad = gradient
 
 
 def trainable(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
