@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from satkit.data import SegmentationData
@@ -27,8 +27,11 @@ from satkit.experiments.study_folder import StudyFolder
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_grid import ATTENTION, SEEDS, SETTINGS, Entry, entries, with_attention, worlds_of
 from satkit.studies.attention_report import markdown
+from satkit.studies.row_files import read_row, write_row
 from satkit.utils.files import read_json, replacing, try_lock, write_json
 from satkit.utils.provenance import machine
+
+NAMES = tuple(field.name for field in fields(Row))
 
 
 class ReferenceFailed(RuntimeError):
@@ -73,8 +76,8 @@ class ReferenceStudy:
 
     def rows(self) -> list[Row]:
         """The rows that are finished."""
-        found = [read_json(path) for path in sorted((self.folder / "rows").glob("*.json"))]
-        return [Row(**{key: math.nan if value is None else value for key, value in row.items()}) for row in found]
+        found = [read_row(path, NAMES) for path in sorted((self.folder / "rows").glob("*.json"))]
+        return [Row(**{name: math.nan if row[name] is None else row[name] for name in NAMES}) for row in found if row]
 
     def take_rows(self, path: str | Path) -> None:
         """Start from the rows of a CSV file, and the machine that the JSON file beside it names.
@@ -82,9 +85,9 @@ class ReferenceStudy:
         Rows of another configuration are computed again.
         """
         for row in read_rows(path):
-            target = self.folder / "rows" / f"{Entry(row.strategy, row.world, row.seed).tag}.json"
+            target = self.row_file(Entry(row.strategy, row.world, row.seed))
             if not target.exists():
-                write_json(target, asdict(row))
+                write_row(target, asdict(row))
         about, here = Path(path).with_suffix(".json"), self.folder / "machine.json"
         if about.exists() and not here.exists():
             write_json(here, read_json(about)["machine"])
@@ -95,8 +98,12 @@ class ReferenceStudy:
 
     def is_finished(self, entry: Entry) -> bool:
         """Whether a run has a row of its present configuration."""
-        path = self.folder / "rows" / f"{entry.tag}.json"
-        return path.exists() and read_json(path)["config"] == config_hash(self.plan(entry).config)
+        row = read_row(self.row_file(entry), NAMES)
+        return row is not None and row["config"] == config_hash(self.plan(entry).config)
+
+    def row_file(self, entry: Entry) -> Path:
+        """Where the row of a run is."""
+        return self.folder / "rows" / f"{entry.tag}.json"
 
     def plan(self, entry: Entry) -> Plan:
         """The plan of a run; plans of one habitat and one preset share their data."""
@@ -172,7 +179,7 @@ class ReferenceStudy:
         seconds = round(time.monotonic() - began, 1)
         where = dict(strategy=entry.strategy, name=name, world=entry.world, seed=entry.seed)
         row = Row(**where, **scores, seconds=seconds, config=decides)
-        write_json(self.folder / "rows" / f"{entry.tag}.json", asdict(row))
+        write_row(self.row_file(entry), asdict(row))
         write_json(self.folder / "machine.json", machine(plan.device))
         shutil.rmtree(run.folder)
 

@@ -35,6 +35,7 @@ from satkit.experiments.study_folder import StudyFolder
 from satkit.models import Segmenter
 from satkit.strategies import STRATEGIES
 from satkit.strategies.lookup import find_strategy
+from satkit.studies.row_files import read_row, write_row
 from satkit.training import Iteration
 from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError
@@ -47,6 +48,7 @@ SETTINGS = Settings(data="scenes", task="15-5", preset="quick")
 PLACES = 128  # of every test image, for probes, angles and similarities
 SKIPPED = {"joint": "All classes are learnt in one step: there is no model before it to compare with."}
 DEEP = "The classifier has deep heads, which have no weight for every channel of the embedding."
+NEEDED = ("strategy", "seed", "class", "config")  # of the measures of a run
 COLUMNS = {
     "strategy": "short name",
     "name": "the strategy's own name",
@@ -149,8 +151,12 @@ class DriftStudy:
 
     def missing(self) -> list[tuple[str, int]]:
         """The runs without measures of their present configuration."""
-        found = {entry: self.path(*entry) for entry in self.entries()}
-        return [e for e, path in found.items() if not path.exists() or read_json(path)["config"] != self.decides(*e)]
+        found = {entry: self.row(*entry) for entry in self.entries()}
+        return [entry for entry, row in found.items() if row is None or row["config"] != self.decides(*entry)]
+
+    def row(self, name: str, seed: int) -> dict | None:
+        """The measures of a run; None where there are none, or damaged ones, which a warning says."""
+        return read_row(self.path(name, seed), NEEDED)
 
     def take_rows(self, path: str | Path) -> None:
         """Start from the lines of a CSV file, and the machine that the JSON file beside it names.
@@ -168,7 +174,7 @@ class DriftStudy:
             part = (lines["strategy"] == name) & (lines["seed"] == seed)
             if part.any() and about["strategies"][name] == mine["strategies"][name]:
                 found = {column: each[part].tolist() for column, each in lines.items()}
-                write_json(self.path(name, seed), {**found, "config": self.decides(name, seed)})
+                write_row(self.path(name, seed), {**found, "config": self.decides(name, seed)})
         if not (self.folder / "machine.json").exists():
             write_json(self.folder / "machine.json", about["machine"])
 
@@ -213,14 +219,14 @@ class DriftStudy:
             **dict(iou_before=before, iou_after=after, new=mean_iou(confusions[1], scenario.added)),
             **measure(trained.model(0), trained.model(last.index), tests, classes, seed),
         }
-        write_json(self.path(name, seed), found)
+        write_row(self.path(name, seed), found)
         write_json(self.folder / "machine.json", machine(plan.device))
 
     def collect(self) -> tuple[Path, Path]:
         """Write `drift_study.csv`, a line for every run and old class, and `drift_study.json`, which describes it."""
         missing = self.missing()
         table, about = self.folder / "drift_study.csv", self.folder / "drift_study.json"
-        write_runs(table, [read_json(self.path(*entry)) for entry in self.entries() if entry not in missing])
+        write_runs(table, [self.row(*entry) for entry in self.entries() if entry not in missing])
         write_json(about, self.describe(missing))
         return table, about
 

@@ -1,16 +1,18 @@
 """The reference study: which runs, one row each, never twice, and what is said about them."""
 
 import math
+from dataclasses import asdict
 
 import pytest
 from tiny_studies import FEW
 
-from satkit.evaluation.seeds import by_seed, read_rows
+from satkit.evaluation.seeds import Row, by_seed, read_rows
 from satkit.experiments.configuration import config_hash
 from satkit.studies import attention_study
 from satkit.studies.attention_grid import SHIFT, Entry
 from satkit.studies.attention_report import markdown
 from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy
+from satkit.studies.row_files import read_row, write_row
 from satkit.utils.assets import asset
 from satkit.utils.files import read_json, write_json
 
@@ -50,7 +52,7 @@ def test_rows_of_another_machine_are_taken_over_and_those_of_another_configurati
     other.take_rows(table)
     assert other.missing() == []
     path = next((other.folder / "rows").glob("*mib-attention.json"))
-    write_json(path, {**read_json(path), "config": "another"})
+    write_row(path, {**read_row(path, ()), "config": "another"})
     assert len(other.missing()) == 1
     joint = next(row for row in other.rows() if row.strategy == "joint")
     assert math.isnan(joint.forgetting)
@@ -58,6 +60,22 @@ def test_rows_of_another_machine_are_taken_over_and_those_of_another_configurati
     kept, about = other.collect()
     assert len(read_rows(kept)) == len(FEW) - 1  # a row of another configuration is not shown
     assert len(read_json(about)["missing"]) == 1
+
+
+def test_damaged_rows_are_computed_again_and_those_of_an_earlier_version_are_taken(study):
+    config = {entry: config_hash(study.plan(entry).config) for entry in FEW}
+    for entry in FEW:
+        scores = dict.fromkeys(("old", "new", "all", "base", "kept", "forgetting", "average", "seconds"), 0.5)
+        row = Row(entry.strategy, entry.strategy, entry.world, entry.seed, **scores, config=config[entry])
+        write_row(study.row_file(entry), asdict(row))
+    assert study.missing() == []
+    write_json(study.row_file(FEW[0]), read_row(study.row_file(FEW[0]), ()))  # as it was written until now
+    changed = study.row_file(FEW[1])
+    changed.write_text(changed.read_text().replace("0.5", "0.6", 1))
+    with pytest.warns(UserWarning, match=rf"{changed.name} is damaged.* Its run is carried out again"):
+        assert study.missing() == [FEW[1]]
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert len(study.rows()) == len(FEW) - 1
 
 
 @pytest.mark.slow
@@ -68,7 +86,8 @@ def test_rows_that_began_with_another_base_step_stop_the_study(study):
     study.work()  # the same base step: nothing to say
     (rows / "habitat-seed0-mib.json").unlink()
     other = rows / "shifted-seed0-mib-attention.json"
-    write_json(other, {**read_json(other), "base": read_json(other)["base"] + 0.02})
+    row = read_row(other, ())
+    write_row(other, {**row, "base": row["base"] + 0.02})
     with pytest.raises(ReferenceFailed, match="rows of seed 0 must start from one base step. mib.attention began"):
         study.work()
 

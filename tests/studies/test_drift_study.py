@@ -16,6 +16,7 @@ from satkit.models import build_segmenter
 from satkit.strategies import STRATEGIES
 from satkit.studies import drift_study
 from satkit.studies.drift_study import DriftStudy, measure, read_drifts, write_runs
+from satkit.studies.row_files import write_row
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
@@ -116,11 +117,17 @@ def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study
     assert lines["class"].tolist() == [*range(1, 16)] * 2
     described = [name.split("*")[0] for name in facts["columns"]]
     assert all(any(name.startswith(each) for each in described) for name in lines)
-    kept = read_json(study.path("sats", 0))
+    kept = study.row("sats", 0)
     np.testing.assert_allclose(lines["drift_s1h1"][15:], np.array(kept["drift_s1h1"], dtype=float), rtol=1e-3)
 
-    write_json(study.path("sats", 0), {**kept, "config": "another"})
+    write_row(study.path("sats", 0), {**kept, "config": "another"})
     assert study.missing() == [("sats", 0)]  # measures of another configuration are taken again
+    write_json(study.path("sats", 0), kept)
+    assert study.missing() == []  # those that an earlier version wrote, without a hash, are taken
+    damaged = study.path("fine-tuning", 0)
+    damaged.write_text(damaged.read_text().replace("0.", "1.", 1))
+    with pytest.warns(UserWarning, match=r"seed0-fine-tuning\.json is damaged.* Its run is carried out again"):
+        assert study.missing() == [("fine-tuning", 0)]
 
 
 def test_joint_training_has_no_drift(tmp_path):
