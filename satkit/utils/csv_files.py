@@ -13,7 +13,7 @@ from types import NoneType
 from typing import TypeVar, get_args, get_type_hints
 
 from satkit.utils.errors import UsageError
-from satkit.utils.files import replacing
+from satkit.utils.files import naming, replacing
 
 Record = TypeVar("Record")
 TRUTH = {"true": True, "false": False}
@@ -56,7 +56,7 @@ def read_csv(path: str | Path, kinds: Mapping[str, type] | None = None, default:
     """
     kinds = kinds or {}
     rows = []
-    with Path(path).open(newline="", encoding="utf-8") as file:
+    with naming(path), Path(path).open(newline="", encoding="utf-8") as file:
         for line in (reader := csv.DictReader(file, strict=True)):
             if None in line or None in line.values():
                 raise UsageError(f"{path}, line {reader.line_num}: must have {len(reader.fieldnames)} cells.")

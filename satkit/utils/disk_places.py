@@ -11,7 +11,7 @@ from satkit.utils.errors import UsageError, shown
 # What an operating system answers where a place cannot hold files; other errors are no fault of the place.
 OF_A_PLACE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT, errno.ELOOP),
-    *(errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT),
+    *(errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
 )
 UNDER_WAY = re.compile(r"\.tmp-\d+-[0-9a-f]+$")  # what a file is called until it is whole
 FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -4,6 +4,7 @@ Neither torch nor safetensors detects a changed bit in a file of weights. So the
 shapes and values, which is compared when the file is read.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -25,6 +26,7 @@ from satkit.utils.interrupts import interrupts_first
 DEEPEST = 100  # levels of a JSON file; those of satkit have fewer than ten
 
 TRAIN_AGAIN = "Delete it and train the step again."
+NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EIO)  # the file may be sound, but cannot be read now
 
 
 class DamagedFile(UsageError):
@@ -61,14 +63,19 @@ def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tenso
 
     Raises:
         DamagedFile: If the file is missing, not of this kind, or not what was written.
+        OSError: If the system does not let it be read.
     """
     try:
+        with naming(path), Path(path).open("rb") as file:  # safetensors hides what the system says
+            file.read(1)
         with interrupts_first(), safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise DamagedFile(path, "is missing", remedy) from error
     except (safetensors.SafetensorError, OSError, ValueError) as error:
+        if getattr(error, "errno", None) in NO_DAMAGE:
+            raise
         raise DamagedFile(path, f"is damaged ({error})", remedy) from error
     if "header" not in metadata or metadata.get("sha256") != _digest(tensors, metadata["header"]):
         raise DamagedFile(path, "is damaged: its content does not match its hash", remedy)
@@ -96,7 +103,8 @@ def read_json(path: Path, remedy: str = "Restore the file.") -> dict:
         OSError: If it cannot be read.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with naming(path):
+            text = Path(path).read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         if "\\ud" in text.lower():  # maybe half of a character, which no text in UTF-8 can hold
             json.dumps(value, ensure_ascii=False).encode()
@@ -111,7 +119,7 @@ def read_json(path: Path, remedy: str = "Restore the file.") -> dict:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes."""
-    with Path(path).open("rb") as file:
+    with naming(path), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -121,10 +129,11 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{secrets.token_hex(3)}")
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with naming(path):
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     if hasattr(os, "O_DIRECTORY"):
@@ -133,6 +142,17 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the disk in the block says at which file, which the system does not say of one that is open."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:

@@ -58,6 +58,8 @@ def test_a_place_is_named_with_what_is_wrong_with_it():
     assert unusable(OSError(errno.EACCES, "", "/x/y.json.tmp-12-ab34cd")).startswith("/x/y.json cannot be used")
     assert "the disk is full" in unusable(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
     assert unusable(OSError(errno.ENOSPC, "No space left on device")).startswith("The disk cannot be written")
+    for number in (errno.EIO, errno.EFBIG):
+        assert unusable(OSError(number, "", "/x/y")).startswith(f"/x/y cannot be used ({os.strerror(number)}).")
 
 
 @pytest.mark.parametrize("error", [OSError("damaged"), OSError(errno.EPIPE, "Broken pipe"), OSError(errno.EACCES, "x")])
