@@ -37,7 +37,16 @@ from satkit.models import Segmenter, build_segmenter
 from satkit.models.weight_files import check_weights
 from satkit.strategies.step_state import StepState
 from satkit.utils.errors import UsageError, shown
-from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.files import (
+    DamagedFile,
+    is_abandoned,
+    load_tensors,
+    read_json,
+    replacing,
+    save_tensors,
+    try_lock,
+    write_json,
+)
 from satkit.utils.json_form import must_hold
 from satkit.utils.one_writer import only_writer
 from satkit.utils.provenance import machine
@@ -313,7 +322,7 @@ class Run:
 
     def _remove_leftovers(self) -> None:
         """Remove what a killed process left half written or no longer needed, unless a process is writing now."""
-        leftovers = list(self.folder.rglob("*.tmp-*"))
+        leftovers = [path for path in self.folder.rglob("*.tmp-*") if is_abandoned(path)]
         done = [self.step_folder(step) for step in range(self.steps_done())]
         leftovers += [folder / name for folder in done for name in UNTIL_DONE if (folder / name).exists()]
         if leftovers:

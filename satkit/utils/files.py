@@ -10,6 +10,7 @@ import json
 import math
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from satkit.utils.interrupts import interrupts_first
 DEEPEST = 100  # levels of a JSON file; those of satkit have fewer than ten
 
 TRAIN_AGAIN = "Delete it and train the step again."
+UNTOUCHED = 60.0
 NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EIO)  # the file may be sound, but cannot be read now
 
 
@@ -142,6 +144,24 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def is_abandoned(temporary: Path) -> bool:
+    """Whether no other process is writing a temporary file of `replacing`: its process has ended, or let it lie.
+
+    The number of a process may be given to another one later, so a file that nobody has touched for `UNTOUCHED` seconds
+    counts as abandoned too.
+    """
+    try:
+        owner, age = int(temporary.name.rsplit("-", 2)[-2]), time.time() - temporary.stat().st_mtime
+        if age > UNTOUCHED or owner == os.getpid() or os.name != "posix":
+            return True
+        os.kill(owner, 0)
+    except PermissionError:  # another user's
+        return False
+    except (ValueError, IndexError, OverflowError, OSError):
+        return True
+    return False
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import kill_harness
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from disk_faults import failing
 from run_files import everything_in
 from study_files import RESULT, WORDS
@@ -22,6 +23,7 @@ from satkit.studies.report import write_report
 from satkit.studies.row_files import read_row, write_row
 from satkit.studies.saved_figures import keep_figure, kept_figures
 from satkit.utils import csv_files, files
+from satkit.utils.files import load_tensors, naming, read_json, save_tensors, sha256_of
 from satkit.utils.sealed_json import write_sealed
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
@@ -190,3 +192,19 @@ class TestOfTheCache:
         assert list(tmp_path.iterdir()) == []
         assert tiles.load("", *self.SMALL).fingerprint == drawn.fingerprint
         assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("read", [load_tensors, read_json, sha256_of])
+def test_a_file_that_the_disk_does_not_give_is_named_and_not_taken_for_damaged(tmp_path, read):
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"weight": torch.ones(2)}, {})
+    with failing(tmp_path, "read", path.name, errno.EIO), pytest.raises(OSError, match="a.safetensors") as caught:
+        read(path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(path))
+
+
+def test_an_error_that_knows_its_file_or_is_none_of_the_disk_stays_as_it_is(tmp_path):
+    for error in (OSError(errno.EIO, "x", "other"), OSError("a picture that is none")):
+        with pytest.raises(OSError) as caught, naming(tmp_path):
+            raise error
+        assert caught.value.filename in ("other", None)

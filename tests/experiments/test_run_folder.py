@@ -67,11 +67,14 @@ class TestConfiguration:
             Run.open(tmp_path / "nothing")
 
 
+ENDED = 2**22 + 1  # no process has a number as high
+
+
 class TestTemporaries:
     def leftover(self, run):
         folder = run.step_folder(1)
         folder.mkdir(parents=True)
-        stale = [run.folder / "history.csv.tmp-1-abc", folder / "model.safetensors.tmp-1-abc"]
+        stale = [run.folder / f"history.csv.tmp-{ENDED}-abc", folder / f"model.safetensors.tmp-{ENDED}-abc"]
         for path in stale:
             path.write_text("half")
         return stale
@@ -135,3 +138,18 @@ def test_only_one_process_writes_into_a_run_until_it_ends(tmp_path):
         threading.Timer(0.3, holder.kill).start()
         with run.writing(patience=60):  # waits for the other to end, however it ends
             assert holder.wait(timeout=60) != 0
+
+
+def test_a_file_that_another_process_writes_without_the_lock_stays_until_it_has_ended_or_let_it_lie(tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    with another_process_writing(tmp_path) as holder:  # as one that makes the same run at the same time
+        being_written = run.folder / f"config.json.tmp-{holder.pid}-abcdef"
+        being_written.write_text("half")
+        Run.open(run.folder)
+        assert being_written.exists()
+        os.utime(being_written, (0, 0))
+        Run.open(run.folder)
+        assert not being_written.exists()
+        being_written.write_text("half")
+    Run.open(run.folder)
+    assert not being_written.exists()

@@ -1,6 +1,5 @@
 """Files are complete or absent, and a damaged file of weights is an error."""
 
-import errno
 import hashlib
 import json
 import os
@@ -14,21 +13,10 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from disk_faults import failing
 
 import satkit
 from satkit.utils.errors import UsageError
-from satkit.utils.files import (
-    DamagedFile,
-    load_tensors,
-    naming,
-    read_json,
-    replacing,
-    save_tensors,
-    sha256_of,
-    try_lock,
-    write_json,
-)
+from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
 from satkit.utils.interrupts import Terminated, terminating
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parents[1])}
@@ -341,19 +329,3 @@ def test_weights_whose_header_is_missing_are_damaged(tmp_path):
     safetensors.torch.save_file({}, path, metadata={"sha256": hashlib.sha256(b"").hexdigest()})
     with pytest.raises(DamagedFile, match="does not match its hash"):
         load_tensors(path)
-
-
-@pytest.mark.parametrize("read", [load_tensors, read_json, sha256_of])
-def test_a_file_that_the_disk_does_not_give_is_named_and_not_taken_for_damaged(tmp_path, read):
-    path = tmp_path / "a.safetensors"
-    small_file(path)
-    with failing(tmp_path, "read", path.name, errno.EIO), pytest.raises(OSError, match="a.safetensors") as caught:
-        read(path)
-    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(path))
-
-
-def test_an_error_that_knows_its_file_or_is_none_of_the_disk_stays_as_it_is(tmp_path):
-    for error in (OSError(errno.EIO, "x", "other"), OSError("a picture that is none")):
-        with pytest.raises(OSError) as caught, naming(tmp_path):
-            raise error
-        assert caught.value.filename in ("other", None)

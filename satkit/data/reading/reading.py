@@ -26,6 +26,7 @@ from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 
 SPLITS = ("train", "test")
+TRIES, BETWEEN_TRIES = 10, 0.1  # to open what was stored; seconds
 FIRST_REPORT = 3.0  # seconds of reading before the first line of progress
 REPORT_EVERY = 5.0  # seconds
 
@@ -119,10 +120,11 @@ def read(files: DataFiles) -> SegmentationData:
     if scan.problems:
         found = counted(len(scan.problems), "warning")
         warnings.warn(f"{files.name} can be used, with {found}:\n{listing(scan.problems)}", DataWarning, 2)
-    data = _kept(files)
-    if data is None:
-        raise UsageError(f"The files in {files.root} changed while they were read. Run the same again.")
-    return data
+    for _ in range(TRIES):  # another process may be putting its own store in this place
+        if (data := _kept(files)) is not None:
+            return data
+        time.sleep(BETWEEN_TRIES)
+    raise UsageError(f"The files in {files.root} changed while they were read. Run the same again.")
 
 
 def scan_and_keep(files: DataFiles) -> Scan:

@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import shutil
+import threading
 import warnings
 from pathlib import Path
 
@@ -312,3 +313,15 @@ def test_a_folder_may_begin_with_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "voc").mkdir()
     assert root_folder("VOC", "~/voc", "", "") == tmp_path / "voc"
+
+
+def test_a_store_that_another_process_is_replacing_is_waited_for(root, monkeypatch):
+    usual = store.keep
+
+    def keep(filled, at, manifest):
+        usual(filled, at, manifest)
+        at.rename(at.with_name("aside"))
+        threading.Timer(0.15, lambda: at.with_name("aside").rename(at)).start()
+
+    monkeypatch.setattr(store, "keep", keep)
+    assert len(data_of(root).train) == 2
