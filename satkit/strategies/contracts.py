@@ -14,7 +14,7 @@ from torch import Tensor
 
 from satkit.models import IncrementalClassifier, SegmenterOutput
 from satkit.scenario import Step
-from satkit.utils.errors import UsageError
+from satkit.utils.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
@@ -164,3 +164,16 @@ def positive(owner: object, name: str, value: float) -> None:
     """
     if not value >= 0:
         raise UsageError(f"{type(owner).__name__} needs {name} >= 0, got {value}.")
+
+
+def one_of(kind: str, value: str, choices: Iterable[str]) -> None:
+    """Raise unless a setting of a part is one of its choices.
+
+    Args:
+        kind: What the setting chooses, for the message.
+
+    Raises:
+        UsageError: With the choices.
+    """
+    if value not in choices:
+        raise unknown(kind, value, choices)

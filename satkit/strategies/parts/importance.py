@@ -20,8 +20,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from satkit.strategies.contracts import Part, positive
-from satkit.utils.errors import UsageError, unknown
+from satkit.strategies.contracts import Part, one_of, positive
+from satkit.utils.errors import UsageError
 
 State = dict[str, Tensor]
 
@@ -140,8 +140,7 @@ class PathIntegral(QuadraticPenalty):
         super().__post_init__()
         if not self.epsilon > 0:
             raise UsageError(f"PathIntegral needs epsilon > 0, got {self.epsilon}; 1e-20 is the released value.")
-        if self.gradient not in GRADIENTS:
-            raise unknown("gradient of the path integral", self.gradient, GRADIENTS)
+        one_of("gradient of the path integral", self.gradient, GRADIENTS)
 
     def start(self, student: nn.Module, before: State) -> State:
         state = {}

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from satkit.strategies.contracts import Part
-from satkit.utils.errors import UsageError, unknown
+from satkit.strategies.contracts import Part, one_of
+from satkit.utils.errors import UsageError
 
 SAMPLINGS = ("balanced", "random")
 LABELS = ("step", "complete")
@@ -44,12 +44,9 @@ class ExemplarMemory(Part):
     def __post_init__(self):
         if not isinstance(self.size, int) or self.size < 1:
             raise UsageError(f"A memory must hold a whole number of images, 1 or more, got {self.size}.")
-        if self.sampling not in SAMPLINGS:
-            raise unknown("sampling of the memory", self.sampling, SAMPLINGS)
-        if self.labels not in LABELS:
-            raise unknown("labels of the memory", self.labels, LABELS)
-        if self.background not in BACKGROUND_IS:
-            raise unknown("background of the memory", self.background, BACKGROUND_IS)
+        one_of("sampling of the memory", self.sampling, SAMPLINGS)
+        one_of("labels of the memory", self.labels, LABELS)
+        one_of("background of the memory", self.background, BACKGROUND_IS)
         if not 0 < self.share < 1:
             raise UsageError(f"The memory's share of a batch must be between 0 and 1, got {self.share}.")
 

@@ -17,8 +17,7 @@ from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.models import SegmenterOutput
 from satkit.models.classifier import most_likely
 from satkit.scenario import Step
-from satkit.strategies.contracts import Targets, positive
-from satkit.utils.errors import unknown
+from satkit.strategies.contracts import Targets, one_of, positive
 
 THRESHOLDS = ("median", "as_released", "none")
 ENTROPIES = ("sum", "mean")
@@ -52,12 +51,9 @@ class EntropyPseudoLabels(Targets):
 
     def __post_init__(self):
         positive(self, "floor", self.floor)
-        if self.threshold not in THRESHOLDS:
-            raise unknown("threshold of the pseudo-labels", self.threshold, THRESHOLDS)
-        if self.entropy not in ENTROPIES:
-            raise unknown("entropy of the pseudo-labels", self.entropy, ENTROPIES)
-        if self.exemplars not in EXEMPLARS:
-            raise unknown("treatment of exemplars", self.exemplars, EXEMPLARS)
+        one_of("threshold of the pseudo-labels", self.threshold, THRESHOLDS)
+        one_of("entropy of the pseudo-labels", self.entropy, ENTROPIES)
+        one_of("treatment of exemplars", self.exemplars, EXEMPLARS)
 
     def fit(self, seen: Callable[[], Iterable[tuple[Tensor, Tensor]]], step: Step) -> dict[str, Tensor]:
         """The largest accepted uncertainty of each predicted class, {"thresholds": (old class,)}."""

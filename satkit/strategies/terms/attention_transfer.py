@@ -31,8 +31,8 @@ from torch import Tensor
 from satkit.data.labels import BACKGROUND
 from satkit.models.attention_taps import AttentionTap
 from satkit.models.relation_difference import Membership, relation_difference
-from satkit.strategies.contracts import LossInputs, Term, positive
-from satkit.utils.errors import UsageError, unknown
+from satkit.strategies.contracts import LossInputs, Term, one_of, positive
+from satkit.utils.errors import UsageError
 
 # Distances between relations; all but the last depend on their difference only, student minus teacher.
 OF_DIFFERENCE = {
@@ -190,8 +190,7 @@ class AttentionTransfer(Term):
     def __post_init__(self):
         positive(self, "weight", self.weight)
         for setting, choices in CHOICES.items():
-            if getattr(self, setting) not in choices:
-                raise unknown(setting, getattr(self, setting), choices)
+            one_of(setting, getattr(self, setting), choices)
         if self.over == "old" and self.pooling != "class":
             raise UsageError(
                 f"Attention transfer with over='old' needs pooling='class', got pooling={self.pooling!r}, which has no "

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
 from satkit.models import SegmenterOutput
-from satkit.strategies.contracts import LossInputs, Term, positive
+from satkit.strategies.contracts import LossInputs, Term, one_of, positive
 from satkit.strategies.terms.attention_transfer import resize_labels
 from satkit.strategies.terms.closed_form import cross_entropy_sum, unbiased_cross_entropy_sum
-from satkit.utils.errors import unknown
 
 OVER = ("all", "valid")
+REDUCTION = "reduction of the cross-entropy"  # what OVER is, for a message
 OLD_LABELS = ("kept", "pooled")
 ONLY = ("all", "new")
 VOID = ("ignored", "negative")
@@ -47,8 +47,7 @@ class CrossEntropy(Term):
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
-        if self.over not in OVER:
-            raise unknown("reduction of the cross-entropy", self.over, OVER)
+        one_of(REDUCTION, self.over, OVER)
 
     @property
     def needs_new_classes(self) -> bool:
@@ -62,9 +61,9 @@ class CrossEntropy(Term):
             return self.weight * cross_entropy_sum(inputs.student, targets) / counted(targets, self.over)
         logits = all_channels(inputs.student).float()
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none").sum(dim=(1, 2))
-        if not self.adaptive:
-            return self.weight * loss.sum() / counted(targets, self.over)
-        return self.weight * (loss * adaptive_factor(inputs)).sum() / counted(targets, self.over)
+        if self.adaptive:
+            loss = loss * adaptive_factor(inputs)
+        return self.weight * loss.sum() / counted(targets, self.over)
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,8 @@ class UnbiasedCrossEntropy(Term):
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
-        if self.over not in OVER:
-            raise unknown("reduction of the cross-entropy", self.over, OVER)
-        if self.old_labels not in OLD_LABELS:
-            raise unknown("treatment of old labels", self.old_labels, OLD_LABELS)
+        one_of(REDUCTION, self.over, OVER)
+        one_of("treatment of old labels", self.old_labels, OLD_LABELS)
 
     @property
     def needs_new_classes(self) -> bool:
@@ -171,13 +168,9 @@ class BinaryCrossEntropy(Term):
     def __post_init__(self):
         positive(self, "weight", self.weight)
         positive(self, "positive_weight", self.positive_weight)
-        for what, value, choices in (
-            ("reduction of the cross-entropy", self.over, OVER),
-            ("selection of channels", self.only, ONLY),
-            ("treatment of void pixels", self.void, VOID),
-        ):
-            if value not in choices:
-                raise unknown(what, value, choices)
+        one_of(REDUCTION, self.over, OVER)
+        one_of("selection of channels", self.only, ONLY)
+        one_of("treatment of void pixels", self.void, VOID)
 
     @property
     def needs_new_classes(self) -> bool:

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from satkit.strategies.contracts import LossInputs, Term, positive
+from satkit.strategies.contracts import LossInputs, Term, one_of, positive
 from satkit.strategies.terms.closed_form import unbiased_distillation_sum
-from satkit.utils.errors import UsageError, unknown
+from satkit.utils.errors import UsageError
 
 OVER_CLASSES = ("mean", "sum")
 CHANNELS = ("all", "foreground")
@@ -41,7 +41,7 @@ class Distillation(Term):
         positive(self, "weight", self.weight)
         if not self.temperature > 0:
             raise UsageError(f"The temperature of the distillation must be above 0, got {self.temperature}.")
-        _check_over_classes(self.over_classes)
+        one_of("reduction over classes", self.over_classes, OVER_CLASSES)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         teacher = inputs.teacher.logits.detach().float() / self.temperature
@@ -78,7 +78,7 @@ class UnbiasedDistillation(Term):
     def __post_init__(self):
         positive(self, "weight", self.weight)
         positive(self, "sharpness", self.sharpness)
-        _check_over_classes(self.over_classes)
+        one_of("reduction over classes", self.over_classes, OVER_CLASSES)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         if self.sharpness != 1:
@@ -109,8 +109,7 @@ class SigmoidDistillation(Term):
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
-        if self.channels not in CHANNELS:
-            raise unknown("selection of channels", self.channels, CHANNELS)
+        one_of("selection of channels", self.channels, CHANNELS)
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         first, end = int(self.channels == "foreground"), inputs.teacher.logits.shape[1]
@@ -140,8 +139,3 @@ def unbiased_distillation(student_logits: Tensor, teacher_logits: Tensor, over_c
 
 def _over_classes(per_class: Tensor, how: str) -> Tensor:
     return per_class.mean(dim=1) if how == "mean" else per_class.sum(dim=1)
-
-
-def _check_over_classes(value: str) -> None:
-    if value not in OVER_CLASSES:
-        raise unknown("reduction over classes", value, OVER_CLASSES)

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from satkit.models import SegmenterOutput
-from satkit.strategies.contracts import LossInputs, Term, positive
+from satkit.strategies.contracts import LossInputs, Term, one_of, positive
 from satkit.strategies.terms.attention_transfer import CHOICES, region_map, regions_at
-from satkit.utils.errors import UsageError, unknown
+from satkit.utils.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,7 @@ class RegionFeatureTransfer(Term):
 
     def __post_init__(self):
         positive(self, "weight", self.weight)
-        if self.regions not in CHOICES["regions"]:
-            raise unknown("regions", self.regions, CHOICES["regions"])
+        one_of("regions", self.regions, CHOICES["regions"])
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         labels = region_map(inputs, self.regions)
