@@ -152,7 +152,7 @@ def compare_strategies(table: Mapping[str, Mapping[str, float]], *, ax: Axes | N
     ax.set_xlim(0, 1.12 * longest)
     ax.grid(False, axis="y")
     ax.set_xlabel("mIoU (%)")
-    ax.legend(title="classes", loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=style.SMALL)
+    ax.legend(title="classes", **style.BESIDE)
     return ax
 
 
@@ -192,7 +192,7 @@ def forgetting_per_class(forgetting: Mapping[str, np.ndarray], names: Sequence[s
     ax.grid(True, axis="y", which="minor", color=style.GRID)
     ax.tick_params(axis="y", which="both", length=0)
     ax.set_xlabel("forgetting (percentage points of IoU)")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=style.SMALL)
+    ax.legend(**style.BESIDE)
     return ax
 
 

@@ -51,5 +51,5 @@ def fronts(
         ax.axhline(100 * joint, color=style.HATCH_GREY, linestyle="--", label="new classes, joint training")
     ax.set(xlabel="old classes: mIoU (%)", ylabel="new classes: mIoU (%)")
     ax.grid(True)
-    ax.legend(fontsize=style.SMALL, loc="upper left", bbox_to_anchor=(1.01, 1))
+    ax.legend(**style.BESIDE)
     return ax

@@ -56,7 +56,7 @@ def labelled_points(
         members = there & np.array([each == group for each in groups], dtype=bool)
         ax.plot(shown[members], y[members], look.marker, color=look.colour, markersize=7, label=group)
     if any(groups):
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
+        ax.legend(**style.BESIDE)
     ax.set_title(title or "")
     ax.margins(0.12, 0.1)
     NamesBesidePoints(ax, shown[there], y[there], [name for name, kept in zip(names, there, strict=True) if kept])

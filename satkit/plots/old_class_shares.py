@@ -37,5 +37,5 @@ def old_class_shares(shares: Mapping[str, Sequence[float]], *, ax: Axes | None =
         ax.bar_label(bars, written, fontsize=style.SMALL, padding=1)
     ax.set(xlabel="step", ylabel="% of a step's images\nthat show an old class", xticks=steps, ylim=(0, 109))
     ax.grid(axis="x", visible=False)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=style.SMALL)
+    ax.legend(**style.BESIDE)
     return ax

@@ -56,6 +56,8 @@ GRID = "#D9D9D9"
 HATCH = "////"
 HATCH_GREY = "#7A7A7A"
 SMALL = 9
+# Where a legend covers nothing that is drawn: to the right of the axes.
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "fontsize": SMALL}
 # Smallest end of the scale of a difference, as a part of the scale of the pair, so that tiny differences are pale.
 LEAST_CHANGE = 0.1
 WIDEST = 12.0  # inches; the small text of a wider figure is hard to read on a page of 1280 pixels

@@ -53,7 +53,7 @@ def loss_terms(history: Mapping[str, Sequence[float]], *, ax: Axes | None = None
         ax.plot(iterations, running_mean(shown), **looks[name].line(), linewidth=2.2, markevery=every, label=label)
     ax.set_yscale("log")
     ax.set(xlabel="iteration", ylabel="loss (logarithmic axis)")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=style.SMALL)
+    ax.legend(**style.BESIDE)
     return ax
 
 
@@ -89,7 +89,7 @@ def stability_gap(
             f"Some value must have been measured after the boundary ({boundary}), got iterations up to "
             f"{iterations.max() if len(iterations) else 'none'}. Evaluate during the new step too."
         )
-    ax = style.axes_or_new(ax, (8, 4.2))
+    ax = style.axes_or_new(ax, (8 if label is None else 9.5, 4.2))
     curves = sum(line.get_gid() == CURVE for line in ax.lines)
     look = list(style.strategy_style(map(str, range(curves + 1))).values())[curves]
     if not curves:
@@ -97,14 +97,14 @@ def stability_gap(
     lowest = after[np.argmin(values[after])]
     depth = f"lowest {values[lowest]:.1f} % at iteration {iterations[lowest]}"
     every = max(1, len(iterations) // MARKS)
-    name = None if label is None else f"{label}: {depth}"
+    name = None if label is None else f"{label}\n({depth})"
     ax.plot(iterations, values, **look.line(), markevery=every, markersize=5, gid=CURVE, label=name)
     mark = {"marker": look.marker, "color": look.colour, "markersize": 10, "markeredgecolor": "black"}
     ax.plot(iterations[lowest], values[lowest], **mark)
     if label is None:
         _write_depth(ax, iterations, values, lowest, depth)
     else:
-        ax.legend(loc="best", fontsize=style.SMALL)
+        ax.legend(**style.BESIDE)
     ax.set(xlabel="iteration", ylabel="mIoU of old classes (%)")
     ax.set_ylim(0, max(ax.get_ylim()[1], 1.1 * np.nanmax(values)))
     return ax

@@ -49,9 +49,11 @@ class TrainingView:
         for name, values in scores.items():
             percent = [100 * value for value in values]
             self.scores.plot(iterations, percent, **LOOKS[name].line(), markersize=5, label=name)
-        self.scores.set(title="mean IoU on some test images", xlabel="iteration", ylabel="mean IoU (%)")
+        self.scores.set_title("mean IoU on some test images", pad=22 if scores else None)
+        self.scores.set(xlabel="iteration", ylabel="mean IoU (%)")
         self.scores.set(xlim=(0, self.total), ylim=(0, max(LEAST, self.scores.get_ylim()[1])))
         for ax in (self.losses, self.scores):
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if scores:
-            self.scores.legend(loc="upper left", fontsize=style.SMALL)
+            above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "borderaxespad": 0.1, "ncols": 2}
+            self.scores.legend(fontsize=style.SMALL, **above)

@@ -125,7 +125,22 @@ def test_several_curves_share_axes_with_one_boundary_and_different_looks():
     assert [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in curves] == expected
     assert marked(ax) == [(20, 20), (10, 10)]
     assert [text.get_text() for text in ax.texts] == ["new step begins"]
-    assert legend(ax) == ["SATS: lowest 20.0 % at iteration 20", "fine-tuning: lowest 10.0 % at iteration 10"]
+    assert legend(ax) == ["SATS\n(lowest 20.0 % at iteration 20)", "fine-tuning\n(lowest 10.0 % at iteration 10)"]
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_legend_of_several_curves_covers_none_of_them_and_is_not_cut_off(count):
+    style.use_style()
+    ax = None
+    for number in range(count):  # from corner to corner, in both directions, so that every place inside is taken
+        values = np.linspace(0, 1, 5)[:: (-1) ** number] * (1 - 0.1 * number)
+        ax = stability_gap(ITERATIONS, values, ax=ax, label=f"pseudo-labels-distillation-{number}")
+    ax.figure.canvas.draw()
+    box, frame = ax.get_legend().get_window_extent(), ax.get_window_extent()
+    assert not box.overlaps(frame)
+    assert ax.figure.bbox.x1 >= box.x1
+    assert ax.figure.bbox.y0 <= box.y0
+    assert frame.width > 0.4 * ax.figure.bbox.width
 
 
 def test_a_value_that_was_not_measured_is_not_the_lowest():

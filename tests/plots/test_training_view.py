@@ -26,6 +26,16 @@ def test_terms_and_scores_are_drawn_over_the_whole_length_of_the_step():
     assert plt.get_fignums() == before
 
 
+def test_the_legend_of_the_scores_covers_no_curve_and_no_title():
+    view = TrainingView(100)
+    view.show(HISTORY, [0, 100], {"old classes": [0.9, 0.0], "new classes": [0.0, 0.9]})
+    view.figure.canvas.draw()
+    legend, title = view.scores.get_legend().get_window_extent(), view.scores.title.get_window_extent()
+    assert not legend.overlaps(view.scores.get_window_extent())
+    assert not legend.overlaps(title)
+    assert view.figure.bbox.y1 >= title.y1
+
+
 def test_drawing_again_adds_no_artists():
     view = TrainingView(100)
     for _ in range(3):
