@@ -209,8 +209,8 @@ def _place(name: str, find: Callable[[], Path], variable: str) -> Finding:
 
 def writable(name: str, folder: Path, remedy: str) -> Finding:
     """Whether a folder, or the nearest one above it that exists, can be written; nothing is left in it."""
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
+        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import satkit
 from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
-from satkit.utils.disk_places import unusable
+from satkit.utils.disk_places import check_environment, unusable
 from satkit.utils.errors import UsageError, nearest
 from satkit.utils.names import printable
 
@@ -127,6 +127,7 @@ def guarded(action: Callable[[], int]) -> int:
 
     try:
         with terminating():
+            check_environment()
             return action()
     except (UsageError, DataError, NotebookError) as error:
         return _say(error, 2)

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from satkit.utils.errors import UsageError, shown
@@ -15,6 +16,8 @@ OF_A_PLACE = (
 )
 UNDER_WAY = re.compile(r"\.tmp-\d+-[0-9a-f]+$")  # what a file is called until it is whole
 FULL = (errno.ENOSPC, errno.EDQUOT)
+# Variables in which matplotlib and IPython look for their folders; they fail at a link that leads back to itself.
+OF_LIBRARIES = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "IPYTHONDIR")
 
 
 def expanded(place: str | Path) -> Path:
@@ -38,10 +41,35 @@ def resolved(place: str | Path) -> Path:
     Raises:
         UsageError: As `expanded`, or for links that lead to themselves.
     """
+    path = expanded(place)
+    with suppress(RuntimeError):  # by which Python tells of such a link, until 3.12
+        if not leads_back(path):
+            return path.resolve()
+    raise UsageError(f"{place} is a link that leads back to itself. Name the place that is meant.")
+
+
+def leads_back(place: Path) -> bool:
+    """Whether a path is, or lies below, a link that leads back to itself."""
     try:
-        return expanded(place).resolve()
-    except RuntimeError:
-        raise UsageError(f"{place} is a link that leads back to itself. Name the place that is meant.") from None
+        place.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
+def check_environment() -> None:
+    """Raise where libraries would fail at a folder that the environment names.
+
+    Raises:
+        UsageError: Naming the variable.
+    """
+    for name in OF_LIBRARIES:
+        place = os.environ.get(name, "")
+        if place and leads_back(Path(place)):
+            raise UsageError(
+                f"{name} must name a folder, got {shown(place)}, a link that leads back to itself. "
+                "Set it to another place, or unset it."
+            )
 
 
 def no_file(folder: Path, instead: str) -> Path:

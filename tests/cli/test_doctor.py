@@ -1,6 +1,7 @@
 """The doctor finds what is missing, says how to get it, and survives whatever is broken."""
 
 import importlib.metadata
+import os
 import sys
 import types
 
@@ -169,6 +170,20 @@ def test_a_file_in_place_of_the_runs_is_a_problem_that_names_the_variable(monkey
     runs, cache = doctor.check_folders()
     assert (runs.status, cache.status) == ("problem", "ok")
     assert runs.detail.endswith("Set SATKIT_RUNS to a folder.")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need no rights on POSIX only")
+def test_a_cache_that_is_a_link_to_itself_is_a_problem(monkeypatch, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    monkeypatch.setenv("SATKIT_CACHE", str(tmp_path / "loop"))
+    _, cache = doctor.check_folders()
+    assert (cache.status, "leads back to itself" in cache.detail) == ("problem", True)
+
+
+def test_so_is_one_whose_name_is_too_long_with_the_variable_to_set(monkeypatch, tmp_path):
+    monkeypatch.setenv("SATKIT_CACHE", str(tmp_path / ("y" * 300)))
+    _, cache = doctor.check_folders()
+    assert (cache.status, cache.remedy) == ("problem", "Set SATKIT_CACHE to a folder that can be written.")
 
 
 def test_a_folder_that_can_be_made_is_writable_and_nothing_is_left(tmp_path):

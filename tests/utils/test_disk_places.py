@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from satkit.utils import disk_places
-from satkit.utils.disk_places import expanded, home_or_temporary, no_file, resolved, unusable
+from satkit.utils.disk_places import (
+    OF_LIBRARIES,
+    check_environment,
+    expanded,
+    home_or_temporary,
+    no_file,
+    resolved,
+    unusable,
+)
 from satkit.utils.errors import UsageError
 
 
@@ -31,6 +39,18 @@ def test_a_link_to_itself_is_refused_in_one_sentence_and_a_missing_place_is_none
         with pytest.raises(UsageError, match="is a link that leads back to itself. Name the place that is meant"):
             resolved(place)
     assert resolved(tmp_path / "nothing" / "x") == tmp_path / "nothing" / "x"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need no rights on POSIX only")
+@pytest.mark.parametrize("name", OF_LIBRARIES)
+def test_a_variable_of_a_library_that_names_such_a_link_is_named(monkeypatch, tmp_path, name):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place in ("", str(tmp_path), str(tmp_path / "missing"), "a" * 300):
+        monkeypatch.setenv(name, place)
+        check_environment()
+    monkeypatch.setenv(name, str(tmp_path / "loop"))
+    with pytest.raises(UsageError, match=f"^{name} must name a folder, got '.*loop', a link that leads back to itself"):
+        check_environment()
 
 
 def test_without_a_home_folder_a_temporary_one_of_this_user_is_taken(monkeypatch, tmp_path):

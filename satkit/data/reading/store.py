@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from satkit.data.dataset import Split
-from satkit.utils.disk_places import expanded, home_or_temporary
+from satkit.utils.disk_places import home_or_temporary, resolved
 from satkit.utils.files import read_json, write_json
 
 VERSION = 1  # of the files in a store
@@ -25,8 +25,12 @@ ABANDONED = 3600.0  # seconds without a change, after which an unfinished store 
 
 
 def cache_folder() -> Path:
-    """Where drawn and decoded data is stored: $SATKIT_CACHE, else `.cache/satkit` in the home folder."""
-    return expanded(os.environ.get("SATKIT_CACHE") or home_or_temporary() / ".cache" / "satkit")
+    """Where drawn and decoded data is stored: $SATKIT_CACHE, else `.cache/satkit` in the home folder.
+
+    Raises:
+        UsageError: As `resolved`.
+    """
+    return resolved(os.environ.get("SATKIT_CACHE") or home_or_temporary() / ".cache" / "satkit")
 
 
 class Writer:
