@@ -289,6 +289,36 @@ def test_the_page_is_dark_where_the_screen_is_and_its_pictures_stay_on_white(pag
     assert set(re.findall(r"#[0-9a-f]{6}\b", colours.split("</style>")[0])) == {"#ffffff"}
 
 
+def test_whatever_scrolls_can_be_reached_by_the_keyboard_and_has_a_name(page):
+    boxes = [values for tag, values in Page(page).tags if tag == "pre" or values.get("class") == "wide"]
+    assert len(boxes) == 4
+    for box in boxes:
+        assert (box["tabindex"], box["role"]) == ("0", "region")
+        assert box.get("aria-label") or box.get("aria-labelledby")
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_is_wider_than_the_screen_has_a_shadow_where_it_goes_on(chromium, folder, scheme):
+    page = chromium.new_page(viewport={"width": 400, "height": 900}, color_scheme=scheme)
+    page.goto(report.write_report(folder).as_uri())
+    box = page.locator(".wide")
+
+    def shaded():
+        """Whether the left and the right edge differ from the paper."""
+        page.wait_for_timeout(100)
+        pixels = np.array(Image.open(io.BytesIO(box.screenshot())).convert("L"), dtype=float)
+        return [bool(abs(np.median(pixels[:, edge]) - np.median(pixels)) > 20) for edge in (1, -2)]
+
+    assert shaded() == [False, True]
+    box.evaluate("box => box.scrollLeft = 60")
+    assert shaded() == [True, True]
+    box.evaluate("box => box.scrollLeft = box.scrollWidth")
+    assert shaded() == [True, False]
+    page.close()
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 def test_every_column_of_the_default_study_can_be_seen_at_1280_pixels(chromium, tmp_path):
