@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 
 from satkit.evaluation.conventions import PROTOCOLS
 from satkit.scenario import SETTINGS
+from satkit.utils.disk_places import resolved
 from satkit.utils.errors import UsageError, shown
 from satkit.utils.names import slug
 
@@ -23,6 +24,7 @@ DRAWN = ("scenes", "pretext")  # which need no folder
 STRATEGIES = ("fine-tuning", "pseudo+distillation", "sats")  # of the default study, and of the models in the kit
 WHOLE = "[+-]?[0-9]{1,18}"
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+LONGEST_FOLDER = 24  # characters of a folder's name in the name of a study
 STUDY = "name or folder of a study; empty: the kit's models, or a study named by its settings"
 
 
@@ -96,7 +98,7 @@ class Settings:
         Args:
             task: The task that is learnt, which the settings may leave to the preset.
         """
-        values = {**vars(self), "task": task}
+        values = {**vars(self), "data": self._data_called(), "task": task}
         return "-".join(each.metadata["tag"](values[each.name]) for each in self._shown() if "tag" in each.metadata)
 
     def command(self, strategies: Iterable[str]) -> str:
@@ -112,6 +114,11 @@ class Settings:
     def plain(self) -> dict:
         """The settings as JSON has them."""
         return {**vars(self), "order": list(self.order)}
+
+    def _data_called(self) -> str:
+        """The data set; for data of somebody's own with the name of its folder, since each folder holds other data."""
+        folder = slug(resolved(self.root).name) if self.data == "folder" and self.root else ""
+        return "-".join(filter(None, [self.data, folder[:LONGEST_FOLDER].strip("-")]))
 
     def _shown(self) -> list[Field]:
         """The settings that a name and a command show: some always, and then those that are not at their default."""

@@ -1,7 +1,7 @@
 """A setting is defined once: its option, its check, its part of a study's name and of the command follow from it."""
 
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -10,6 +10,7 @@ from satkit.data.datasets.scenes import HABITAT
 from satkit.evaluation import conventions
 from satkit.experiments import settings as module
 from satkit.experiments.presets import PRESETS
+from satkit.experiments.run_places import run_folder
 from satkit.experiments.settings import FIELDS, Settings, chosen, described, flag, read
 from satkit.utils.errors import UsageError
 
@@ -42,6 +43,28 @@ def test_studies_of_different_settings_have_different_names():
     assert Settings().name("15-5") == "scenes-15-5-quick-seed0"
     assert Settings(shift=0.65, seed=3).name("15-1") == "scenes-15-1-quick-seed3-shift0.65"
     assert Settings(habitat=0.0, from_scratch=True).name("15-5") == "scenes-15-5-quick-seed0-habitat0-from-scratch"
+
+
+def test_studies_of_two_folders_of_ones_own_have_different_names(tmp_path, monkeypatch):
+    (tmp_path / "my birds").mkdir()
+    monkeypatch.chdir(tmp_path / "my birds")
+    birds = Settings(data="folder", root=str(tmp_path / "my birds"))
+    assert birds.name("2-1") == "folder-my-birds-2-1-quick-seed0"
+    for same in (".", "../my birds/", str(tmp_path / "x" / ".." / "my birds")):
+        assert replace(birds, root=same).name("2-1") == birds.name("2-1")
+    assert replace(birds, root=str(tmp_path / "cells")).name("2-1") == "folder-cells-2-1-quick-seed0"
+
+
+@pytest.mark.parametrize("root", ["/", "/***", f"/{'long' * 60}", "/über*/..", "/a\nb", "/犬/?%", "/con", "/-x", ""])
+def test_a_folder_of_any_name_gives_a_study_a_name_that_can_be_kept(root):
+    name = Settings(data="folder", root=root).name("2-1")
+    assert run_folder(name).name == name
+    assert name.startswith("folder-")
+    assert name.endswith("-2-1-quick-seed0")
+
+
+def test_the_place_of_a_published_data_set_is_no_part_of_the_name():
+    assert Settings(data="voc", root="/data/VOCdevkit").name("15-1") == "voc-15-1-quick-seed0"
 
 
 def test_orders_that_begin_alike_have_different_names():

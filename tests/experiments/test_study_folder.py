@@ -3,7 +3,9 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 from tiny import SETTINGS
 
 from satkit.experiments.run_places import runs_root
@@ -34,6 +36,28 @@ def runs(tmp_path, monkeypatch):
 def test_without_a_name_the_study_is_named_by_its_settings():
     assert open_study("", {}).folder == runs_root() / "scenes-15-5-quick-seed0"
     assert open_study("", {"preset": "smoke"}).folder == runs_root() / "scenes-15-5-smoke-seed0"
+
+
+def own_data(root, colour):
+    """Eight images in shades of one colour, with three classes beside the background."""
+    mask = np.arange(4, dtype=np.uint8).repeat(256).reshape(32, 32)
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = mask if name == "masks" else np.full((32, 32, 3), (colour, 0, 30 * number), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    return root
+
+
+def test_data_in_two_folders_of_one_name_never_share_a_run(tmp_path):
+    studies = []
+    for number, above in enumerate(("first", "second")):
+        root = own_data(tmp_path / above / "cells", colour=number)
+        studies.append(open_study("", {"data": "folder", "root": str(root), "task": "2-1", "preset": "smoke"}))
+    assert studies[0].folder == studies[1].folder
+    studies[0].base()
+    with pytest.raises(UsageError, match="holds a run of another configuration .data_fingerprint: .* Choose another"):
+        studies[1].base()
 
 
 def test_a_study_that_does_not_exist_yet_gets_what_is_given():
