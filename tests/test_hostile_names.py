@@ -153,7 +153,8 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, tuple(name for name, _ in attributes)))
+        if tag != "span" or attributes:  # one without is around a sign that MathJax would read
+            self.elements.append((tag, tuple(name for name, _ in attributes)))
         self.values += [value or "" for name, value in attributes if name in ("alt", "title")]
 
     def handle_data(self, data):

@@ -19,6 +19,7 @@ NARROWEST = 12  # characters of a column that is wrapped
 MARKDOWN_WIDTH = 118  # characters of a line of a note
 # What is no plain text in Markdown: its own signs, those of HTML, and what makes an address or ends a line.
 MARKUP = re.compile(r"[&<>\[\]*`$\\~@\n\r]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+FORMULA = "$\\"  # begins and ends formulas
 LEFT, RIGHT = "left", "right"
 
 
@@ -38,8 +39,17 @@ def is_missing(value: object) -> bool:
 
 
 def as_markdown(text: str) -> str:
-    """A plain text as Markdown that shows it as it is: no element, link, emphasis or formula comes of it."""
-    return MARKUP.sub(lambda found: f"&#{ord(found[0])};", text)
+    """A plain text as Markdown that shows it as it is: no element, link, emphasis or formula comes of it.
+
+    What may begin a formula gets an element of its own: MathJax looks at the finished page, in which nothing is
+    escaped, for formulas without elements inside.
+    """
+
+    def written(found: re.Match) -> str:
+        form = "<span>&#{};</span>" if found[0] in FORMULA else "&#{};"
+        return form.format(ord(found[0]))
+
+    return MARKUP.sub(written, text)
 
 
 def wrapped(text: str, width: int) -> list[str]:

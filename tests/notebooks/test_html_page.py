@@ -1,13 +1,16 @@
 """A page made of an executed notebook carries the alt text of every picture, also of interactive figures."""
 
 import re
+from html.parser import HTMLParser
 
 import nbformat
+import pandas as pd
 import pytest
 from notebook_files import PYTHON3, write
 
 from satkit.notebooks.html_page import HTMLPage, with_alt
 from satkit.notebooks.runner import run_notebook
+from satkit.utils.tables import Column, Table
 
 DRAW = """
 import matplotlib.pyplot as plt
@@ -57,6 +60,52 @@ def test_a_widget_is_shown_by_its_picture():
     page = page_of(nbformat.v4.new_output("display_data", widget, metadata={"image/png": {"alt": "a map"}}))
     assert alts(page) == ["a map"]
     assert "model_id" not in page
+
+
+class Texts(HTMLParser):
+    """The texts of a page in which MathJax looks for formulas: between two tags, and not where it is told to ignore."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.ignored = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        if tag in ("div", "table", "pre", "style", "script"):
+            classes = dict(attributes).get("class") or ""
+            skipped = tag in ("pre", "style", "script") or "mathjax_ignore" in classes
+            self.ignored.append(skipped or bool(self.ignored and self.ignored[-1]))
+
+    def handle_endtag(self, tag):
+        if tag in ("div", "table", "pre", "style", "script"):
+            self.ignored.pop()
+
+    def handle_data(self, data):
+        if not (self.ignored and self.ignored[-1]):
+            self.found.append(data)
+
+    @property
+    def formulas(self):
+        return [text for text in self.found if re.search(r"\$.+\$|\\[(\[]|\\begin{", text)]
+
+
+NAMES = ["$x^2$", r"\(x\)", "$$y$$", r"\[z\]", r"\begin{align}q\end{align}", r"price \$5 to $6"]
+
+
+def test_a_name_that_reads_like_a_formula_stays_a_name():
+    table = Table([Column("class"), Column("$h$")], [[name, "$q$"] for name in NAMES])
+    frame = pd.DataFrame({"$h$": NAMES})
+    stream = nbformat.v4.new_output("stream", text="\n".join(NAMES))
+    shown = {"text/markdown": table.markdown()}, {"text/html": table.html()}, {"text/html": frame.to_html()}
+    page = page_of(stream, *(nbformat.v4.new_output("display_data", data) for data in shown))
+    assert Texts(page).formulas == []
+    words = Texts(page_of(nbformat.v4.new_output("display_data", shown[0]))).found
+    assert all(name in "".join(words) for name in NAMES)
+
+
+def test_a_formula_of_a_lesson_is_still_found():
+    lesson = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("with $x^2$ and more")])
+    assert len(Texts(HTMLPage().from_notebook_node(lesson)[0]).formulas) == 1
 
 
 def test_markup_without_a_text_stays():

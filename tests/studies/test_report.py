@@ -272,7 +272,7 @@ def test_the_table_scrolls_in_a_box_of_its_own_and_its_caption_does_not(page):
     (box,) = (values for tag, values in Page(page).tags if values.get("class") == "wide")
     assert box["tabindex"] == "0", "the keyboard must reach what scrolls"
     assert box["aria-labelledby"] in [values.get("id") for _, values in Page(page).tags]
-    assert re.search(r'<div class="wide"[^>]*>\s*<table>', page)
+    assert re.search(r'<div class="wide"[^>]*>\s*<table class="', page)
     assert re.search(r"\.wide {[^}]*overflow-x: auto", page)
     assert re.search(r"caption span {[^}]*position: sticky[^}]*max-width: 100cqw", page)
 
