@@ -19,10 +19,7 @@ def add_run(commands) -> None:
 
 def run_notebook(options) -> int:
     """Run a notebook, or say which there are and what they take."""
-    from satkit.experiments.run_places import runs_root
-    from satkit.notebooks import finding, parameters, runner
-    from satkit.notebooks.values import check_values
-    from satkit.utils.progress import format_seconds
+    from satkit.notebooks import finding, parameters
 
     if options.list or not (options.notebook or options.help):
         return list_notebooks()
@@ -32,6 +29,11 @@ def run_notebook(options) -> int:
     path = finding.find_notebook(options.notebook)
     if options.help:
         return show_parameters(path)
+    from satkit.experiments.run_places import runs_root
+    from satkit.notebooks import runner
+    from satkit.notebooks.values import check_values
+    from satkit.utils.progress import format_seconds
+
     values = parameters.parse_assignments(path, options.parameter)
     check_values(path, values)
     output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"

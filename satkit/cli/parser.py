@@ -12,7 +12,8 @@ from collections.abc import Callable
 import satkit
 from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
 from satkit.utils.disk_places import check_environment, unusable
-from satkit.utils.errors import UsageError, nearest
+from satkit.utils.errors import nearest
+from satkit.utils.interrupts import Terminated, terminating
 from satkit.utils.names import printable
 
 ENDS = "\n"  # of lines; a message may have several
@@ -117,26 +118,16 @@ def _run(arguments: list[str] | None) -> int:
 
 def guarded(action: Callable[[], int]) -> int:
     """Run an action and turn what it raises into an exit code and one clear message."""
-    from satkit.data.reading.problems import DataError
-    from satkit.notebooks.finding import NotebookError
-    from satkit.notebooks.runner import NotebookFailed
-    from satkit.studies.attention_study import ReferenceFailed
-    from satkit.utils.interrupts import Terminated, terminating
-    from satkit.utils.non_finite import NonFiniteLoss
-    from satkit.utils.one_writer import RunBusy
-
     try:
         with terminating():
             check_environment()
             return action()
-    except (UsageError, DataError, NotebookError) as error:
-        return _say(error, 2)
-    except (NotebookFailed, RunBusy, ReferenceFailed, NonFiniteLoss) as error:
-        return _say(error, 1)
-    except OSError as error:
-        if not (said := unusable(error)):
-            raise
-        return _say(said, 2)
+    except Exception as error:
+        if code := getattr(error, "exit_code", 0):
+            return _say(error, code)
+        if said := unusable(error) if isinstance(error, OSError) else "":
+            return _say(said, 2)
+        raise
     except KeyboardInterrupt:
         return _say("Interrupted. What was finished is kept; run the same command again to go on.", 130)
     except Terminated as error:

@@ -13,6 +13,8 @@ SOLUTIONS = "solutions/"
 class NotebookError(ValueError):
     """A notebook that is missing, unreadable, or whose parameters cell does not keep to the form."""
 
+    exit_code = 2
+
 
 def notebook_folder() -> Path:
     """Where the lessons are: inside an installed wheel, else beside the package in a source tree.

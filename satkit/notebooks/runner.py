@@ -31,6 +31,8 @@ class NotebookFailed(RuntimeError):
         output: The partial notebook.
     """
 
+    exit_code = 1
+
     def __init__(self, notebook: str, output: Path, failure):
         self.notebook, self.output = notebook, output
         self.cell, self.source = failure.cell, failure.source

@@ -37,6 +37,8 @@ NAMES = tuple(field.name for field in fields(Row))
 class ReferenceFailed(RuntimeError):
     """A process of the study ended with an error; what is finished is kept."""
 
+    exit_code = 1
+
 
 class ReferenceStudy:
     """The study in a folder.

@@ -12,7 +12,13 @@ LONGEST = 120  # characters of a value in a message
 
 
 class UsageError(ValueError):
-    """A request that cannot be carried out as given; commands end with exit code 2."""
+    """A request that cannot be carried out as given.
+
+    Attributes:
+        exit_code: Of a command that such an error ends. Every error that has one is told in a sentence.
+    """
+
+    exit_code = 2
 
 
 SAME_NUMBER = 0.8  # similarity of digits from which another number is a typing error, as 15-55 for 15-5

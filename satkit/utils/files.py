@@ -14,15 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
 
 from satkit.utils.errors import UsageError
 from satkit.utils.interrupts import interrupts_first
+
+if TYPE_CHECKING:  # torch is loaded where tensors are read or written, so that commands without any answer at once
+    from torch import Tensor
 
 DEEPEST = 100  # levels of a JSON file; those of satkit have fewer than ten
 
@@ -44,8 +44,10 @@ class DamagedFile(UsageError):
         super().__init__(f"{path} {reason}. {remedy}")
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
+def save_tensors(path: Path, tensors: dict[str, "Tensor"], header: dict) -> str:
     """Write tensors and a plain header as safetensors, with a hash over both; returns the hash."""
+    import safetensors.torch
+
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header, sort_keys=True)
     digest = _digest(tensors, text)
@@ -55,7 +57,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], header: dict) -> str:
     return digest
 
 
-def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tensor], dict]:
+def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, "Tensor"], dict]:
     """Tensors and header of a file that `save_tensors` wrote.
 
     A signal that arrives meanwhile is raised as such, and never taken for damage.
@@ -67,6 +69,8 @@ def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, Tenso
         DamagedFile: If the file is missing, not of this kind, or not what was written.
         OSError: If the system does not let it be read.
     """
+    import safetensors
+
     try:
         with naming(path), Path(path).open("rb") as file:  # safetensors hides what the system says
             file.read(1)
@@ -175,7 +179,9 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def _digest(tensors: dict[str, Tensor], text: str) -> str:
+def _digest(tensors: dict[str, "Tensor"], text: str) -> str:
+    import torch
+
     digest = hashlib.sha256(text.encode())
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -16,6 +16,8 @@ class NonFiniteLoss(RuntimeError):
     Weights, optimiser and importance are those from before the batch.
     """
 
+    exit_code = 1
+
     def __init__(self, message: str, batch: int):
         super().__init__(message)
         self.batch = batch

@@ -11,6 +11,8 @@ from satkit.utils.files import try_lock
 class RunBusy(RuntimeError):
     """Another process is writing into the folder."""
 
+    exit_code = 1
+
 
 @contextmanager
 def only_writer(folder: Path, patience: float = 0.0) -> Iterator[None]:

@@ -2,10 +2,12 @@
 
 import importlib.metadata
 import os
+import subprocess
 import sys
 import types
 
 import pytest
+from places import ROOT
 
 from satkit.cli import doctor
 from satkit.cli.doctor import Finding
@@ -151,6 +153,28 @@ def test_lessons_are_counted(monkeypatch, tmp_path):
     (tmp_path / "00_start_here.ipynb").touch()
     (finding,) = doctor.check_notebooks()
     assert (finding.status, finding.detail) == ("ok", f"1 in {tmp_path}")
+
+
+def run_without(packages, *words):
+    """A command line in a process of its own in which some packages cannot be imported; what has ended."""
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({packages!r}))"
+    source = f"{blocked}; from satkit.cli.parser import main; sys.exit(main({list(words)!r}))"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", source], env=env, capture_output=True, text=True)
+
+
+def test_without_torch_the_doctor_still_reports_everything_else():
+    done = run_without(["torch"], "doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "problem  torch " in done.stdout
+    assert "ok       notebooks " in done.stdout
+
+
+@pytest.mark.parametrize("words", [("run", "--list"), ("run", "--help", "06"), ("export", "copies")])
+def test_commands_that_compute_nothing_load_no_torch(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run_without(["torch", "timm", "matplotlib", "papermill"], *words)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_folders_come_from_the_environment(monkeypatch, tmp_path):

@@ -37,6 +37,8 @@ class Problem:
 class DataError(ValueError):
     """Missing, damaged or wrong data on disk; `problems` holds all that was found."""
 
+    exit_code = 2
+
     def __init__(self, problems: Collection[Problem]):
         self.problems = tuple(problems)
         found = counted(len(self.problems), "problem")
