@@ -8,6 +8,7 @@ from pathlib import Path
 
 from satkit.cli.options import number
 from satkit.utils.errors import UsageError
+from satkit.utils.saying import LIBRARIES, saying
 
 
 def add_bench(commands) -> None:
@@ -24,15 +25,18 @@ def add_bench(commands) -> None:
 
 def run_bench(options) -> int:
     """Measure, and print the table."""
-    from satkit.studies import bench
-    from satkit.utils.files import write_json
+    with saying(LIBRARIES):
+        from satkit.studies import bench
+        from satkit.utils.files import write_json
 
     if options.out and not Path(options.out).absolute().parent.is_dir():
         raise UsageError(f"The folder of --out must exist before the minutes of measuring, got {options.out!r}.")
-    sizes, found = [name.strip() for name in options.sizes.split(",") if name.strip()], []
-    for each in bench.measure(sizes, options.device, number("--pairs", options.pairs)):
-        print(f"measured: {each.what}, {each.size}".rstrip(", "), file=sys.stderr, flush=True)
-        found.append(each)
+    sizes = [name.strip() for name in options.sizes.split(",") if name.strip()]
+
+    def say(what: str) -> None:
+        print(f"measuring: {what}", file=sys.stderr, flush=True)
+
+    found = list(bench.measure(sizes, options.device, number("--pairs", options.pairs), say))
     about = bench.described(found, options.device)
     if options.out:
         write_json(options.out, about)

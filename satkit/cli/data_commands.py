@@ -4,6 +4,7 @@ import sys
 
 from satkit.cli.options import add_settings, given, number
 from satkit.experiments.settings import described
+from satkit.utils.saying import LIBRARIES, saying
 
 ACTIONS = {
     "check": "everything wrong with a data set, by file, and how many images each class and step has",
@@ -32,9 +33,10 @@ def add_data(commands) -> None:
 
 def run_data(options) -> int:
     """Check, show or download a data set."""
-    from satkit.experiments.settings import Settings
-    from satkit.experiments.study_folder import with_labels
-    from satkit.studies import data_overview
+    with saying(LIBRARIES):
+        from satkit.experiments.settings import Settings
+        from satkit.experiments.study_folder import with_labels
+        from satkit.studies import data_overview
 
     if options.action == "get":
         print(data_overview.get(options.data, options.root or ""))
@@ -46,7 +48,9 @@ def run_data(options) -> int:
         return 0 if usable else 2
     step = number("--step", options.step) if options.step else None
     sheets = data_overview.show(settings, number("--images", options.images), step)
-    print(*data_overview.save_sheets(sheets, options.out), sep="\n")
+    with saying("Writing the contact sheets ..."):
+        written = data_overview.save_sheets(sheets, options.out)
+    print(*written, sep="\n")
     if notice := data_overview.unreadable(sheets):
         print(notice, file=sys.stderr)
     return 0
@@ -61,8 +65,9 @@ def add_strategies(commands) -> None:
 
 def run_strategies(options) -> int:
     """List strategies and parts, or write one out."""
-    from satkit.strategies import PARTS, STRATEGIES
-    from satkit.strategies.lookup import find_strategy
+    with saying(LIBRARIES):
+        from satkit.strategies import PARTS, STRATEGIES
+        from satkit.strategies.lookup import find_strategy
     from satkit.utils.tables import Column, Table
 
     if options.name:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from satkit.utils.assets import source_tree
 from satkit.utils.errors import UsageError
+from satkit.utils.saying import saying
 from satkit.utils.tables import Column, Table
 
 STATUSES = ("ok", "note", "problem")
@@ -66,7 +67,8 @@ def report() -> list[Finding]:
 
 def main() -> int:
     """Print the report as an aligned table; 1 if there is a problem, else 0."""
-    findings = report()
+    with saying("Looking at what is installed ..."):
+        findings = report()
     print(table(findings), flush=True)
     return int(any(finding.status == "problem" for finding in findings))
 

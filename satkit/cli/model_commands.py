@@ -5,6 +5,8 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 
 from functools import partial
 
+from satkit.utils.saying import LIBRARIES, saying
+
 
 def add_pretrain(commands) -> None:
     """satkit pretrain."""
@@ -31,8 +33,9 @@ def add_pretrain(commands) -> None:
 
 def run_pretrain(options) -> int:
     """Pretrain a backbone, or check how one was pretrained."""
-    from satkit.experiments import pretraining
-    from satkit.experiments.run_places import run_folder
+    with saying(LIBRARIES):
+        from satkit.experiments import pretraining
+        from satkit.experiments.run_places import run_folder
     from satkit.utils.progress import training_progress
 
     plan = pretraining.pretext_plan(options.backbone, options.preset)

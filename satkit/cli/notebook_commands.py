@@ -1,8 +1,11 @@
 """satkit run, play, export and gallery: what they take, and what they do."""
 
+import os
 import shutil
+from pathlib import Path
 
 from satkit.cli.options import number
+from satkit.utils.saying import LIBRARIES, saying
 
 
 def add_run(commands) -> None:
@@ -29,16 +32,25 @@ def run_notebook(options) -> int:
     path = finding.find_notebook(options.notebook)
     if options.help:
         return show_parameters(path)
-    from satkit.experiments.run_places import runs_root
-    from satkit.notebooks import runner
-    from satkit.notebooks.values import check_values
+    with saying(LIBRARIES):
+        from satkit.experiments.run_places import runs_root
+        from satkit.notebooks import run_progress, runner
+        from satkit.notebooks.values import check_values
     from satkit.utils.progress import format_seconds
+    from satkit.utils.temporary_folders import temporary_folder
 
     values = parameters.parse_assignments(path, options.parameter)
     check_values(path, values)
     output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
     timeout = number("--timeout", options.timeout) if options.timeout else None
-    result = runner.run_notebook(path, output, values, timeout=timeout)
+    with temporary_folder("progress") as place:
+        file = Path(os.environ.get("SATKIT_PROGRESS") or place / "progress.json")
+        progress = run_progress.RunProgress(path.stem, file)
+        try:
+            seen = {"on_poll": progress.show, "env": {"SATKIT_PROGRESS": str(file)}}
+            result = runner.run_notebook(path, output, values, timeout=timeout, **seen)
+        finally:
+            progress.close()
     print(f"{result.output} (took {format_seconds(result.seconds)})")
     return 0
 
@@ -120,7 +132,8 @@ def add_gallery(commands) -> None:
 
 def run_gallery(options) -> int:
     """Execute the lessons for the gallery."""
-    from satkit.notebooks import gallery
+    with saying(LIBRARIES):
+        from satkit.notebooks import gallery
     from satkit.utils.assets import asset
 
     folder = options.out or asset("") / "gallery"

@@ -7,6 +7,7 @@ import argparse
 
 from satkit.cli.options import add_settings, given, number, whole_numbers
 from satkit.experiments.settings import STRATEGIES
+from satkit.utils.saying import LIBRARIES, saying
 
 
 def add_study(commands) -> None:
@@ -31,9 +32,10 @@ def add_study(commands) -> None:
 
 def run_study(options) -> int:
     """Run a study, or go on with it."""
-    from satkit.experiments.study_folder import open_study
-    from satkit.strategies.lookup import names
-    from satkit.studies import study
+    with saying(LIBRARIES):
+        from satkit.experiments.study_folder import open_study
+        from satkit.strategies.lookup import names
+        from satkit.studies import study
 
     study.run_study(open_study(options.study, given(options)), names(options.strategies))
     return 0
@@ -48,10 +50,13 @@ def add_report(commands) -> None:
 
 def run_report(options) -> int:
     """Write a report again, and say where it is."""
-    from satkit.experiments.run_places import run_folder
-    from satkit.studies.report import write_report
+    with saying(LIBRARIES):
+        from satkit.experiments.run_places import run_folder
+        from satkit.studies.report import write_report
 
-    print(write_report(run_folder(options.study)))
+    with saying("Writing the report ..."):
+        path = write_report(run_folder(options.study))
+    print(path)
     return 0
 
 
@@ -67,16 +72,19 @@ def add_runs(commands) -> None:
 
 def run_runs(options) -> int:
     """List studies, or check their files."""
-    from satkit.experiments.run_places import runs_root
-    from satkit.studies.overview import overview
-    from satkit.studies.verification import verify
+    with saying(LIBRARIES):
+        from satkit.experiments.run_places import runs_root
+        from satkit.studies.overview import overview
+        from satkit.studies.verification import verify
 
     if options.verify:
         text, sound = verify(options.folder or runs_root())
         print(text)
         return 0 if sound else 1
 
-    print(overview(options.folder or runs_root()))
+    with saying("Reading the runs ..."):
+        text = overview(options.folder or runs_root())
+    print(text)
     return 0
 
 
@@ -111,7 +119,9 @@ def add_reference(commands) -> None:
 
 def run_reference(options) -> int:
     """Run the reference study, the study of drift, or train the kit's models."""
-    from satkit.strategies.lookup import names
+    with saying(LIBRARIES):
+        from satkit.strategies.lookup import names
+        from satkit.studies.attention_study import ReferenceStudy
 
     if options.models:
         return run_models(options)
@@ -119,7 +129,6 @@ def run_reference(options) -> int:
     if options.drift:
         return run_drift(options, (options.out, seeds or (0, 1, 2), strategies))
     from satkit.studies.attention_grid import SEEDS, settings_of
-    from satkit.studies.attention_study import ReferenceStudy
     from satkit.studies.worker_processes import work_in_processes
 
     worlds = tuple(world.strip() for world in options.worlds.split(",") if world.strip())

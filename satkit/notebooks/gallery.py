@@ -32,6 +32,7 @@ from satkit.utils.disk_places import home_or_temporary
 from satkit.utils.files import read_json, replacing, write_json
 from satkit.utils.images import opened_image
 from satkit.utils.provenance import machine
+from satkit.utils.saying import saying
 from satkit.utils.seeding import best_device
 from satkit.utils.tables import as_markdown
 from satkit.utils.temporary_folders import temporary_folder
@@ -83,7 +84,8 @@ def make_gallery(
     with temporary_folder("gallery") as work, contextlib.chdir(work):
         for number, path in enumerate(lessons, start=1):
             values = {"preset": preset} if path.stem not in OWN_PRESET and "preset" in parameters(path) else {}
-            result = run_notebook(path, work / "executed" / path.name, values, env={"SATKIT_RUNS": "runs"})
+            with saying(f"{number} of {len(lessons)}: {path.stem} ..."):
+                result = run_notebook(path, work / "executed" / path.name, values, env={"SATKIT_RUNS": "runs"})
             seconds[path.stem] = round(result.seconds, 1)
             say(f"{number} of {len(lessons)}: {path.stem}, {result.seconds:.0f} s")
             if pictures:

@@ -36,6 +36,7 @@ from satkit.utils.timing import Ratio, compare_times
 
 SCHEDULE = Schedule(10**6, 1e-4, clip=1.0)
 FINE_TUNING, DISTILLATION, SATS = "fine-tuning", "pseudo+distillation", "sats"
+SILENT: Callable[[str], object] = lambda what: None  # noqa: E731
 STARTS = 5  # how often an import is timed
 
 
@@ -228,13 +229,16 @@ def saved_bytes(trainer: Trainer, strategy: str) -> int:
     return sum(kept.values())
 
 
-def measure(sizes: Iterable[str] = SIZES, device: str = "cpu", pairs: int = 9) -> Iterator[Measurement]:
+def measure(
+    sizes: Iterable[str] = SIZES, device: str = "cpu", pairs: int = 9, say: Callable[[str], object] = SILENT
+) -> Iterator[Measurement]:
     """Every line of the table, one after the other.
 
     Args:
         sizes: Keys of `SIZES`.
         device: "cpu" or "cuda".
         pairs: How often each ratio is timed, at least 1.
+        say: Called with what is measured next.
 
     Raises:
         UsageError: For an unknown size or device, a device that is not there, or a number of pairs below 1.
@@ -245,19 +249,23 @@ def measure(sizes: Iterable[str] = SIZES, device: str = "cpu", pairs: int = 9) -
         raise UsageError("There is no CUDA device here. Measure with --device cpu.")
     if pairs < 1:
         raise UsageError(f"A ratio must be timed at least once, got {pairs} pairs.")
-    return _measured(chosen, torch.device(device), pairs)
+    return _measured(chosen, torch.device(device), pairs, say)
 
 
-def _measured(sizes: dict[str, Size], device: torch.device, pairs: int) -> Iterator[Measurement]:
+def _measured(sizes: dict[str, Size], device: torch.device, pairs: int, say: Callable) -> Iterator[Measurement]:
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     for name, size in sizes.items():
-        label, trainer = f"{name}, {size.pixels} px", Trainer(size, device)
-        yield from _ratios(trainer, label, pairs, wait)
+        label = f"{name}, {size.pixels} px"
+        say(f"models of {label}")
+        trainer = Trainer(size, device)
+        yield from _ratios(trainer, label, lambda *calls: compare_times(*calls, pairs, wait=wait), say)
+        say(f"operators and memory, {label}")
         yield from _counts(trainer, label)
+    say("how long satkit takes to start")
     yield from _starts()
 
 
-def _ratios(trainer: Trainer, label: str, pairs: int, wait: Callable) -> Iterator[Measurement]:
+def _ratios(trainer: Trainer, label: str, compare: Callable[..., Ratio], say: Callable) -> Iterator[Measurement]:
     steps, size = {name: trainer.one(name) for name in (FINE_TUNING, DISTILLATION, SATS)}, trainer.size
     known = trainer.one_with_known_teacher(SATS)
     for what, first, second, target in (
@@ -267,9 +275,12 @@ def _ratios(trainer: Trainer, label: str, pairs: int, wait: Callable) -> Iterato
         ("SATS step with known teacher / fine-tuning step", known, steps[FINE_TUNING], 1.08),
         ("evaluation / forward passes", *trainer.evaluation(), 1.20),
     ):
-        yield _line(what, label, compare_times(first, second, pairs, wait=wait), target)
+        say(f"{what}, {label}")
+        yield _line(what, label, compare(first, second), target)
     calls = (trainer.term(attention_by_loops), trainer.term(AttentionTransfer(1.0)))
-    yield _line("attention term by loops / ours", label, compare_times(*calls, pairs, wait=wait), size.loops, True)
+    what = "attention term by loops / ours"
+    say(f"{what}, {label}")
+    yield _line(what, label, compare(*calls), size.loops, True)
 
 
 def _counts(trainer: Trainer, label: str) -> Iterator[Measurement]:

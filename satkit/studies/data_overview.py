@@ -12,7 +12,7 @@ from satkit.data.catalogue import DOWNLOADS, DRAWN, find_files, load_data
 from satkit.data.dataset import SegmentationData
 from satkit.data.labels import IGNORE
 from satkit.data.reading.problems import counted, listing
-from satkit.data.reading.reading import DataFiles, Scan, scan_and_keep
+from satkit.data.reading.reading import DataFiles, Scan, read, scan_and_keep
 from satkit.data.step_images import StepImages
 from satkit.data.suspicions import count_pixels, suspicions
 from satkit.experiments.plan import Plan, data_options
@@ -20,6 +20,7 @@ from satkit.experiments.settings import Settings
 from satkit.plots.text import undrawable
 from satkit.scenario import Step
 from satkit.utils.errors import UsageError
+from satkit.utils.saying import saying
 from satkit.utils.tables import RIGHT, Column, Table
 
 LARGE = 1_000_000  # pixels of an image from which one forward pass of it takes long
@@ -37,12 +38,13 @@ def check(settings: Settings, every: bool = False) -> tuple[str, bool]:
     """
     lines, options = [], data_options(settings)
     if settings.data not in DRAWN:
-        files = find_files(settings.data, settings.root)
+        with saying("Listing the images and masks ..."):
+            files = find_files(settings.data, settings.root)
         scan = scan_and_keep(files)
         lines.append(_found(files.name, scan, every))
         if not all(problem.warning for problem in scan.problems):
             return "\n".join(lines), False
-    data = load_data(settings.data, settings.root, **options)
+    data = load_data(settings.data, settings.root, **options) if settings.data in DRAWN else read(files)
     lines.append(_content(data))
     if settings.data not in DRAWN:
         lines += _large(data)
@@ -193,7 +195,8 @@ def _large(data: SegmentationData) -> list[str]:
 
 def _doubts(data: SegmentationData, files: DataFiles) -> list[str]:
     """How much of somebody's own data is ignored, and what in it is probably not meant as it is read."""
-    pixels = count_pixels(data.pool)
+    with saying("Counting the pixels of every class ..."):
+        pixels = count_pixels(data.pool)
     values = {int(files.table[value]): value for value in sorted(files.values, reverse=True) if value != IGNORE}
     values.pop(IGNORE, None)
     share = pixels[IGNORE] / pixels.sum()
@@ -212,7 +215,8 @@ def _everything(data: SegmentationData) -> tuple[StepImages, list[int], tuple[st
 
 
 def _sheet(images: StepImages, classes, names, *, count: int, title: str, old=()):
-    chosen = informative_images(images, classes, count)
+    with saying("Choosing the images of the contact sheet ..."):
+        chosen = informative_images(images, classes, count)
     pairs = [image_and_labels(images, index) for index in chosen]
     titles = [images.split.names[images.indices[index]] for index in chosen]
     plots.use_style()

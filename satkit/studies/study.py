@@ -28,6 +28,7 @@ from satkit.utils.json_form import NUMBER, must_hold
 from satkit.utils.names import slug
 from satkit.utils.one_writer import only_writer
 from satkit.utils.progress import format_seconds
+from satkit.utils.saying import saying
 from satkit.utils.sealed_json import read_sealed, write_sealed
 
 SECONDS = "seconds.json"
@@ -55,7 +56,8 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
                 show(f"Without notebook 08, because there is no attention to show. {reason}")
             run_jobs(study.folder, jobs, warm)
             result = collect(study, plans)
-            report = write_report(study.folder)
+            with saying("Writing the report ..."):
+                report = write_report(study.folder)
     show(f"\n{ScoreTable(result).text()}\n")
     show(f"Report: {report}\nTook {format_seconds(time.monotonic() - started)}.")
     return study.folder
@@ -85,10 +87,11 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
             f"Task {base.task!r} has one step only, in which {stepwise[0].name!r} has nothing to remember. "
             f"Choose a task with more steps, such as {usual_tasks(len(parts))[0]}, or only the strategy joint."
         )
-    for plan in plans.values():
-        if not plan.strategy.joint:
-            study.base(plan.strategy)
-        study.experiment(plan.strategy)
+    with saying("Checking the runs that are there ..."):
+        for plan in plans.values():
+            if not plan.strategy.joint:
+                study.base(plan.strategy)
+            study.experiment(plan.strategy)
     study.remember_settings()
     return plans
 

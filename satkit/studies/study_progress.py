@@ -1,18 +1,15 @@
 """One line that says what of a study is running, for how long, and how long the whole study still takes."""
 
-import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from satkit.studies.jobs import Job
+from satkit.utils.live_line import LiveLine
 from satkit.utils.progress import format_seconds, read_progress
 
 NOTEBOOK_SECONDS = 9.0  # a kernel's start and a few figures, until one has been measured
 ITERATION_SECONDS = 0.06  # until one has been measured
-LIVE_SECONDS = 0.5  # between two states of the line in a terminal
-LOG_SECONDS = 10.0  # at least, between two lines of a log
 NEVER = float("-inf")
 
 
@@ -30,10 +27,8 @@ class StudyProgress:
 
     def __init__(self, jobs: list[Job], done: list[bool], stream=None, clock: Callable[[], float] = time.monotonic):
         self.jobs, self.done = jobs, list(done)
-        self.stream = stream or sys.stderr
-        self.clock = clock
-        self.live = self.stream.isatty()
-        self.shown_at, self.shown, self.width = NEVER, None, 0
+        self.on_screen, self.clock = LiveLine(stream), clock
+        self.shown_at, self.shown = NEVER, None
         self.per_iteration, self.per_notebook = ITERATION_SECONDS, NOTEBOOK_SECONDS
         self.number, self.began, self.trained, self.iterations = 0, clock(), 0.0, 0
 
@@ -72,13 +67,13 @@ class StudyProgress:
         if _trains(state) and state["seconds_per_unit"]:
             self.per_iteration = state["seconds_per_unit"] / job.effort
             self.trained = state["seconds"]
-        if self.clock() - self.shown_at < (LIVE_SECONDS if self.live else LOG_SECONDS):
+        if self.clock() - self.shown_at < self.on_screen.seconds:
             return
         now = (self.number, (state["unit"], state["done"], state["values"].get("window")) if state else None)
-        if now == self.shown and not self.live:
+        if now == self.shown and not self.on_screen.live:
             return
         self.shown_at, self.shown = self.clock(), now
-        self._write(self.line(state))
+        self.on_screen.write(self.line(state))
 
     def line(self, state: dict | None) -> str:
         """What is running, how far it is, for how long, and how long everything still takes."""
@@ -93,18 +88,7 @@ class StudyProgress:
 
     def close(self) -> None:
         """End the line."""
-        if self.live and self.width:
-            self.stream.write("\r" + " " * self.width + "\r")
-            self.stream.flush()
-
-    def _write(self, line: str) -> None:
-        if self.live:
-            line = line[: max(20, shutil.get_terminal_size().columns - 1)]
-            self.stream.write("\r" + line.ljust(self.width))
-            self.width = len(line)
-        else:
-            self.stream.write(line + "\n")
-        self.stream.flush()
+        self.on_screen.close()
 
 
 def _trains(state: dict | None) -> bool:

@@ -6,6 +6,8 @@ from satkit.experiments.study_folder import FILE, STUDY_AGAIN
 from satkit.experiments.verification import Findings, verify_run
 from satkit.studies.overview import study_folders
 from satkit.studies.saved_figures import read_figure
+from satkit.utils.progress import QUIET_SECONDS, Progress
+from satkit.utils.saying import saying
 from satkit.utils.sealed_json import read_sealed
 
 SEALED = (FILE, "result.json", "seconds.json")
@@ -22,7 +24,8 @@ def verify(root: str | Path) -> tuple[str, bool]:
         return f"No runs in {root}.", True
     lines, sound = [], True
     for folder in folders:
-        findings = verify_study(folder)
+        with saying(f"Checking every file of {folder.name} ..."):
+            findings = verify_study(folder)
         sound &= not findings.problems
         count = len(findings.problems)
         state = "sound" if not count else f"{count} problem{'s' if count > 1 else ''}"
@@ -39,6 +42,10 @@ def verify_study(folder: Path) -> Findings:
             findings.check(lambda name=name: read_sealed(folder / name, STUDY_AGAIN))
     for path in sorted((folder / "figures").glob("*.json")):
         findings.check(lambda path=path: read_figure(path))
-    for config in sorted(folder.glob("*/config.json")):
-        verify_run(config.parent, findings)
+    configs = sorted(folder.glob("*/config.json"))
+    with Progress(len(configs), f"{folder.name}, runs checked", quiet=QUIET_SECONDS, unit="run") as progress:
+        for number, config in enumerate(configs):
+            progress.update(number)
+            verify_run(config.parent, findings)
+        progress.update(len(configs))
     return findings

@@ -8,6 +8,7 @@ import time
 from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy
 from satkit.utils.assets import python_command, source_path
 from satkit.utils.progress import format_seconds
+from satkit.utils.saying import saying
 
 
 def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0) -> None:
@@ -22,7 +23,9 @@ def work_in_processes(study: ReferenceStudy, jobs: int = 0, seconds: float = 5.0
     Raises:
         ReferenceFailed: If a process fails; what is finished is kept.
     """
-    if not study.missing():
+    with saying("Looking which runs are missing ..."):
+        missing = study.missing()
+    if not missing:
         return
     processes = start(study, jobs or os.cpu_count() or 1)
     try:

@@ -18,6 +18,12 @@ def runs(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch):
+    """On a busy machine nothing says that it takes long, but where a test asks for it."""
+    monkeypatch.setattr("satkit.utils.saying.QUIET_SECONDS", 3600)
+
+
 @pytest.fixture
 def satkit_says(capsys):
     """Runs a command line in this process; returns its exit code, what it printed, and its error message."""

@@ -11,7 +11,9 @@ def test_it_prints_the_table_and_writes_the_file(tmp_path, monkeypatch, capsys):
     asked = []
 
     def measured(*arguments):
-        asked.append(arguments)
+        *others, say = arguments
+        asked.append(tuple(others))
+        say("SATS step / distillation step, quick, 64 px")
         yield Measurement("SATS step / distillation step", "quick, 64 px", 1.03, 1.0, 1.1, 1.04)
 
     monkeypatch.setattr(bench, "measure", measured)
@@ -19,7 +21,7 @@ def test_it_prints_the_table_and_writes_the_file(tmp_path, monkeypatch, capsys):
     assert asked == [(["quick", "full"], "cpu", 3)]
     printed = capsys.readouterr()
     assert "1.00 to 1.10" in printed.out
-    assert printed.err == "measured: SATS step / distillation step, quick, 64 px\n"
+    assert printed.err == "measuring: SATS step / distillation step, quick, 64 px\n"
     written = json.loads((tmp_path / "bench.json").read_text())
     assert written["measurements"][0]["met"] is True
     assert written["machine"]["cores"] >= 1

@@ -165,7 +165,8 @@ def run_without(packages, *words):
 
 def test_without_torch_the_doctor_still_reports_everything_else():
     done = run_without(["torch"], "doctor")
-    assert (done.returncode, done.stderr) == (1, "")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
     assert "problem  torch " in done.stdout
     assert "ok       notebooks " in done.stdout
 
@@ -174,7 +175,7 @@ def test_without_torch_the_doctor_still_reports_everything_else():
 def test_commands_that_compute_nothing_load_no_torch(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run_without(["torch", "timm", "matplotlib", "papermill"], *words)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
 
 
 def test_folders_come_from_the_environment(monkeypatch, tmp_path):

@@ -47,7 +47,7 @@ def test_the_words_of_a_run_arrive_as_typed_parameters(satkit_says, monkeypatch,
     class Result:
         output, seconds = "there.ipynb", 61.0
 
-    def run(path, output, values, timeout=None):
+    def run(path, output, values, timeout=None, **_):
         asked.append((path.stem, output, values, timeout))
         return Result
 

@@ -44,10 +44,15 @@ def test_operators_do_not_depend_on_batch_or_heads_and_none_waits_for_a_value():
 def test_every_line_says_what_was_measured_and_whether_its_target_is_met(monkeypatch):
     monkeypatch.setattr(bench, "SIZES", {"tiny": Size("mit_quick", 32, 2, 8, term=1e9, loops=0.0)})
     monkeypatch.setattr(bench, "STARTS", 1)
-    found = list(measure(["tiny"], pairs=2))
+    said = []
+    found = list(measure(["tiny"], pairs=2, say=said.append))
     assert len({(each.what, each.size) for each in found}) == len(found) == 10
     assert found[0].size == "tiny, 32 px"
     assert found[0].met
+    for each in found[:6]:  # each ratio is named before it is measured, so that nobody waits without knowing for what
+        assert f"{each.what}, {each.size}" in said
+    assert said[0] == "models of tiny, 32 px"
+    assert len(said) == 9
     for each in found:
         assert each.value >= 0
         assert each.low is None or each.low <= each.value <= each.high

@@ -18,6 +18,7 @@ from satkit.data.reading.check import content_hash
 from satkit.data.reading.store import cache_folder
 from satkit.utils.errors import UsageError
 from satkit.utils.files import replacing
+from satkit.utils.progress import QUIET_SECONDS, Progress
 
 SPLITS = ("train", "test")
 SMALLEST_SIZE = 32
@@ -75,8 +76,11 @@ class DrawnData:
         """Draw the first images of a split, uint8 (image, size, size, 3), and labels, uint8 (image, size, size)."""
         images = np.empty((count, size, size, 3), dtype=np.uint8)
         labels = np.empty((count, size, size), dtype=np.uint8)
-        for index in range(count):
-            images[index], labels[index] = self.draw(split, index, size, seed)
+        with Progress(count, f"{self.name}, {split} images drawn", quiet=QUIET_SECONDS, unit="image") as progress:
+            for index in range(count):
+                progress.update(index)
+                images[index], labels[index] = self.draw(split, index, size, seed)
+            progress.update(count)
         return images, labels
 
     def cache_name(self, size: int, train_images: int, test_images: int, seed: int) -> str:

@@ -21,6 +21,7 @@ from satkit.data.reading.pairs import Pair, has_both, pair_files
 from satkit.data.reading.problems import Problem, raise_if
 from satkit.data.reading.reading import DataFiles, root_folder
 from satkit.utils.errors import UsageError
+from satkit.utils.saying import saying
 
 IMAGES = ("images", "image", "imgs", "img", "img_dir", "JPEGImages")
 MASKS = ("masks", "mask", "annotations", "labels", "ann_dir", "SegmentationClass", "SegmentationClassPNG")
@@ -60,7 +61,8 @@ def find(root: str | Path = "", *, test_share: float = 0.2) -> DataFiles:
 
 def _found_classes(pairs: tuple[Pair, ...], problems: list[Problem]) -> dict[int, str]:
     """A name for each value that occurs in a mask; if there are too few values, damaged files are reported."""
-    shown = mask_values(pair.mask for pair in pairs)
+    with saying("Looking which values the masks hold ..."):
+        shown = mask_values(pair.mask for pair in pairs)
     found = shown - {IGNORE}
     if len(found - {BACKGROUND}) < FEWEST_CLASSES:
         raise_if([*problems, *find_problems(pairs, 256, range(256))])

@@ -24,10 +24,11 @@ from satkit.data.reading.pairs import Pair, links_outside
 from satkit.data.reading.problems import DataWarning, Problem, counted, listing, raise_if
 from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
+from satkit.utils.saying import saying
 
 SPLITS = ("train", "test")
 TRIES, BETWEEN_TRIES = 10, 0.1  # to open what was stored; seconds
-FIRST_REPORT = 3.0  # seconds of reading before the first line of progress
+FIRST_REPORT = 2.0  # seconds of reading before the first line of progress
 REPORT_EVERY = 5.0  # seconds
 
 
@@ -61,11 +62,14 @@ class DataFiles:
     def key(self) -> str:
         """Changes with the files' names, sizes and modification times, and with the table of labels."""
         digest = hashlib.sha256(repr((store.VERSION, self.name, sorted(self.values), self.table.tolist())).encode())
-        for split in SPLITS:
-            for pair in getattr(self, split):
-                facts = [(str(file.relative_to(self.root)), *_size_and_time(file)) for file in (pair.image, pair.mask)]
-                digest.update(repr((split, pair.name, pair.domain, facts)).encode())
+        with saying(f"Comparing the files of {self.name} with what is stored ..."):
+            for split in SPLITS:
+                for pair in getattr(self, split):
+                    digest.update(repr((split, pair.name, pair.domain, self._facts(pair))).encode())
         return digest.hexdigest()
+
+    def _facts(self, pair: Pair) -> list[tuple[str, int, int]]:
+        return [(str(file.relative_to(self.root)), *_size_and_time(file)) for file in (pair.image, pair.mask)]
 
     @property
     def store(self) -> Path:
@@ -155,7 +159,8 @@ def scan_files(files: DataFiles, into: Path | None = None, report: Callable[[str
         into: Folder to store decoded arrays in; None stores nothing.
         report: Called with a line of progress every few seconds; by default prints to the error stream.
     """
-    problems = [*files.problems, *links_outside(files.root, (*files.train, *files.test))]
+    with saying("Looking for links that lead out of the folder ..."):
+        problems = [*files.problems, *links_outside(files.root, (*files.train, *files.test))]
     num_labels, started, count = len(files.class_names), time.monotonic(), 0
     progress = _Progress(files, report)
     digests: dict[str, dict[str, Path]] = {split: {} for split in SPLITS}
