@@ -8,7 +8,7 @@ import pytest
 from places import ROOT
 
 from satkit.cli import parser
-from satkit.evaluation.seeds import difference, read_rows
+from satkit.evaluation.seeds import difference, read_rows, score
 from satkit.notebooks.finding import list_notebooks
 from satkit.studies.attention_grid import BEST, MAIN, with_part
 from satkit.studies.score_table import ScoreTable
@@ -65,7 +65,8 @@ def test_the_sentence_about_attention_transfer_has_the_numbers_of_the_reference_
     number = r"(\d\S* ± \d\S*)"
     stated = re.search(
         rf"keeps {number} points more of the old classes with the paper's weight, and loses {number} of the new ones; "
-        rf"over regions of old classes only, with a small weight, it keeps {number} more and loses {number}\. Stronger",
+        rf"over regions of old classes only, with a small weight, it keeps {number} more and loses {number}\. "
+        rf"Stronger .* most of the old classes is lost, and the paper's weight saves {number} points of them",
         " ".join(README.split()),
     )
     without, found = MAIN[0], []
@@ -73,7 +74,12 @@ def test_the_sentence_about_attention_transfer_has_the_numbers_of_the_reference_
         for classes, sign in (("old", 1), ("new", -1)):
             each = difference(rows, with_part(without, part), without, "habitat", classes)
             found.append(f"{100 * sign * each.mean:.1f} ± {100 * each.half_width:.1f}")
+    saved = difference(rows, with_part(without, "attention=20"), without, "shifted", "old")
+    found.append(f"{100 * saved.mean:.1f} ± {100 * saved.half_width:.1f}")
     assert list(stated.groups()) == found
+    assert saved.seeds == 3
+    began, ended = (score(rows, without, "shifted", key).mean for key in ("base", "old"))
+    assert began - ended > ended  # most is lost
     assert {row.seed for row in rows if row.strategy == with_part(without, BEST)} == {0, 1, 2, 3, 4}
     chosen, stronger = with_part(without, BEST), with_part(without, "distillation=40")
     for classes in ("old", "new"):  # stronger distillation pays more for as much

@@ -235,13 +235,14 @@ class ReferenceStudy:
 
 
 def _scores(rows: list[Row], texts: list[str], world: str) -> dict:
-    keys = ("old", "new", "all", "kept")
-    return {text: {key: asdict(score(rows, text, world, key)) for key in keys} for text in texts}
+    keys, there = ("old", "new", "all", "kept"), {row.strategy for row in rows if row.world == world}
+    return {text: {key: asdict(score(rows, text, world, key)) for key in keys} for text in texts if text in there}
 
 
 def _effects(rows: list[Row], pairs: dict[str, str], world: str) -> dict:
-    keys = ("old", "new", "all")
+    keys, there = ("old", "new", "all"), {row.strategy for row in rows if row.world == world}
     return {
         name: {key: asdict(difference(rows, with_it, name, world, key)) for key in keys}
         for name, with_it in pairs.items()
+        if {name, with_it} <= there
     }

@@ -106,10 +106,12 @@ def test_strategies_of_the_stored_study_began_with_one_base_step_a_seed():
     rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
     assert about["missing"] == []
     for world in about["worlds"]:
-        for one, other in about["with_attention"].items():
+        for one in about["effect_of_attention"][world]:
+            other = about["with_attention"][one]
             base = by_seed(rows, world, "base")[[one, other]].dropna()
             assert list(base.index)[:3] == [0, 1, 2]
             assert (base[one] == base[other]).all()
+    assert set(about["effect_of_attention"][next(iter(about["worlds"]))]) == set(about["with_attention"])
 
 
 def test_what_another_process_holds_is_left_to_it(study):
