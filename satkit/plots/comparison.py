@@ -22,6 +22,7 @@ INTERVALS = "95 % interval over seeds"
 SPREAD = "± one standard deviation"
 APART = 0.22  # of a row, between the marks of two groups of classes
 WIDTH = 4.6  # inches of a panel
+IN_A_ROW = 3  # panels
 
 
 def score_dots(runs: "pd.DataFrame") -> Figure:
@@ -42,7 +43,9 @@ def score_dots(runs: "pd.DataFrame") -> Figure:
 
 
 def effects(measured: "pd.DataFrame", *, what: str = "difference") -> Figure:
-    """What one change does to each strategy: differences with their intervals, left of zero a loss; a panel a world.
+    """What one change does to each strategy: differences with their intervals, left of zero a loss.
+
+    There is a panel for each world, three in a row.
 
     An interval that includes zero means that these seeds do not show whether the change helps.
 
@@ -54,8 +57,8 @@ def effects(measured: "pd.DataFrame", *, what: str = "difference") -> Figure:
     import seaborn
 
     rows = list(dict.fromkeys(measured["strategy"]))
-    height = 0.33 * len(rows) + 1.5
-    grid = seaborn.FacetGrid(measured, col="world", height=height, aspect=WIDTH / height)
+    height, wrap = 0.33 * len(rows) + 1.5, min(IN_A_ROW, measured["world"].nunique())
+    grid = seaborn.FacetGrid(measured, col="world", col_wrap=wrap, height=height, aspect=WIDTH / height)
     grid.map_dataframe(_intervals, rows=rows)
     for ax in grid.axes.flat:
         ax.axvline(0, color="black", linewidth=1.2, zorder=1)

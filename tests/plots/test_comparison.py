@@ -100,6 +100,13 @@ def test_effects_have_their_interval_and_a_line_at_zero():
     assert names(figure.legends[0].get_texts()) == ["old", "new"]
 
 
+def test_many_worlds_stand_three_in_a_row():
+    worlds = pd.concat([EFFECTS.assign(world=f"{number}") for number in range(5)])
+    axes = effects(worlds).axes
+    assert [ax.get_title() for ax in axes] == [f"{number} world" for number in range(5)]
+    assert [ax.get_subplotspec().rowspan.start for ax in axes] == [0, 0, 0, 1, 1]
+
+
 def test_other_figures_do_not_wait_for_seaborn():
     words = "import sys, satkit.plots; print(*{'seaborn', 'pandas'} & set(sys.modules))"
     command = [sys.executable, "-c", words]
