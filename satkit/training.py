@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from satkit.models import Segmenter
+from satkit.models import Segmenter, SegmenterOutput
 from satkit.scenario import Step
 from satkit.strategies import LossInputs, Strategy
 from satkit.strategies.parts.importance import observe_gradients
@@ -143,6 +143,7 @@ class StepSetup:
         student: Already grown by the step's classes; trained in place.
         teacher: Frozen model of the step before; None at step 0.
         state: What was measured before the step; its importances become those that the step leaves.
+        precision: "float32", or "bfloat16" for forward passes of student and teacher under autocast.
     """
 
     step: Step
@@ -150,6 +151,15 @@ class StepSetup:
     student: Segmenter
     teacher: Segmenter | None = None
     state: StepState = field(default_factory=StepState)
+    precision: str = "float32"
+
+    def seen(self, model: Segmenter, images: Tensor, attention: bool) -> SegmenterOutput:
+        """What a model says about images, in float32."""
+        if self.precision == "float32":
+            return model(images, attention=attention)
+        with torch.autocast(images.device.type, getattr(torch, self.precision)):
+            found = model(images, attention=attention)
+        return found.full()
 
 
 @torch.no_grad()
@@ -235,10 +245,10 @@ def see_batch(setup: StepSetup, batch: tuple[Tensor, Tensor]) -> LossInputs:
     taught, targets = None, labels
     if teacher is not None and strategy.needs_teacher:
         with torch.no_grad():
-            taught = teacher(images, attention=strategy.needs_attention)
+            taught = setup.seen(teacher, images, strategy.needs_attention)
     if taught is not None or strategy.targets.in_base_step:
         targets = strategy.targets(labels, taught, step, setup.state.targets or {}, images)
-    learnt = setup.student(images, attention=strategy.needs_attention and taught is not None)
+    learnt = setup.seen(setup.student, images, strategy.needs_attention and taught is not None)
     return LossInputs(step, labels, targets, learnt, taught)
 
 

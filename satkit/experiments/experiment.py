@@ -97,8 +97,11 @@ class Experiment:
         student, teacher = begin_step(previous, step, plan.strategy, plan.settings.seed)
         if run.is_done(index):
             state = run.load_state(index)
-            return StepInProgress(step, plan.strategy, self.model(index), teacher, state, images, finished=True)
-        started = StepInProgress(step, plan.strategy, student, teacher, StepState(), images)
+            student = self.model(index)
+            return StepInProgress(step, plan.strategy, student, teacher, state, images=images, finished=True)
+        started = StepInProgress(
+            step, plan.strategy, student, teacher, StepState(), plan.settings.precision, images=images
+        )
         started.state.targets = self._fitted(started)
         if plan.strategy.memory and index > 0:
             started.state.memory = torch.from_numpy(self.remember(index))

@@ -1,6 +1,6 @@
 """The segmenter: backbone, decoder and classifier, one after the other."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import torch
@@ -49,6 +49,13 @@ class SegmenterOutput:
     def reserved(self) -> Tensor | None:
         """The same of the reserved channels, or None."""
         return None if self.coarse_reserved is None else _upsample(self.coarse_reserved, self.size)
+
+    def full(self) -> "SegmenterOutput":
+        """The same in float32, after a forward pass in fewer bits; the taps stay as they are."""
+        reserved = None if self.coarse_reserved is None else self.coarse_reserved.float()
+        features = tuple(each.float() for each in self.features)
+        numbers = dict(coarse=self.coarse.float(), embedding=self.embedding.float(), coarse_reserved=reserved)
+        return replace(self, features=features, **numbers)
 
     def classes(self) -> Tensor:
         """Class index of every pixel, int64 (batch, height, width), as the strategy's head is read."""

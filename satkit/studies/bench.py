@@ -116,14 +116,14 @@ class Trainer:
         self.base = build_segmenter(size.backbone, (1 + len(self.step.old),), decoder_width=size.decoder_width)
         self.base = self.base.to(device).eval()
 
-    def setup(self, strategy: str) -> StepSetup:
+    def setup(self, strategy: str, precision: str = "float32") -> StepSetup:
         """A step that can be trained at once."""
         found: Strategy = find_strategy(strategy)
         student, teacher = begin_step(self.base, self.step, found, seed=0)
         with torch.no_grad():  # a student that has moved away from its teacher
             for parameter in student.parameters():
                 parameter.mul_(1 + 0.01 * torch.randn_like(parameter))
-        setup = StepSetup(self.step, found, student.to(self.device).train(), teacher)
+        setup = StepSetup(self.step, found, student.to(self.device).train(), teacher, precision=precision)
         setup.state.targets = {"thresholds": torch.full((self.step.num_old,), torch.inf)}
         return setup
 
@@ -131,9 +131,9 @@ class Trainer:
         """What the loss terms see, with the complete labels as targets."""
         return replace(see_batch(setup, (self.images, self.labels)), targets=self.labels)
 
-    def one(self, strategy: str) -> Callable[[], object]:
+    def one(self, strategy: str, precision: str = "float32") -> Callable[[], object]:
         """A call that trains one step."""
-        setup = self.setup(strategy)
+        setup = self.setup(strategy, precision)
         optimiser = make_optimiser(setup.student, SCHEDULE, setup.strategy)
         return lambda: learn_batch(setup, self.inputs(setup), optimiser, SCHEDULE.clip, {}, 0)
 
@@ -273,6 +273,7 @@ def _ratios(trainer: Trainer, label: str, compare: Callable[..., Ratio], say: Ca
         ("distillation step / fine-tuning step", steps[DISTILLATION], steps[FINE_TUNING], 1.30),
         ("SATS step / fine-tuning step", steps[SATS], steps[FINE_TUNING], 1.35),
         ("SATS step with known teacher / fine-tuning step", known, steps[FINE_TUNING], 1.08),
+        ("SATS step in bfloat16 / in float32", trainer.one(SATS, "bfloat16"), steps[SATS], None),
         ("evaluation / forward passes", *trainer.evaluation(), 1.20),
     ):
         say(f"{what}, {label}")

@@ -74,6 +74,14 @@ def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are():
     assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
 
 
+def test_a_precision_is_in_the_configuration_only_where_it_is_not_the_usual_one():
+    usual, short = Plan(SETTINGS).config, Plan(replace(SETTINGS, precision="bfloat16")).config
+    assert "precision" not in usual
+    assert short == {**usual, "precision": "bfloat16"}
+    with pytest.raises(UsageError, match="Unknown precision 'bfloat15'. Choose one of: float32, bfloat16."):
+        Plan(replace(SETTINGS, precision="bfloat15"))
+
+
 @pytest.fixture
 def pretraining_preset(tiny_preset, monkeypatch):
     """The smallest preset, starting from the weights of the kit."""
