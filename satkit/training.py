@@ -23,6 +23,8 @@ from satkit.strategies.step_state import StepState
 from satkit.utils.errors import unknown
 from satkit.utils.non_finite import (
     NonFiniteLoss,
+    as_numbers,
+    check_gradient,
     check_losses,
     check_scores,
     gradient_norm,
@@ -269,28 +271,28 @@ def learn_batch(
     """
     step, student, teacher, importance = setup.step.index, setup.student, setup.teacher, setup.strategy.importance
     losses, models = setup.strategy.losses(inputs), {"student": inputs.student, "teacher": inputs.teacher}
-    total = sum(losses.values())
     finite = {name: output.coarse.isfinite().all() for name, output in models.items() if output is not None}
-    found = torch.stack([*losses.values(), total, *(each.to(total) for each in finite.values())]).tolist()
-    values = dict(zip([*losses, "total"], found, strict=False))
-    check_scores(dict(zip(finite, found[len(values) :], strict=True)), values, step, number)
-    check_losses(values, step, number)
+    losses = {**losses, "total": sum(losses.values())}
     optimiser.zero_grad(set_to_none=True)
-    total.backward()
+    losses["total"].backward()
     of_data = None  # a copy of the gradient of the data's loss, where the penalty is added to it
     if importance and teacher is not None:
-        penalty = importance.penalty(measured, student, teacher)
-        values |= {importance.name: float(penalty.detach()), "total": values["total"] + float(penalty.detach())}
-        check_losses(values, step, number)
         of_data = [None if each.grad is None else each.grad.clone() for each in student.parameters()]
-        penalty.backward()
-    norm = gradient_norm(student, step, number)  # from here on everything is finite, and things may change
+        losses[importance.name] = importance.penalty(measured, student, teacher)
+        losses[importance.name].backward()
+    norm = gradient_norm(student)
+    losses, finite, of_gradient = as_numbers(losses, finite, {"norm": norm})
+    if of_data:
+        losses["total"] += losses[importance.name]
+    check_scores(finite, losses, step, number)
+    check_losses(losses, step, number)
+    check_gradient(of_gradient["norm"], step, number)  # from here on everything is finite, and things may change
     if importance:
         observe_gradients(importance, measured, student, number, of_data)
     if clip > 0:
         torch.nn.utils.clip_grads_with_norm_(student.parameters(), clip, norm, foreach=True)
     optimiser.step()
-    return values
+    return losses
 
 
 def _set_rate(optimiser: torch.optim.Optimizer, schedule: Schedule, number: int) -> float:

@@ -63,21 +63,30 @@ def check_scores(finite: Mapping[str, object], losses: Mapping[str, float], step
         )
 
 
-def gradient_norm(module: nn.Module, step: int, number: int) -> Tensor:
-    """The norm of the gradient of all parameters; step, number: as in `check_losses`.
+def check_gradient(norm: float, step: int, number: int) -> None:
+    """Raise for a gradient whose norm is not finite, although every loss is; step, number: as in `check_losses`.
 
     Raises:
-        NonFiniteLoss: If it is not finite.
+        NonFiniteLoss: With the norm.
     """
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-    if not math.isfinite(float(norm)):
+    if not math.isfinite(norm):
         raise NonFiniteLoss(
-            f"The gradient must be finite, but its norm is {float(norm)} at step {step}, iteration {number + 1}, "
+            f"The gradient must be finite, but its norm is {norm} at step {step}, iteration {number + 1}, "
             "although every loss term was finite. No parameter was updated. Try a lower learning rate.",
             number,
         )
-    return norm
+
+
+def gradient_norm(module: nn.Module) -> Tensor:
+    """The norm of the gradient of all parameters."""
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients, foreach=True)
+
+
+def as_numbers(*groups: Mapping[str, Tensor]) -> list[dict[str, float]]:
+    """Scalars of several groups by name as plain numbers; a GPU is waited for once, and not for each of them."""
+    found = iter(torch.stack([value.detach().float() for group in groups for value in group.values()]).tolist())
+    return [{name: next(found) for name in group} for group in groups]
 
 
 @contextmanager

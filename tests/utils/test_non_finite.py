@@ -7,6 +7,8 @@ import torch
 
 from satkit.utils.non_finite import (
     NonFiniteLoss,
+    as_numbers,
+    check_gradient,
     check_losses,
     check_scores,
     gradient_norm,
@@ -35,13 +37,26 @@ def test_a_model_with_scores_that_are_not_finite_is_named_although_every_loss_is
     check_scores({"student": True, "teacher": True}, {"total": 1.0}, 1, 0)
 
 
-def test_the_norm_of_the_gradient_is_given_or_refused():
+def test_the_norm_of_the_gradient_is_that_of_all_parameters_and_refused_if_it_is_not_finite():
     layer = torch.nn.Linear(2, 1)
     layer.weight.grad = torch.tensor([[3.0, 4.0]])  # the bias has none
-    assert gradient_norm(layer, 0, 0) == 5
-    layer.bias.grad = torch.tensor([math.nan])
+    assert gradient_norm(layer) == 5
+    check_gradient(5.0, 0, 0)
     with pytest.raises(NonFiniteLoss, match="its norm is nan at step 0, iteration 1"):
-        gradient_norm(layer, 0, 0)
+        check_gradient(math.nan, 0, 0)
+
+
+def test_scalars_of_several_groups_keep_their_names_and_are_fetched_at_once(monkeypatch):
+    fetched = []
+    usual = torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda tensor: fetched.append(len(tensor)) or usual(tensor))
+    losses = {"one": torch.tensor(0.5, requires_grad=True), "total": torch.tensor(2.0)}
+    assert as_numbers(losses, {"student": torch.tensor(True)}, {}) == [
+        {"one": 0.5, "total": 2.0},
+        {"student": 1.0},
+        {},
+    ]
+    assert fetched == [3]
 
 
 @pytest.mark.parametrize(("value", "says_images"), [(1.0, False), (math.inf, True)])
