@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from satkit.utils.precision import full_precision
+
 LARGE = 2**20  # attention weights in a batch from which chunks are faster on a CPU
 CHUNK = 2**17  # attention weights held at a time
 
@@ -33,7 +35,7 @@ def pool_rows(queries: Tensor, keys: Tensor, scale: float, membership: Tensor) -
         (batch, region, head, key).
     """
     batch, heads, num_queries, _ = queries.shape
-    with torch.autocast(queries.device.type, enabled=False):
+    with full_precision(queries):
         if uses_kernel(queries):
             from satkit.models import pooling_kernel  # it needs triton
 

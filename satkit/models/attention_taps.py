@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -24,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from satkit.models.attention_pooling import attention_rows, pool_rows
 from satkit.utils import _torchvision
 from satkit.utils.errors import UsageError
+from satkit.utils.precision import full_precision
 
 _torchvision.ensure()
 
@@ -69,7 +69,7 @@ class AttentionTap:
         Args:
             queries: Numbers of the queries whose rows are computed.
         """
-        with torch.autocast(self.queries.device.type, enabled=False):
+        with full_precision(self.queries):
             return attention_rows(self.queries[:, :, queries], self.keys, self.scale)
 
     def pool(self, membership: Tensor) -> Tensor:

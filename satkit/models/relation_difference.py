@@ -13,7 +13,6 @@ Backward, with D = M (A - A'), A = softmax(S), S = scale * Q K^T and G = dL/dD:
 dA = M^T G,  dS = A * (dA - rowsum(A * dA)),  dQ = scale * dS K,  dK = scale * dS^T Q.
 """
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from satkit.models import attention_pooling
 from satkit.models.attention_pooling import attention_rows, pool_rows, uses_kernel
 from satkit.models.attention_taps import AttentionTap
+from satkit.utils.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def relation_difference(student: AttentionTap, teacher: AttentionTap, membership
     if uses_kernel(student.queries):
         taught = pool_rows(teacher.queries.detach(), teacher.keys.detach(), teacher.scale, membership.weights)
         return pool_rows(student.queries, student.keys, student.scale, membership.weights) - taught
-    with _full_precision(student.queries):
+    with full_precision(student.queries):
         taps = (student.queries, student.keys, teacher.queries, teacher.keys)
         return _Difference.apply(*taps, student.scale, teacher.scale, membership)
 
@@ -102,7 +102,7 @@ class _Difference(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        with _full_precision(gradient):
+        with full_precision(gradient):
             gradients = _Difference.in_chunks if ctx.in_chunks else _Difference.at_once
             found = gradients(ctx, *ctx.saved_tensors, gradient.transpose(1, 2))
         return *(each.to(saved.dtype) for each, saved in zip(found, ctx.saved_tensors)), None, None, None, None, None
@@ -132,12 +132,6 @@ class _Difference(torch.autograd.Function):
             d_queries[image, :, rows] = d_scores @ key
             d_keys[image] += d_scores.transpose(1, 2) @ query
         return d_queries, d_keys
-
-
-def _full_precision(tensor: Tensor):
-    """A block without autocast, on devices that have it; the meta device, on which operators are counted, has none."""
-    device = tensor.device.type
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def _is_large(queries: Tensor, keys: Tensor, membership: Membership) -> bool:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from satkit.utils.precision import full_precision
+
 SMALL = 32  # largest height or width of a map for which matrix products are the fastest
 
 
@@ -22,7 +24,7 @@ def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
         last = maps.contiguous(memory_format=torch.channels_last)
         return F.interpolate(last, size, mode="bilinear", align_corners=False).contiguous()
     rows, columns = (weights(before, after, maps.dtype) for before, after in zip(maps.shape[-2:], size, strict=True))
-    with torch.autocast("cpu", enabled=False):
+    with full_precision(maps):
         return rows.T @ (maps @ columns)
 
 

@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from satkit.data.batches import to_input
 from satkit.data.datasets.scenes import CLASS_NAMES, draw_scene
 from satkit.evaluation.predict import evaluate
+from satkit.experiments.presets import preset
 from satkit.models import AttentionTap, build_segmenter
 from satkit.scenario import scenario
 from satkit.strategies import AttentionTransfer, LossInputs, Strategy
@@ -118,13 +119,12 @@ class Trainer:
 
     def setup(self, strategy: str, precision: str = "float32") -> StepSetup:
         """A step that can be trained at once."""
-        found: Strategy = find_strategy(strategy)
+        found: Strategy = preset("scenes").adapt(find_strategy(strategy))
         student, teacher = begin_step(self.base, self.step, found, seed=0)
         with torch.no_grad():  # a student that has moved away from its teacher
             for parameter in student.parameters():
                 parameter.mul_(1 + 0.01 * torch.randn_like(parameter))
         setup = StepSetup(self.step, found, student.to(self.device).train(), teacher, precision=precision)
-        setup.state.targets = {"thresholds": torch.full((self.step.num_old,), torch.inf)}
         return setup
 
     def inputs(self, setup: StepSetup) -> LossInputs:

@@ -76,7 +76,7 @@ class EntropyPseudoLabels(Targets):
         fitted: dict[str, Tensor],
         images: Tensor | None = None,
     ) -> Tensor:
-        if fitted["thresholds"].isposinf().all():  # every prediction is taken
+        if self.threshold == "none":  # every prediction is taken
             guess = most_likely(teacher.logits).to(labels.dtype)
         else:
             score, predicted = uncertainty(teacher.logits, step, self.entropy)

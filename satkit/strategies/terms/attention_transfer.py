@@ -33,6 +33,7 @@ from satkit.models.attention_taps import AttentionTap
 from satkit.models.relation_difference import Membership, relation_difference
 from satkit.strategies.contracts import LossInputs, Term, one_of, positive
 from satkit.utils.errors import UsageError
+from satkit.utils.precision import full_precision
 
 # Distances between relations; all but the last depend on their difference only, student minus teacher.
 OF_DIFFERENCE = {
@@ -276,5 +277,5 @@ class AsReleased:
         return weights.reshape(batch, queries, heads, keys).transpose(1, 2)
 
     def pool(self, membership: Tensor) -> Tensor:
-        with torch.autocast(membership.device.type, enabled=False):
+        with full_precision(membership):
             return torch.einsum("brq,bhqk->brhk", membership, self.weights())

@@ -218,10 +218,12 @@ def all_channels(output: SegmenterOutput) -> Tensor:
 def refuse_unknown(term: object, targets: Tensor) -> None:
     """Raise if a target is UNKNOWN, for which the term has no channel.
 
+    Only on a CPU: another device would have to be waited for, and refuses a class that does not exist by itself.
+
     Raises:
         ValueError: With the number of such pixels.
     """
-    if (targets == UNKNOWN).any():
+    if targets.device.type == "cpu" and (targets == UNKNOWN).any():
         raise ValueError(
             f"{type(term).__name__} needs targets without UNKNOWN here, got {int((targets == UNKNOWN).sum())} such "
             'pixels; learn them with BinaryCrossEntropy and Head("unknown").'

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.utils.precision import full_precision
 
 
 class Scores(Protocol):
@@ -140,5 +141,5 @@ def _q_minus_target(q: Tensor, targets: Tensor, gradient: Tensor, onehot: Tensor
 def _inner(first: Tensor, second: Tensor) -> Tensor:
     """Sum of the products of all elements of two (batch, class, height, width), without keeping the products."""
     rows = [each.flatten(1) for each in (first, second)]
-    with torch.autocast(first.device.type, enabled=False):
+    with full_precision(first):
         return torch.bmm(rows[0][:, None], rows[1][:, :, None]).sum()

@@ -8,7 +8,6 @@ score for every pixel, without changing the features, and new classes are initia
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from satkit.models import SegmenterOutput
 from satkit.models.upsampling import upsample
 from satkit.strategies.contracts import LossInputs, Term, positive
 from satkit.utils.errors import UsageError
+from satkit.utils.precision import full_precision
 
 
 def decomposed(output: SegmenterOutput) -> tuple[Tensor, Tensor]:
@@ -80,6 +80,6 @@ class AuxiliaryBackground(Term):
 
 
 def _logits(embedding: Tensor, weight: Tensor, bias: Tensor | None, output: SegmenterOutput) -> Tensor:
-    with torch.autocast(embedding.device.type, enabled=False):
+    with full_precision(embedding):
         coarse = F.conv2d(embedding.float(), weight.float()[:, :, None, None], None if bias is None else bias.float())
         return upsample(coarse, output.logits.shape[-2:])

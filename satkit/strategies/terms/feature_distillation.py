@@ -13,6 +13,7 @@ from satkit.models import SegmenterOutput
 from satkit.strategies.contracts import LossInputs, Term, one_of, positive
 from satkit.strategies.terms.attention_transfer import CHOICES, region_map, regions_at
 from satkit.utils.errors import UsageError
+from satkit.utils.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def region_means(cells: Tensor, inside: Tensor) -> Tensor:
         cells: (..., cell, channel).
         inside: Which cell belongs to which region, bool (..., region, cell).
     """
-    with torch.autocast(cells.device.type, enabled=False):
+    with full_precision(cells):
         return inside.float() @ cells.float() / inside.sum(dim=-1, keepdim=True).clamp(min=1)
 
 

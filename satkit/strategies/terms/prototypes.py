@@ -105,10 +105,10 @@ class Repulsion(_PrototypeTerm):
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         found = self.student(inputs)
-        means = found.means[found.present]
-        first, second = torch.triu_indices(len(means), len(means), offset=1, device=means.device)
-        distance = ((means[first] - means[second]).square().sum(dim=1) + 1e-6).sqrt()
-        return self.weight * (1 / distance).sum() / max(len(distance), 1)
+        first, second = torch.triu_indices(len(found.means), len(found.means), offset=1, device=found.means.device)
+        distance = ((found.means[first] - found.means[second]).square().sum(dim=1) + 1e-6).sqrt()
+        both = found.present[first] & found.present[second]
+        return self.weight * (both / distance).sum() / both.sum().clamp(min=1)
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,10 @@ class Sparsity(_PrototypeTerm):
 
     def __call__(self, inputs: LossInputs) -> Tensor:
         found = self.student(inputs)
-        losses = []
-        for inside in found.inside[found.present]:
-            features = found.embedding[inside].clamp(min=0)  # (cell, channel), as after the decoder's ReLU
-            features = features / features.max().clamp(min=1e-8)
-            features = features[features.mean(dim=1) > 1e-3]
-            losses.append(features.exp().sum(dim=1) / features.sum(dim=1))
-        losses = torch.cat(losses) if losses else found.embedding.new_empty(0)
-        return self.weight * losses.mean() if len(losses) else 0.0 * found.embedding.sum()
+        features = found.embedding.clamp(min=0)  # (cell, channel), as after the decoder's ReLU
+        largest = (features.amax(dim=1) * found.inside).amax(dim=1).clamp(min=1e-8)  # of each class
+        own = largest[found.inside.int().argmax(dim=0)]  # of each cell; any, for a cell of no class
+        features = torch.where(found.inside.any(dim=0)[:, None], features / own[:, None], 0.0)
+        active = features.mean(dim=1) > 1e-3
+        ratio = features.exp().sum(dim=1) / torch.where(active, features.sum(dim=1), 1.0)
+        return self.weight * (ratio * active).sum() / active.sum().clamp(min=1)
