@@ -31,7 +31,7 @@ HEIGHT = {part: height for height, part in enumerate(("", *LAYERS))}
 # What a part may import of satkit, where that is less than what lies below it.
 ONLY = {
     "plots": ("plots", "utils.errors", "data.labels"),
-    "strategies": ("strategies", "models", "scenario", "utils.errors", "data.labels"),
+    "strategies": ("strategies", "models", "scenario", "utils.errors", "utils.precision", "data.labels"),
     "training": ("strategies", "models", "scenario", "utils.errors", "utils.non_finite", "utils.seeding"),
 }
 # Modules and functions from outside that a part must do without.

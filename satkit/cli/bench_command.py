@@ -19,15 +19,16 @@ def add_bench(commands) -> None:
     command.add_argument("--sizes", default="quick,full,mit_b2", help="some of quick, full and mit_b2 (default all)")
     command.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
     command.add_argument("--pairs", default="9", help="how often each ratio is timed (default 9)")
-    command.add_argument("--out", default="", metavar="FILE", help="JSON file for the results")
+    command.add_argument(
+        "--out", default="", metavar="FILE", help="JSON file for the results; a page and a picture stand beside it"
+    )
     command.set_defaults(run=run_bench)
 
 
 def run_bench(options) -> int:
     """Measure, and print the table."""
     with saying(LIBRARIES):
-        from satkit.studies import bench
-        from satkit.utils.files import write_json
+        from satkit.studies import bench, bench_report
 
     if options.out and not Path(options.out).absolute().parent.is_dir():
         raise UsageError(f"The folder of --out must exist before the minutes of measuring, got {options.out!r}.")
@@ -37,8 +38,8 @@ def run_bench(options) -> int:
         print(f"measuring: {what}", file=sys.stderr, flush=True)
 
     found = list(bench.measure(sizes, options.device, number("--pairs", options.pairs), say))
-    about = bench.described(found, options.device)
+    about = bench_report.described(found, options.device)
+    print(bench_report.table(about).text())
     if options.out:
-        write_json(options.out, about)
-    print(bench.table(about).text())
+        print(*bench_report.write(about, Path(options.out)), sep="\n")
     return 0

@@ -25,6 +25,7 @@ from satkit.plots.head_drift import head_drift
 from satkit.plots.iou_multiples import iou_multiples
 from satkit.plots.labelled_points import labelled_points
 from satkit.plots.loss_regions import loss_regions
+from satkit.plots.measured_ratios import measured_ratios
 from satkit.plots.number_table import number_table
 from satkit.plots.old_class_shares import old_class_shares
 from satkit.plots.predictions import film_strip, overlay
@@ -56,6 +57,7 @@ __all__ = [
     "labelled_points",
     "loss_regions",
     "loss_terms",
+    "measured_ratios",
     "number_table",
     "old_class_flow",
     "old_class_shares",

@@ -11,7 +11,7 @@ The targets are the complete label maps, so that there are as many regions as in
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,8 +31,6 @@ from satkit.studies.attention_by_loops import attention_by_loops
 from satkit.training import Schedule, StepSetup, begin_step, learn_batch, make_optimiser, see_batch
 from satkit.utils.assets import python_command
 from satkit.utils.errors import UsageError, choose
-from satkit.utils.provenance import machine
-from satkit.utils.tables import RIGHT, Column, Table
 from satkit.utils.timing import Ratio, compare_times
 
 SCHEDULE = Schedule(10**6, 1e-4, clip=1.0)
@@ -309,36 +307,3 @@ def _starts() -> Iterator[Measurement]:
         call()
         times.append(time.perf_counter() - began)
     yield Measurement("satkit --help", "", float(np.median(times)), target=0.3, unit="s")
-
-
-def described(measurements: Iterable[Measurement], device: str) -> dict:
-    """Measurements and the machine that they are from, as plain values."""
-    lines = [{**asdict(each), "met": each.met} for each in measurements]
-    return {"machine": machine(torch.device(device)), "measurements": lines}
-
-
-def table(about: dict) -> Table:
-    """What `described` gives, as a table."""
-    heads = [Column(head, RIGHT) for head in ("value", "95 %", "target")]
-    columns = [Column("what"), Column("model"), *heads, Column("met")]
-    rows = [_row(each) for each in about["measurements"]]
-    facts = about["machine"]
-    note = (
-        f"`satkit bench`, satkit {facts['satkit']}, torch {facts['torch']}, {facts['device']}, {facts['threads']} "
-        f"threads of {facts['cores']} cores. Ratios of times: median of pairs that were timed in turn in one run, with "
-        "the 95 % interval of the median. Models have random weights, images are drawn scenes."
-    )
-    return Table(columns, rows, note)
-
-
-def _row(each: dict) -> list[str | None]:
-    interval = None if each["low"] is None else f"{each['low']:.2f} to {each['high']:.2f}"
-    sign = "≥" if each["at_least"] else "≤"
-    target = None if each["target"] is None else f"{sign} {_number(each['target'], each['unit'])}"
-    met = {True: "yes", False: "no", None: None}[each["met"]]
-    return [each["what"], each["size"] or None, _number(each["value"], each["unit"]), interval, target, met]
-
-
-def _number(value: float, unit: str) -> str:
-    text = f"{value:.0f}" if value == int(value) else f"{value:.2f}"
-    return f"{text} {unit}".strip()

@@ -5,7 +5,7 @@ import torch
 
 from satkit.strategies import AttentionTransfer
 from satkit.studies import bench
-from satkit.studies.bench import Measurement, Size, Trainer, described, measure, saved_bytes, table
+from satkit.studies.bench import Measurement, Size, Trainer, measure, saved_bytes
 from satkit.utils.errors import UsageError
 
 
@@ -56,10 +56,6 @@ def test_every_line_says_what_was_measured_and_whether_its_target_is_met(monkeyp
     for each in found:
         assert each.value >= 0
         assert each.low is None or each.low <= each.value <= each.high
-    about = described(found, "cpu")
-    text = table(about).text(200)
-    assert "SATS step / distillation step" in text
-    assert f"threads of {about['machine']['cores']} cores" in text
 
 
 def test_a_target_is_met_from_its_own_side():
