@@ -145,7 +145,7 @@ class StepSetup:
         student: Already grown by the step's classes; trained in place.
         teacher: Frozen model of the step before; None at step 0.
         state: What was measured before the step; its importances become those that the step leaves.
-        precision: "float32", or "bfloat16" for forward passes of student and teacher under autocast.
+        autocast: "bfloat16" for forward passes of student and teacher in it; "" for all in float32.
     """
 
     step: Step
@@ -153,13 +153,13 @@ class StepSetup:
     student: Segmenter
     teacher: Segmenter | None = None
     state: StepState = field(default_factory=StepState)
-    precision: str = "float32"
+    autocast: str = ""
 
     def seen(self, model: Segmenter, images: Tensor, attention: bool) -> SegmenterOutput:
         """What a model says about images, in float32."""
-        if self.precision == "float32":
+        if not self.autocast:
             return model(images, attention=attention)
-        with torch.autocast(images.device.type, getattr(torch, self.precision)):
+        with torch.autocast(images.device.type, getattr(torch, self.autocast)):
             found = model(images, attention=attention)
         return found.full()
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from satkit.utils.assets import source_tree
 from satkit.utils.errors import UsageError
-from satkit.utils.saying import saying
 from satkit.utils.tables import Column, Table
 
 STATUSES = ("ok", "note", "problem")
@@ -67,8 +66,7 @@ def report() -> list[Finding]:
 
 def main() -> int:
     """Print the report as an aligned table; 1 if there is a problem, else 0."""
-    with saying("Looking at what is installed ..."):
-        findings = report()
+    findings = report()
     print(table(findings), flush=True)
     return int(any(finding.status == "problem" for finding in findings))
 

@@ -15,6 +15,7 @@ from satkit.utils.disk_places import check_environment, unusable
 from satkit.utils.errors import nearest
 from satkit.utils.interrupts import Terminated, terminating
 from satkit.utils.names import printable
+from satkit.utils.saying import saying
 
 ENDS = "\n"  # of lines; a message may have several
 
@@ -83,7 +84,8 @@ def run_doctor(options) -> int:
     """Print what was found."""
     from satkit.cli import doctor
 
-    return doctor.main()
+    with saying("Looking at what is installed ..."):
+        return doctor.main()
 
 
 def main(arguments: list[str] | None = None) -> int:

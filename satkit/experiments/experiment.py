@@ -100,7 +100,7 @@ class Experiment:
             student = self.model(index)
             return StepInProgress(step, plan.strategy, student, teacher, state, images=images, finished=True)
         started = StepInProgress(
-            step, plan.strategy, student, teacher, StepState(), plan.settings.precision, images=images
+            step, plan.strategy, student, teacher, StepState(), plan.settings.autocast, images=images
         )
         started.state.targets = self._fitted(started)
         if plan.strategy.memory and index > 0:

@@ -16,7 +16,7 @@ from satkit.data.step_images import StepImages, held_out, test_images, training_
 from satkit.data.transforms import AUGMENTATIONS, CentreCrop
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import Preset, preset
-from satkit.experiments.settings import FIELDS, PRECISIONS, Settings
+from satkit.experiments.settings import AUTOCASTS, FIELDS, Settings
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.models.attention_check import check_attention
 from satkit.models.pretrained import comes_with_kit, other_backbones, pretrained_weights
@@ -70,8 +70,8 @@ class Plan:
         self._data, self._data_options = data, {**self.preset.data, **data_options(settings)}
         if settings.setting not in SETTINGS:
             raise unknown("setting", settings.setting, SETTINGS)
-        if settings.precision not in PRECISIONS:
-            raise unknown("precision", settings.precision, PRECISIONS)
+        if settings.autocast and settings.autocast not in AUTOCASTS:
+            raise unknown("autocast", settings.autocast, AUTOCASTS)
         if settings.from_scratch and not self._preset_pretrains:
             raise UsageError(
                 f"The preset {settings.preset!r} of {settings.data} starts {self.backbone!r} from random weights "
@@ -133,8 +133,8 @@ class Plan:
             settings.pop(left_out)
         if self.settings.data != "scenes":
             settings.pop("habitat")
-        if self.settings.precision == FIELDS["precision"].default:  # what every earlier configuration means
-            settings.pop("precision")
+        if not self.settings.autocast:  # earlier configurations do not have it
+            settings.pop("autocast")
         augment = {k: list(v) if isinstance(v, tuple) else v for k, v in self.preset.augment.items()}
         return {
             **settings,

@@ -19,7 +19,7 @@ from satkit.utils.errors import UsageError, shown
 from satkit.utils.names import slug
 
 DATA_SETS = ("scenes", "pretext", "voc", "ade20k", "cityscapes", "camvid", "folder")
-PRECISIONS = ("float32", "bfloat16")
+AUTOCASTS = ("bfloat16",)
 PRESETS = ("smoke", "quick", "full", "published", "reference")
 DRAWN = ("scenes", "pretext")  # which need no folder
 STRATEGIES = ("fine-tuning", "pseudo+distillation", "sats")  # of the default study, and of the models in the kit
@@ -79,10 +79,10 @@ class Settings:
     from_scratch: bool = option(
         False, "start from random weights instead of a pretrained backbone", tag=lambda _: "from-scratch"
     )
-    precision: str = option(
-        "float32",
-        "of the networks' forward passes in training; losses, weights and scores are in float32",
-        PRECISIONS,
+    autocast: str = option(
+        "",
+        "bfloat16 for the networks' forward passes in training; losses, weights and scores stay in float32, as "
+        "everything does without it",
         tag=str,
     )
     protocol: str = option(

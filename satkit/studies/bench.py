@@ -115,23 +115,23 @@ class Trainer:
         self.base = build_segmenter(size.backbone, (1 + len(self.step.old),), decoder_width=size.decoder_width)
         self.base = self.base.to(device).eval()
 
-    def setup(self, strategy: str, precision: str = "float32") -> StepSetup:
+    def setup(self, strategy: str, autocast: str = "") -> StepSetup:
         """A step that can be trained at once."""
         found: Strategy = preset("scenes").adapt(find_strategy(strategy))
         student, teacher = begin_step(self.base, self.step, found, seed=0)
         with torch.no_grad():  # a student that has moved away from its teacher
             for parameter in student.parameters():
                 parameter.mul_(1 + 0.01 * torch.randn_like(parameter))
-        setup = StepSetup(self.step, found, student.to(self.device).train(), teacher, precision=precision)
+        setup = StepSetup(self.step, found, student.to(self.device).train(), teacher, autocast=autocast)
         return setup
 
     def inputs(self, setup: StepSetup) -> LossInputs:
         """What the loss terms see, with the complete labels as targets."""
         return replace(see_batch(setup, (self.images, self.labels)), targets=self.labels)
 
-    def one(self, strategy: str, precision: str = "float32") -> Callable[[], object]:
+    def one(self, strategy: str, autocast: str = "") -> Callable[[], object]:
         """A call that trains one step."""
-        setup = self.setup(strategy, precision)
+        setup = self.setup(strategy, autocast)
         optimiser = make_optimiser(setup.student, SCHEDULE, setup.strategy)
         return lambda: learn_batch(setup, self.inputs(setup), optimiser, SCHEDULE.clip, {}, 0)
 

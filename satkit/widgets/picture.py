@@ -4,7 +4,6 @@ Everything else, menus, sliders and buttons, are ipywidgets. Where the front end
 image and a plain line of text take its place, and everything but the clicking remains.
 """
 
-import html
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -55,9 +54,9 @@ class Picture(anywidget.AnyWidget):
 
     def with_fallback(self) -> ipywidgets.VBox:
         """The picture, and plain widgets that show the same until a front end has announced itself."""
-        image, line = ipywidgets.Image(format="png"), ipywidgets.HTML()  # a Label would show formulas
+        image, line = ipywidgets.Image(format="png"), ipywidgets.Text(disabled=True)  # a Label would show formulas
         traitlets.dlink((self, "png"), (image, "value"))
-        traitlets.dlink((self, "text"), (line, "value"), html.escape)
+        traitlets.dlink((self, "text"), (line, "value"))
         plain = ipywidgets.VBox([image, line])
         traitlets.dlink((self, "alive"), (plain.layout, "display"), lambda alive: "none" if alive else "flex")
         return ipywidgets.VBox([self, plain])

@@ -125,6 +125,7 @@ def test_targets_with_pseudo_labels_take_the_teacher_word_for_background_only():
     np.testing.assert_array_equal(targets[labels != 0], labels[labels != 0])
     taught = look(setup.teacher, images.image(0)).prediction
     np.testing.assert_array_equal(targets[labels == 0], taught[labels == 0])
+    setup.strategy = SATS  # with thresholds, and
     setup.state.targets["thresholds"].zero_()  # nothing is certain enough
     assert (targets_of(setup, images, 0)[labels == 0] == IGNORE).all()
     with pytest.raises(UsageError, match=r"images 0\.\.0, got 1"):

@@ -90,7 +90,7 @@ WRONG = [
         "must fit into the data: 5000 images are asked for, but the",
     ),
     ("study --strategies nowhere.py:MINE", "nowhere.py. Give the path of a Python file that declares a strategy."),
-    ("study --precision half", "Unknown precision 'half'. Choose one of: float32, bfloat16."),
+    ("study --autocast half", "Unknown autocast 'half'. Choose one of: bfloat16."),
     ("study --shift 2", "shift must be between 0 and 1, got 2.0."),
     ("study --habitat -0.1", "habitat must be between 0 and 1, got -0.1."),
     ("study --habitat high", "--habitat must be a number, got 'high'."),

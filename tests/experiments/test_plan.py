@@ -74,12 +74,12 @@ def test_a_place_on_disk_is_no_part_of_the_configuration_and_conventions_are():
     assert {key for key in plain if plain[key] != mib[key]} == {"conventions"}
 
 
-def test_a_precision_is_in_the_configuration_only_where_it_is_not_the_usual_one():
-    usual, short = Plan(SETTINGS).config, Plan(replace(SETTINGS, precision="bfloat16")).config
-    assert "precision" not in usual
-    assert short == {**usual, "precision": "bfloat16"}
-    with pytest.raises(UsageError, match="Unknown precision 'bfloat15'. Choose one of: float32, bfloat16."):
-        Plan(replace(SETTINGS, precision="bfloat15"))
+def test_autocast_is_in_the_configuration_only_where_it_was_chosen():
+    usual, short = Plan(SETTINGS).config, Plan(replace(SETTINGS, autocast="bfloat16")).config
+    assert "autocast" not in usual
+    assert short == {**usual, "autocast": "bfloat16"}
+    with pytest.raises(UsageError, match="Unknown autocast 'bfloat15'. Choose one of: bfloat16"):
+        Plan(replace(SETTINGS, autocast="bfloat15"))
 
 
 @pytest.fixture

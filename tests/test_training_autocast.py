@@ -14,7 +14,7 @@ STRATEGIES = (FINE_TUNING, SATS, MIB, PLOP, find_strategy("dkd"), find_strategy(
 
 def short(step, strategy):
     setup = begun(step, strategy)
-    setup.precision = "bfloat16"
+    setup.autocast = "bfloat16"
     return setup
 
 
