@@ -54,7 +54,8 @@ class Picture(anywidget.AnyWidget):
 
     def with_fallback(self) -> ipywidgets.VBox:
         """The picture, and plain widgets that show the same until a front end has announced itself."""
-        image, line = ipywidgets.Image(format="png"), ipywidgets.Text(disabled=True)  # a Label would show formulas
+        line = ipywidgets.Text(disabled=True, layout={"width": "100%"})  # a Label would show formulas
+        image = ipywidgets.Image(format="png")
         traitlets.dlink((self, "png"), (image, "value"))
         traitlets.dlink((self, "text"), (line, "value"))
         plain = ipywidgets.VBox([image, line])

@@ -305,7 +305,8 @@ def test_without_our_front_end_the_picture_and_the_sliders_remain(page):
     for _ in range(4):  # into the next patch
         lab.page.keyboard.press("ArrowRight")
     lab.page.wait_for_function(f"document.querySelector('img.widget-image').src !== '{before}'")
-    lab.page.get_by_text("row 24, column 30").first.wait_for(state="visible")
+    lines = "[...document.querySelectorAll('.widget-text input')].map(line => line.value).join()"
+    lab.page.wait_for_function(f"{lines}.includes('row 24, column 30')")
     assert lab.ask("explorer.pixel") == "(24, 30)"
     lab.wrong.clear()  # JupyterLab complains about what was taken from it
 
