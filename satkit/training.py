@@ -30,7 +30,8 @@ from satkit.utils.non_finite import (
     gradient_norm,
     unchanged_unless_finite,
 )
-from satkit.utils.seeding import derive, random_state, restore_random_state, seed_everything
+from satkit.utils.seeding import derive, seed_everything
+from satkit.utils.snapshots import put_back, taken_out
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("one-cycle", "poly")
@@ -220,7 +221,7 @@ def train_step(
     optimiser = make_optimiser(student, schedule, strategy)
     measured = strategy.importance.start(student, setup.state.importances) if strategy.importance else {}
     seed_everything(derive(seed, "train", step.index))
-    first = _put_back(resume, student, optimiser, measured) if resume else 0
+    first = put_back(resume, student, optimiser, measured) if resume else 0
     student.train()
 
     for number in range(first, schedule.iterations):
@@ -229,7 +230,7 @@ def train_step(
         with unchanged_unless_finite(student, batch[0]):
             losses = learn_batch(setup, see_batch(setup, batch), optimiser, schedule.clip, measured, number)
         done = number + 1
-        snapshot = partial(_take_out, done, student, optimiser, measured)
+        snapshot = partial(taken_out, done, student, optimiser, measured)
         report(Iteration(step.index, done, schedule.iterations, lr, losses, snapshot))
 
     if strategy.importance:
@@ -322,36 +323,3 @@ def make_optimiser(student: Segmenter, schedule: Schedule, strategy: Strategy | 
         options = dict(momentum=0.9, nesterov=True, weight_decay=schedule.weight_decay)
         return torch.optim.SGD(groups, lr=schedule.lr, **options)
     return torch.optim.AdamW(groups, lr=schedule.lr, weight_decay=schedule.weight_decay, fused=True)
-
-
-def _take_out(
-    done: int, student: Segmenter, optimiser: torch.optim.Optimizer, importances: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    state = {f"student.{name}": tensor for name, tensor in student.state_dict().items()}
-    for index, values in optimiser.state_dict()["state"].items():
-        for name, value in values.items():
-            state[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
-    state |= {f"importance.{name}": tensor for name, tensor in importances.items()}
-    state |= {f"random.{name}": tensor for name, tensor in random_state().items()}
-    return {**state, "iteration": torch.tensor(done)}
-
-
-def _put_back(
-    state: dict[str, Tensor],
-    student: Segmenter,
-    optimiser: torch.optim.Optimizer,
-    importances: dict[str, Tensor],
-) -> int:
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-    student.load_state_dict(part("student."))
-    values: dict[int, dict] = {}
-    for name, value in part("optimiser.").items():
-        index, _, key = name.partition(".")
-        values.setdefault(int(index), {})[key] = value.clone()  # the optimiser changes it in place
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": values})
-    device = next(student.parameters()).device
-    importances.update({name: value.to(device, copy=True) for name, value in part("importance.").items()})
-    restore_random_state(part("random."))
-    return int(state["iteration"])

@@ -32,7 +32,10 @@ HEIGHT = {part: height for height, part in enumerate(("", *LAYERS))}
 ONLY = {
     "plots": ("plots", "utils.errors", "data.labels"),
     "strategies": ("strategies", "models", "scenario", "utils.errors", "utils.precision", "data.labels"),
-    "training": ("strategies", "models", "scenario", "utils.errors", "utils.non_finite", "utils.seeding"),
+    "training": (
+        *("strategies", "models", "scenario"),
+        *("utils.errors", "utils.non_finite", "utils.seeding", "utils.snapshots"),
+    ),
 }
 # Modules and functions from outside that a part must do without.
 FORBIDDEN = {

@@ -200,6 +200,17 @@ def _with_gradient(
 
 
 @triton.jit
+def _of_head(
+    outer, queries, keys, membership, heads, num_queries, regions, query_batch, query_head, key_batch, key_head
+):  # fmt: skip
+    """Where the queries and keys of one head of one image begin, and the membership of that image."""
+    image, head = (outer // heads).to(tl.int64), outer % heads
+    queries += image * query_batch + head * query_head
+    keys += image * key_batch + head * key_head
+    return queries, keys, membership + image * regions * num_queries
+
+
+@triton.jit
 def _row_logs(
     queries, keys, membership, scale, heads, num_queries, num_keys, regions,
     query_batch, query_head, query_row, key_batch, key_head, key_row, logs,
@@ -207,9 +218,9 @@ def _row_logs(
     CHANNELS: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr,
 ):  # fmt: skip
     outer, start = tl.program_id(0), tl.program_id(1) * QUERIES
-    image, head = (outer // heads).to(tl.int64), outer % heads
-    queries += image * query_batch + head * query_head
-    keys += image * key_batch + head * key_head
+    queries, keys, membership = _of_head(
+        outer, queries, keys, membership, heads, num_queries, regions, query_batch, query_head, key_batch, key_head
+    )
     query = _rows(queries, start, num_queries, query_row, CHANNELS, WIDTH, QUERIES)
     highest = tl.full((QUERIES,), float("-inf"), dtype=tl.float32)
     total = tl.zeros((QUERIES,), dtype=tl.float32)
@@ -232,11 +243,10 @@ def _pool(
     CHANNELS: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr,
 ):  # fmt: skip
     outer, tile, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    image, head = (outer // heads).to(tl.int64), outer % heads
     key_start, first = (tile % key_tiles) * KEYS, (tile // key_tiles) * REGIONS
-    queries += image * query_batch + head * query_head
-    keys += image * key_batch + head * key_head
-    membership += image * regions * num_queries
+    queries, keys, membership = _of_head(
+        outer, queries, keys, membership, heads, num_queries, regions, query_batch, query_head, key_batch, key_head
+    )
     logs += outer.to(tl.int64) * num_queries
     key = _rows(keys, key_start, num_keys, key_row, CHANNELS, WIDTH, KEYS)
     found = tl.zeros((REGIONS, KEYS), dtype=tl.float32)
@@ -261,10 +271,9 @@ def _query_gradient(
     CHANNELS: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr,
 ):  # fmt: skip
     outer, start = tl.program_id(0), tl.program_id(1) * QUERIES
-    image, head = (outer // heads).to(tl.int64), outer % heads
-    queries += image * query_batch + head * query_head
-    keys += image * key_batch + head * key_head
-    membership += image * regions * num_queries
+    queries, keys, membership = _of_head(
+        outer, queries, keys, membership, heads, num_queries, regions, query_batch, query_head, key_batch, key_head
+    )
     logs += outer.to(tl.int64) * num_queries
     gradient += outer.to(tl.int64) * regions * num_keys
     query = _rows(queries, start, num_queries, query_row, CHANNELS, WIDTH, QUERIES)
@@ -303,10 +312,9 @@ def _key_gradient(
     CHANNELS: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr,
 ):  # fmt: skip
     outer, key_start, split = tl.program_id(0), tl.program_id(1) * KEYS, tl.program_id(2)
-    image, head = (outer // heads).to(tl.int64), outer % heads
-    queries += image * query_batch + head * query_head
-    keys += image * key_batch + head * key_head
-    membership += image * regions * num_queries
+    queries, keys, membership = _of_head(
+        outer, queries, keys, membership, heads, num_queries, regions, query_batch, query_head, key_batch, key_head
+    )
     logs += outer.to(tl.int64) * num_queries
     inner += outer.to(tl.int64) * num_queries
     gradient += outer.to(tl.int64) * regions * num_keys

@@ -4,25 +4,11 @@ import io
 import json
 
 import pytest
+from terminals import Clock, Terminal
 
 from satkit.notebooks.run_progress import RunProgress
 
 TRAINING = {"label": "sats, step 1", "unit": "iteration", "total": 500, "seconds": 6.0, "time": 0.0}
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 @pytest.fixture

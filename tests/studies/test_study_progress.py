@@ -5,25 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from terminals import Clock, Terminal
 
 from satkit.studies import study_progress
 from satkit.studies.jobs import Job
 from satkit.studies.study_progress import StudyProgress
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def job(label="step", iterations=0, effort=1.0):

@@ -3,14 +3,10 @@
 import io
 
 import pytest
+from terminals import Terminal
 
 from satkit.utils import live_line
 from satkit.utils.live_line import LiveLine
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 def test_a_log_gets_a_line_for_every_state():

@@ -10,27 +10,11 @@ import types
 from pathlib import Path
 
 import pytest
+from terminals import Clock, Terminal
 
 import satkit
 from satkit.utils import progress
 from satkit.utils.progress import Progress, format_seconds, live_front_end, read_progress
-
-
-class Clock:
-    """Seconds that pass only when told to."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture(autouse=True)
