@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 QUERIES = 32  # in a tile
 KEYS = 256  # in a tile at most
 SMALL_KEYS = 128  # the same where a GPU has less than SHARED bytes of shared memory
-SHARED = 120_000
+SHARED = 160_000
 USUAL_WIDTH = 64  # channels of a head that these tiles are for; wider heads have fewer keys in a tile
 REGIONS = 32  # in a tile at most
 WARPS = 8
