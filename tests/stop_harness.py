@@ -14,12 +14,12 @@ import torch
 from kill_harness import PRESET, SETTINGS
 from tiny_studies import learn
 
-from satkit import training
 from satkit.cli.parser import guarded
 from satkit.experiments import checkpoints
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.study_folder import StudyFolder
+from satkit.utils import snapshots
 
 RECIPE = "sats"
 CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
@@ -98,7 +98,7 @@ def _train(folder, number, workers, forgetful, says):
     if number == signal.SIGKILL:
         checkpoints.CHECKPOINT_SECONDS = -1.0  # at every iteration; the other signals write one of their own
     if forgetful:
-        training.restore_random_state = lambda state: None
+        snapshots.restore_random_state = lambda state: None
 
     def report(total, label):
         return lambda iteration: says.send_bytes(b".")
