@@ -95,7 +95,7 @@ def test_every_page_can_be_reached_from_the_readme():
     assert set(PATHS) <= reached
 
 
-@pytest.mark.parametrize("table", ["fronts", "effects", "worlds"])
+@pytest.mark.parametrize("table", ["fronts", "effects", "worlds", "scores"])
 def test_the_tables_of_results_are_those_of_the_stored_reference_study(table):
     rows, about = read_rows(asset("reference_study.csv")), read_json(asset("reference_study.json"))
     made = getattr(attention_report, f"{table}_markdown")(rows, about)

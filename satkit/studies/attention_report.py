@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from satkit.evaluation.fronts import front_points
-from satkit.evaluation.seeds import CLASSES, Row, difference, difference_cell, effect_table
-from satkit.studies.attention_grid import BEST, FRONTS, MAIN, front, with_part
+from satkit.evaluation.seeds import CLASSES, Row, difference, difference_cell, effect_table, score
+from satkit.studies.attention_grid import ALONE, ATTENTION, BEST, FRONTS, MAIN, ONE_STEP, front, with_part
 from satkit.utils.tables import RIGHT, Column, Table
 
 STRONGER = ("distillation=20", "distillation=40")  # what every point of a front is compared with
@@ -19,6 +19,8 @@ def markdown(rows: list[Row], about: dict) -> str:
     """All tables of the study."""
     found = [effects_markdown(rows, about), worlds_markdown(rows, about)]
     names = {row.strategy for row in rows}
+    if ONE_STEP in {row.world for row in rows}:
+        found.append(scores_markdown(rows, about))
     if {with_part(MAIN[0], part) for part in STRONGER} <= names:
         found.append(fronts_markdown(rows, about))
     return "\n\n".join(found)
@@ -52,6 +54,23 @@ def worlds_markdown(rows: list[Row], about: dict) -> str:
     return Table(columns, lines, note).markdown()
 
 
+def scores_markdown(rows: list[Row], about: dict) -> str:
+    """Every strategy without attention transfer, in the main world and in that of the default study."""
+    worlds, names = (next(iter(about["worlds"])), ONE_STEP), ("fine-tuning", *ATTENTION, *ALONE, "joint")
+    common = {row.seed for row in rows if row.world == ONE_STEP}  # the main world has more seeds in its fronts
+    some = [row for row in rows if row.strategy in names and row.world in worlds and row.seed in common]
+    columns = [(world, classes) for world in worlds for classes in CLASSES]
+    heads = [Column(f"{world}: {classes}", RIGHT, form=_score) for world, classes in columns]
+    found = {name: [score(some, name, world, classes) for world, classes in columns] for name in names}
+    lines = [[name, *((each.mean, each.half_width) for each in scores)] for name, scores in found.items()]
+    note = (
+        f"{_where(some, about)} {_different({world: about['worlds'][world] for world in worlds})}. Mean IoU in % after "
+        "the last step, ± half the 95 % interval over seeds. Old: classes of the base step, background included; new: "
+        "classes learnt later."
+    )
+    return Table([Column("strategy"), *heads], lines, note).markdown()
+
+
 def fronts_markdown(rows: list[Row], about: dict) -> str:
     """The points of every front in the main world, beside those of stronger distillation."""
     world = next(iter(about["worlds"]))
@@ -83,8 +102,8 @@ def _lines(rows: list[Row], world: str, name: str) -> list[list]:
     return lines
 
 
-def _score(score: Sequence[float]) -> str:
-    mean, half_width = score
+def _score(found: Sequence[float]) -> str:
+    mean, half_width = found
     return f"{100 * mean:.1f}" + (f" ± {100 * half_width:.1f}" if half_width == half_width else "")
 
 

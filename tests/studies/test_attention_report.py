@@ -2,19 +2,27 @@
 
 import pytest
 
-from satkit.evaluation.seeds import Row, difference, difference_cell
+from satkit.evaluation.seeds import Row, difference, difference_cell, score
 from satkit.studies.attention_grid import (
+    ALONE,
     ATTENTION,
     FEWER,
     FRONTS,
     MAIN,
+    ONE_STEP,
     SETTINGS,
     WORLDS,
     entries,
     front,
     with_attention,
 )
-from satkit.studies.attention_report import effects_markdown, fronts_markdown, markdown, worlds_markdown
+from satkit.studies.attention_report import (
+    effects_markdown,
+    fronts_markdown,
+    markdown,
+    scores_markdown,
+    worlds_markdown,
+)
 
 ABOUT = {
     "worlds": WORLDS["scenes"],
@@ -62,6 +70,21 @@ def test_every_world_has_both_terms_of_the_main_strategies(rows):
     assert {line[0] for line in body} == set(WORLDS["scenes"])
     assert len(body) == 2 * len(MAIN) * len(WORLDS["scenes"])
     assert all("±" in cell for line in body for cell in line[3:])
+
+
+def test_every_strategy_stands_with_its_scores_in_both_schedules(rows):
+    heads, *body = lines(scores_markdown(rows, ABOUT))
+    assert heads[1:] == [f"{world}: {classes}" for world in ("habitat", ONE_STEP) for classes in ("old", "new", "all")]
+    assert [line[0] for line in body] == ["fine-tuning", *ATTENTION, *ALONE, "joint"]
+    fewer = [row for row in rows if row.seed in FEWER]  # the main world has more seeds for some of them
+    found = score(fewer, "mib", "habitat", "new")
+    assert (
+        dict(zip(heads, body[2], strict=True))["habitat: new"]
+        == f"{100 * found.mean:.1f} ± {100 * found.half_width:.1f}"
+    )
+    some = [row for row in rows if row.world != ONE_STEP]
+    assert "15-5: new" in markdown(rows, ABOUT)
+    assert "15-5: new" not in markdown(some, ABOUT)
 
 
 def test_every_point_of_every_front_has_one_line_beside_stronger_distillation(rows):
