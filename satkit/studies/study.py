@@ -17,6 +17,7 @@ from satkit.experiments.study_folder import StudyFolder
 from satkit.notebooks.runner import run_notebook
 from satkit.notebooks.warm_kernels import WarmKernels, warm_kernels
 from satkit.scenario import usual_tasks
+from satkit.strategies.lookup import find_strategy
 from satkit.strategies.recipes import BASE
 from satkit.studies.jobs import Job, jobs_of, why_no_attention
 from satkit.studies.report import write_report
@@ -75,9 +76,10 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
     double = sorted({name for name in strategies if strategies.count(name) > 1})
     if double:
         raise UsageError(f"Every strategy is named once, but {double[0]!r} is named twice.")
+    found = {name: find_strategy(name) for name in strategies}  # before any data are read
     base = study.plan(BASE)
     base.check()
-    plans = {name: study.plan(name) for name in strategies}
+    plans = {name: study.plan(strategy) for name, strategy in found.items()}
     for plan in plans.values():
         plan.check()
     stepwise = [plan.strategy for plan in plans.values() if not plan.strategy.joint]

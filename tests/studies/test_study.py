@@ -36,6 +36,11 @@ class TestPreparing:
         with pytest.raises(UsageError, match="needs at least one strategy"):
             prepare(study, ())
 
+    def test_their_names_are_read_before_any_data(self, tmp_path):
+        study = StudyFolder(tmp_path / "study", Settings(data="camvid", root=str(tmp_path / "nowhere")))
+        with pytest.raises(UsageError, match="Unknown strategy 'satz'"):
+            prepare(study, ("fine-tuning", "satz"))
+
     def test_nothing_is_made_before_everything_is_checked(self, tmp_path):
         with pytest.raises(UsageError, match="Unknown strategy 'stas'"):
             prepare(StudyFolder(tmp_path / "s", SETTINGS), ("sats", "stas"))
