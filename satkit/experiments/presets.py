@@ -90,7 +90,6 @@ _PRETEXT = replace(
 _CAMVID = replace(
     _SCENES,
     task="6-5",
-    model={"decoder_width": 64},
     base=Schedule(900, 2e-3, clip=1.0),
     later=replace(_LATER, iterations=300, lr=1e-3),
     data={},
@@ -109,10 +108,10 @@ _PUBLISHED = Preset(
     protocol="sats",
 )
 
-# Photographs of any size, for two cores: their shorter side, or most of it, squeezed into small squares.
+# Photographs of any size, for two cores: their shorter side, or most of it, squeezed into small squares. The backbone
+# is that of the scenes, pretrained on drawings: for photographs too a better start than random weights.
 _PHOTOGRAPHS = replace(
     _SCENES,
-    model={"decoder_width": 64},
     base=Schedule(2000, 2e-3, clip=1.0),
     later=replace(_LATER, lr=1e-3),
     data={},
@@ -198,6 +197,7 @@ PRESETS = {
             later=replace(_LATER, iterations=15),
         ),
         "quick": _CAMVID,
+        "reference": replace(_CAMVID, name="reference", task="6-1", later=replace(_CAMVID.later, iterations=100)),
         "full": replace(
             _CAMVID,
             name="full",

@@ -53,7 +53,7 @@ WORLDS: dict[str, dict[str, dict]] = {
         "habitat from noise": {"from_scratch": True},
         "uniform from noise": {"habitat": 0.0, "from_scratch": True},
     },
-    "camvid": {"6-5": {"task": "6-5"}, "6-1": {"task": "6-1"}},
+    "camvid": {"6-5": {"task": "6-5"}, "6-1": {"task": "6-1", "preset": "reference"}},
 }
 SETTINGS = {
     "scenes": Settings(data="scenes", task="10-1", preset="reference"),

@@ -97,8 +97,8 @@ WRONG = [
     ("study --data camvid --root x --habitat 0.5", "habitat is a setting of the scenes, got 0.5 for camvid."),
     ("data check camvid --root x --habitat 0.5", "habitat is a setting of the scenes, got 0.5 for camvid."),
     (
-        "study --data camvid --root x --from-scratch",
-        "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
+        "study --data pretext --from-scratch",
+        "The preset 'quick' of pretext starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
     ),
     (
         "study --backbone pvt_v2_b0 --from-scratch",
@@ -120,7 +120,7 @@ WRONG = [
         "study --preset published",
         "The preset 'published' belongs to voc, ade20k, cityscapes, camvid, folder, not to scenes.",
     ),
-    ("study --data camvid --preset reference", "The preset 'reference' belongs to scenes, not to camvid."),
+    ("study --data voc --preset reference", "The preset 'reference' belongs to scenes, camvid, not to voc."),
     ("run 07 -p strategy=satz", "Unknown strategy 'satz'. Did you mean 'sats'?"),
     ("run 05 -p rival=mibb", "Unknown strategy 'mibb'. Did you mean 'mib'?"),
     ('run 09 -p strategies=["sats","stas"]', "Unknown strategy 'stas'. Did you mean 'sats'?"),
@@ -131,8 +131,8 @@ WRONG = [
     ),
     ("run 07 -p from_scratch=1", "Parameter 'from_scratch' must be of type bool (true or false), got '1'"),
     (
-        "run 07 -p data=camvid -p from_scratch=true",
-        "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
+        "run 07 -p data=pretext -p from_scratch=true",
+        "The preset 'quick' of pretext starts 'mit_quick' from random weights anyway. Leave from_scratch out.",
     ),
     ("pretrain --backbone mit_b0", "Unknown backbone to pretrain 'mit_b0'. Did you mean 'mit_"),
     ("pretrain --preset fast", "Unknown preset 'fast'."),

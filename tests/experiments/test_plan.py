@@ -116,9 +116,9 @@ class TestAStart:
 
 
 def test_from_scratch_needs_a_preset_that_starts_from_pretrained_weights():
-    said = "The preset 'quick' of camvid starts 'mit_quick' from random weights anyway. Leave from_scratch out."
+    said = "The preset 'quick' of pretext starts 'mit_quick' from random weights anyway. Leave from_scratch out."
     with pytest.raises(UsageError, match=said):
-        Plan(Settings("camvid", "somewhere", from_scratch=True))
+        Plan(Settings("pretext", from_scratch=True))
     Plan(Settings(from_scratch=True))
     Plan(Settings("voc", "somewhere", preset="published", from_scratch=True))
     assert Plan(Settings("voc", "somewhere", preset="published", backbone="pvt_v2_b0")).pretrained

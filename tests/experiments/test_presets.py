@@ -70,7 +70,7 @@ def test_the_protocol_is_known(data, name):
 def test_every_data_set_on_disk_has_the_four_presets():
     assert set(PRESETS) == set(DATA_SETS)
     for data in ON_DISK:
-        assert list(PRESETS[data]) == ["smoke", "quick", "full", "published"]
+        assert [name for name in PRESETS[data] if name != "reference"] == ["smoke", "quick", "full", "published"]
 
 
 def test_the_published_set_up_is_that_of_the_sats_scripts():
@@ -137,12 +137,12 @@ def test_unknown_names_are_refused_with_the_nearest():
         preset("scene")
 
 
-def test_presets_start_pretrained_where_there_are_weights_for_their_images():
+def test_presets_start_pretrained_where_there_are_weights_of_their_backbone():
     pretrained = {(data, name) for data, name in EVERY if preset(data, name).model.get("pretrained")}
     published = {(data, name) for data, name in EVERY if name == "published"}
     photographs = {(data, "full") for data in ("voc", "ade20k", "cityscapes", "folder")}
-    scenes = {("scenes", name) for name, each in PRESETS["scenes"].items() if each.backbone == "mit_quick"}
-    assert pretrained == scenes | published | photographs
+    drawn = {(data, name) for data, name in EVERY if preset(data, name).backbone == "mit_quick" and data != "pretext"}
+    assert pretrained == drawn | published | photographs
 
 
 def test_the_pretext_is_learnt_at_the_size_and_by_the_backbone_of_the_scenes_that_it_is_for():
