@@ -15,12 +15,14 @@ from satkit.experiments.presets import PRESETS
 from satkit.models import build_segmenter
 from satkit.strategies import STRATEGIES
 from satkit.studies import drift_study
+from satkit.studies.attention_grid import Entry
 from satkit.studies.drift_study import DriftStudy, measure, read_drifts, write_runs
 from satkit.studies.row_files import write_row
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
 
+FINE_TUNING, SATS = (Entry(name, "habitat", 0) for name in ("fine-tuning", "sats"))
 IMAGES = step_images(LABELS, LABELS.T, LABELS[::-1], LABELS[:, ::-1])
 
 
@@ -33,7 +35,8 @@ def segmenter(seed=0, **options):
 def study(tmp_path, monkeypatch):
     """A study of two strategies, two iterations a step."""
     monkeypatch.setitem(PRESETS["scenes"], "tiny", TINY)
-    monkeypatch.setattr(drift_study, "SETTINGS", replace(drift_study.SETTINGS, preset="tiny"))
+    monkeypatch.setattr(drift_study, "SETTINGS", replace(drift_study.SETTINGS, task="15-5", preset="tiny"))
+    monkeypatch.setattr(drift_study, "WORLDS", {"habitat": {}})
     return DriftStudy(tmp_path / "drift", (0,), ("fine-tuning", "sats"))
 
 
@@ -94,18 +97,18 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
 def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study, monkeypatch):
     whole = DriftStudy.keep
 
-    def killed(self, name, *rest):
-        if name == "sats":
+    def killed(self, entry, trained):
+        if entry.strategy == "sats":
             raise KeyboardInterrupt
-        whole(self, name, *rest)
+        whole(self, entry, trained)
 
     with monkeypatch.context() as patch:
         patch.setattr(DriftStudy, "keep", killed)
         with pytest.raises(KeyboardInterrupt):
             study.work()
-    assert study.missing() == [("sats", 0)]
+    assert study.missing() == [SATS]
     _, about = study.collect()
-    assert read_json(about)["missing"] == [{"strategy": "sats", "seed": 0}]
+    assert read_json(about)["missing"] == [{"strategy": "sats", "world": "habitat", "seed": 0}]
 
     with monkeypatch.context() as patch:
         patch.setattr("satkit.experiments.experiment.train_step", lambda *_, **__: pytest.fail("all of it is trained"))
@@ -117,17 +120,17 @@ def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study
     assert lines["class"].tolist() == [*range(1, 16)] * 2
     described = [name.split("*")[0] for name in facts["columns"]]
     assert all(any(name.startswith(each) for each in described) for name in lines)
-    kept = study.row("sats", 0)
+    kept = study.row(SATS)
     np.testing.assert_allclose(lines["drift_s1h1"][15:], np.array(kept["drift_s1h1"], dtype=float), rtol=1e-3)
 
-    write_row(study.path("sats", 0), {**kept, "config": "another"})
-    assert study.missing() == [("sats", 0)]  # measures of another configuration are taken again
-    write_json(study.path("sats", 0), kept)
+    write_row(study.path(SATS), {**kept, "config": "another"})
+    assert study.missing() == [SATS]  # measures of another configuration are taken again
+    write_json(study.path(SATS), kept)
     assert study.missing() == []  # those that an earlier version wrote, without a hash, are taken
-    damaged = study.path("fine-tuning", 0)
+    damaged = study.path(FINE_TUNING)
     damaged.write_text(damaged.read_text().replace("0.", "1.", 1))
-    with pytest.warns(UserWarning, match=r"seed0-fine-tuning\.json is damaged.* Its run is carried out again"):
-        assert study.missing() == [("fine-tuning", 0)]
+    with pytest.warns(UserWarning, match=r"habitat-seed0-fine-tuning\.json is damaged.* Its run is carried out again"):
+        assert study.missing() == [FINE_TUNING]
 
 
 def test_joint_training_has_no_drift(tmp_path):
@@ -141,7 +144,7 @@ def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(
     table, about = study.collect()
     more = DriftStudy(tmp_path / "more", (0, 1), ("fine-tuning", "sats"))
     more.take_rows(table)
-    assert more.missing() == [("fine-tuning", 1), ("sats", 1)]
+    assert more.missing() == [replace(FINE_TUNING, seed=1), replace(SATS, seed=1)]
     again = DriftStudy(tmp_path / "again", (0,), ("fine-tuning", "sats"))
     again.take_rows(table)
     assert [path.read_bytes() for path in again.collect()] == [path.read_bytes() for path in (table, about)]
@@ -149,24 +152,38 @@ def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(
     facts = read_json(about)
     write_json(about, {**facts, "strategies": {**facts["strategies"], "sats": {"name": "another"}}})
     DriftStudy(tmp_path / "one", (0,), ("fine-tuning", "sats")).take_rows(table)
-    assert [path.name for path in (tmp_path / "one" / "rows").iterdir()] == ["seed0-fine-tuning.json"]
+    assert [path.name for path in (tmp_path / "one" / "rows").iterdir()] == ["habitat-seed0-fine-tuning.json"]
+    write_json(about, {key: value for key, value in facts.items() if key != "worlds"})  # of an earlier version
+    DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).take_rows(table)
     write_json(about, {**facts, "places": 3})
     DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).take_rows(table)
     assert not list((tmp_path / "none" / "rows").iterdir())
 
 
 def test_every_strategy_is_measured_but_those_that_have_no_step_before(study):
-    assert set(DriftStudy(study.folder).strategies) | set(drift_study.SKIPPED) == set(STRATEGIES)
+    measured = {*DriftStudy(study.folder).strategies} - {"pseudo+distillation"}
+    assert measured | set(drift_study.SKIPPED) == set(STRATEGIES)
+
+
+def test_the_further_world_has_the_main_strategies_alone(tmp_path):
+    runs = DriftStudy(tmp_path, (0, 1)).entries()
+    assert {entry.strategy for entry in runs if entry.world == "uniform"} == set(drift_study.IN_EVERY_WORLD)
+    assert {entry.strategy for entry in runs if entry.world == "habitat"} > set(drift_study.IN_EVERY_WORLD)
+    assert [entry.seed for entry in runs] == sorted(entry.seed for entry in runs)
+    some = DriftStudy(tmp_path, (0,), ("mib",)).entries()
+    assert some == [Entry("mib", world, 0) for world in ("habitat", "uniform")]
 
 
 def test_the_iterations_of_a_shared_base_step_are_counted_once(study):
-    assert study.iterations([("fine-tuning", 0), ("sats", 0)]) == 2 + 2 * 2
-    assert study.iterations([("fine-tuning", 0), ("ewc", 0)]) == 2 * 2 + 2 * 2  # EWC measures in a base step of its own
+    assert study.iterations([FINE_TUNING, SATS]) == 2 + 2 * 2
+    assert (
+        study.iterations([FINE_TUNING, Entry("ewc", "habitat", 0)]) == 2 * 2 + 2 * 2
+    )  # EWC measures in a base step of its own
 
 
 def test_the_command_measures_the_seeds_that_it_is_given(monkeypatch, tmp_path, capsys):
     began = []
-    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds, self.strategies)))
+    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds, self.chosen)))
     monkeypatch.setattr(DriftStudy, "collect", lambda self: ("table.csv", "table.json"))
     monkeypatch.setattr(DriftStudy, "take_rows", lambda self, path: began.append(path))
     words = ["--drift", "--seeds", "3,4", "--strategies", "mib,sats", "--out", str(tmp_path / "drift")]
