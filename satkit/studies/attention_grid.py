@@ -51,7 +51,6 @@ WORLDS: dict[str, dict[str, dict]] = {
         "shifted": {"shift": SHIFT},
         ONE_STEP: {"task": "15-5", "preset": "quick"},
         "habitat from noise": {"from_scratch": True},
-        "uniform from noise": {"habitat": 0.0, "from_scratch": True},
     },
     "camvid": {"6-5": {"task": "6-5"}, "6-1": {"task": "6-1", "preset": "reference"}},
 }

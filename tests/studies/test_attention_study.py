@@ -131,9 +131,9 @@ def test_the_worlds_of_a_run_are_in_its_plan(tmp_path):
         "uniform": (0.0, 0.0),
         "shifted": (0.75, SHIFT),
     }
-    noise = study.plan(Entry("mib", "uniform from noise", 0)).settings
+    noise = study.plan(Entry("mib", "habitat from noise", 0)).settings
     assert noise.from_scratch
-    assert noise.habitat == 0
+    assert noise.habitat == 0.75
 
 
 def test_every_world_has_a_base_step_of_its_own_unless_only_later_steps_differ(tmp_path):
