@@ -20,6 +20,7 @@ from satkit.utils.errors import UsageError
 from satkit.utils.tables import Column, Table
 
 STATUSES = ("ok", "note", "problem")
+MISSING = "not installed"
 MATCHING_PAIR = (
     "Install torch and torchvision from the same index (both from PyPI, or both from PyTorch's CPU index), "
     "or both from conda-forge."
@@ -52,6 +53,7 @@ def report() -> list[Finding]:
         check_kernel,
         check_torchvision,
         check_notebooks,
+        check_trackers,
         check_folders,
         check_browser,
     ):
@@ -188,6 +190,18 @@ def check_notebooks() -> list[Finding]:
     return [Finding("notebooks", "ok", f"{count} in {folder}")]
 
 
+def check_trackers() -> list[Finding]:
+    """The trackers that are installed; all are optional."""
+    from satkit.experiments.trackers.choice import TRACKERS
+
+    found = {name: _version(name) for name in TRACKERS}
+    there = [f"{name} {version}" for name, version in found.items() if version != MISSING]
+    if there:
+        return [Finding("trackers", "ok", f"{', '.join(there)} (satkit study --track NAME)")]
+    remedy = f"Only for --track {', '.join(TRACKERS)}: python -m pip install {TRACKERS['tensorboard'].package}"
+    return [Finding("trackers", "ok", "none installed", remedy)]
+
+
 def check_folders() -> list[Finding]:
     """Whether runs and cached data can be written."""
     from satkit.data.reading.store import cache_folder
@@ -234,4 +248,4 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return MISSING

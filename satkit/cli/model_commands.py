@@ -5,6 +5,7 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 
 from functools import partial
 
+from satkit.cli.options import add_track
 from satkit.utils.saying import LIBRARIES, saying
 
 
@@ -28,6 +29,7 @@ def add_pretrain(commands) -> None:
         help="instead, repeat a tenth of the training that made the kit's weights, or those in --out, and compare the "
         "loss; exit code 1 if it differs by more than noise",
     )
+    add_track(command)
     command.set_defaults(run=run_pretrain)
 
 
@@ -36,11 +38,15 @@ def run_pretrain(options) -> int:
     with saying(LIBRARIES):
         from satkit.experiments import pretraining
         from satkit.experiments.run_places import run_folder
+        from satkit.experiments.trackers.choice import how_to_look, tracking
     from satkit.utils.progress import training_progress
 
     plan = pretraining.pretext_plan(options.backbone, options.preset)
     if not options.check:
-        print(pretraining.pretrain(plan, run_folder(options.out or "pretrained"), training_progress))
+        folder = run_folder(options.out or "pretrained")
+        with tracking(options.track):
+            path = pretraining.pretrain(plan, folder, training_progress)
+            print("\n".join(filter(None, [f"{path}", how_to_look(folder)])))
         return 0
     folder = run_folder(options.out) if options.out else pretraining.kit_folder()
     found = pretraining.repeat(plan, folder, partial(training_progress, resumes=False))

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from satkit.cli.options import number
+from satkit.cli.options import add_track, number
 from satkit.utils.saying import LIBRARIES, saying
 
 
@@ -17,6 +17,7 @@ def add_run(commands) -> None:
     command.add_argument("--out", default="", help="the executed notebook; default: runs/notebooks/NAME.ipynb")
     command.add_argument("--list", action="store_true", help="list the notebooks with what they promise")
     command.add_argument("--timeout", default="", help="seconds a cell may take; default: no limit")
+    add_track(command)
     command.set_defaults(run=run_notebook, usage=command.format_help)
 
 
@@ -33,7 +34,8 @@ def run_notebook(options) -> int:
     if options.help:
         return show_parameters(path)
     with saying(LIBRARIES):
-        from satkit.experiments.run_places import runs_root
+        from satkit.experiments.run_places import run_folder, runs_root
+        from satkit.experiments.trackers.choice import how_to_look, tracking
         from satkit.notebooks import run_progress, runner
         from satkit.notebooks.values import check_values
     from satkit.utils.progress import format_seconds
@@ -43,7 +45,7 @@ def run_notebook(options) -> int:
     check_values(path, values)
     output = options.out or runs_root() / "notebooks" / f"{path.stem}.ipynb"
     timeout = number("--timeout", options.timeout) if options.timeout else None
-    with temporary_folder("progress") as place:
+    with tracking(options.track), temporary_folder("progress") as place:
         file = Path(os.environ.get("SATKIT_PROGRESS") or place / "progress.json")
         progress = run_progress.RunProgress(path.stem, file)
         try:
@@ -51,7 +53,8 @@ def run_notebook(options) -> int:
             result = runner.run_notebook(path, output, values, timeout=timeout, **seen)
         finally:
             progress.close()
-    print(f"{result.output} (took {format_seconds(result.seconds)})")
+        look = how_to_look(run_folder(values["study"])) if values.get("study") else how_to_look(runs_root(), "*/*")
+    print("\n".join(filter(None, [f"{result.output} (took {format_seconds(result.seconds)})", look])))
     return 0
 
 

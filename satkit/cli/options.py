@@ -1,4 +1,4 @@
-"""Options that several commands share: the settings, and numbers in texts."""
+"""Options that several commands share: the settings, the tracker, and numbers in texts."""
 
 import argparse
 from collections.abc import Iterable
@@ -16,6 +16,17 @@ def add_settings(command: argparse.ArgumentParser, names: Iterable[str] = tuple(
         else:
             shown = "" if default in ("", ()) else f" (default {default})"
             command.add_argument(flag(name), metavar="VALUE", help=about + shown)
+
+
+def add_track(command: argparse.ArgumentParser) -> None:
+    """Give a command the option that names a tracker, see `satkit.experiments.trackers.choice.tracking`."""
+    command.add_argument(
+        "--track",
+        default="",
+        metavar="NAME",
+        help="also record curves, configuration and figures for tensorboard, wandb or trackio, a package that pip "
+        "installs; nothing is sent anywhere, and the results stay the same",
+    )
 
 
 def given(options: argparse.Namespace) -> dict:

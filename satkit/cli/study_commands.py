@@ -5,7 +5,7 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 
 import argparse
 
-from satkit.cli.options import add_settings, given, number, whole_numbers
+from satkit.cli.options import add_settings, add_track, given, number, whole_numbers
 from satkit.experiments.settings import STRATEGIES
 from satkit.utils.saying import LIBRARIES, saying
 
@@ -27,6 +27,7 @@ def add_study(commands) -> None:
         metavar="NAME",
         help="name or folder of the study, whose settings are taken if there is one; default: named by its settings",
     )
+    add_track(command)
     command.set_defaults(run=run_study)
 
 
@@ -34,10 +35,12 @@ def run_study(options) -> int:
     """Run a study, or go on with it."""
     with saying(LIBRARIES):
         from satkit.experiments.study_folder import open_study
+        from satkit.experiments.trackers.choice import tracking
         from satkit.strategies.lookup import names
         from satkit.studies import study
 
-    study.run_study(open_study(options.study, given(options)), names(options.strategies))
+    with tracking(options.track):
+        study.run_study(open_study(options.study, given(options)), names(options.strategies))
     return 0
 
 

@@ -20,7 +20,11 @@ LOGGED_ITERATIONS = 100  # rows of history in a step, about
 
 
 class Recorder:
-    """Keeps a step's history and checkpoints while it is trained, and stops it when a signal has arrived."""
+    """Keeps a step's history and checkpoints while it is trained, and stops it when a signal has arrived.
+
+    Args:
+        record: Called with every row of the history as it is logged, for a tracker.
+    """
 
     def __init__(
         self,
@@ -30,9 +34,10 @@ class Recorder:
         interrupts: Interrupts,
         report: Callable[[Iteration], None],
         device: torch.device,
+        record: Callable[[dict], None] = lambda row: None,
     ):
         self.run, self.step, self.device = run, step, device
-        self.interrupts, self.report = interrupts, report
+        self.interrupts, self.report, self.record = interrupts, report, record
         self.rows = list(resume.rows) if resume else []
         self.saved_at = time.monotonic()
 
@@ -41,6 +46,7 @@ class Recorder:
         if iteration.number % every == 0 or iteration.number in (1, iteration.total):
             row = {"step": self.step, "iteration": iteration.number, "lr": iteration.lr}
             self.rows.append({**row, **iteration.losses})
+            self.record(self.rows[-1])
         stop = self.interrupts.requested()
         if stop or time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.save(iteration)

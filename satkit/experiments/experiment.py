@@ -26,6 +26,7 @@ from satkit.experiments.in_progress import Checkpoint, forget_progress, newest_c
 from satkit.experiments.mending import mend_steps
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
+from satkit.experiments.run_record import recorded, write_record
 from satkit.models import Segmenter
 from satkit.scenario import Step
 from satkit.strategies.step_state import StepState
@@ -125,8 +126,12 @@ class Experiment:
         best, resume = self._best_weights(started, resume) if plan.protocol.checkpoint == "best" else (None, resume)
         self._compare_machines(index, resume)
         stream = plan.batches(started.step, started.state)
-        with remembered() as interrupts, prefetched(stream, self.workers, schedule.iterations) as batches:
-            recorder = Recorder(run, index, resume, interrupts, report, plan.device)
+        with (
+            recorded(run, resume.rows if resume else ()) as record,
+            remembered() as interrupts,
+            prefetched(stream, self.workers, schedule.iterations) as batches,
+        ):
+            recorder = Recorder(run, index, resume, interrupts, report, plan.device, record)
             watchers = (best, recorder) if best else (recorder,)  # what is scored must not be skipped by a resume
             try:
                 train_step(
@@ -198,6 +203,7 @@ class Experiment:
             run.save_step(index, started.student, confusion, scores, started.state)
         if run.steps_done() == len(plan.steps) and run.result() is None:
             run.finish(self.result())
+        write_record(run)
         return scores
 
     def scores(self, confusion: np.ndarray) -> dict:

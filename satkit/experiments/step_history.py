@@ -8,6 +8,7 @@ from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 
 FIRST = ("step", "iteration", "lr", "total")
+DIGITS = 8
 Rows = list[dict[str, float]]
 
 
@@ -28,4 +29,9 @@ def write_history(path: Path, rows: Rows) -> None:
     """Write rows in the order of their iterations."""
     rows = sorted(rows, key=lambda row: (row["step"], row["iteration"]))
     columns = dict.fromkeys([*FIRST, *(key for row in rows for key in row)])
-    write_csv(path, rows, list(columns), digits=8, ends="\r\n")
+    write_csv(path, rows, list(columns), digits=DIGITS, ends="\r\n")
+
+
+def as_written(row: dict[str, float]) -> dict[str, float]:
+    """The numbers of a row as a file gives them back."""
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in row.items()}

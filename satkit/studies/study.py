@@ -14,6 +14,7 @@ from satkit.experiments.plan import Plan
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import STRATEGIES
 from satkit.experiments.study_folder import StudyFolder
+from satkit.experiments.trackers.choice import how_to_look
 from satkit.notebooks.runner import run_notebook
 from satkit.notebooks.warm_kernels import WarmKernels, warm_kernels
 from satkit.scenario import usual_tasks
@@ -23,6 +24,7 @@ from satkit.studies.jobs import Job, jobs_of, why_no_attention
 from satkit.studies.report import write_report
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_progress import StudyProgress
+from satkit.studies.study_record import record_study
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 from satkit.utils.json_form import NUMBER, must_hold
@@ -50,17 +52,18 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
     with warm_kernels() as warm:  # which load while everything is checked
         plans = prepare(study, strategies)
         reason = why_no_attention(next(iter(plans.values())))
-        jobs = jobs_of(study, plans, shows_attention=not reason)
+        jobs, look = jobs_of(study, plans, shows_attention=not reason), how_to_look(study.folder)
         with only_writer(study.folder):
-            show(f"Study in {study.folder}")
+            show(f"Study in {study.folder}", look)
             if reason:
                 show(f"Without notebook 08, because there is no attention to show. {reason}")
             run_jobs(study.folder, jobs, warm)
             result = collect(study, plans)
             with saying("Writing the report ..."):
                 report = write_report(study.folder)
+            record_study(study.folder, result["settings"])
     show(f"\n{ScoreTable(result).text()}\n")
-    show(f"Report: {report}\nTook {format_seconds(time.monotonic() - started)}.")
+    show(f"Report: {report}", look, f"Took {format_seconds(time.monotonic() - started)}.")
     return study.folder
 
 
@@ -177,6 +180,6 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
     return value
 
 
-def show(text: str) -> None:
-    """Print for the user, at once."""
-    print(text, flush=True)
+def show(*lines: str) -> None:
+    """Print for the user, at once; empty lines are left out."""
+    print(*filter(None, lines), sep="\n", flush=True)

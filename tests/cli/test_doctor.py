@@ -178,6 +178,16 @@ def test_commands_that_compute_nothing_load_no_torch(words, tmp_path, monkeypatc
     assert done.returncode == 0, done.stderr
 
 
+def test_trackers_are_optional_and_those_that_are_installed_are_named(monkeypatch):
+    fake_versions(monkeypatch, tensorboard="2.21.0", wandb=None, trackio="0.43.0")
+    found = only("trackers", doctor.check_trackers())
+    assert (found.status, found.detail) == ("ok", "tensorboard 2.21.0, trackio 0.43.0 (satkit study --track NAME)")
+    fake_versions(monkeypatch, tensorboard=None, wandb=None, trackio=None)
+    found = only("trackers", doctor.check_trackers())
+    assert (found.status, found.detail) == ("ok", "none installed")
+    assert found.remedy.endswith('python -m pip install "tensorboard>=2.16"')
+
+
 def test_folders_come_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("SATKIT_RUNS", str(tmp_path / "my runs"))
     monkeypatch.setenv("SATKIT_CACHE", str(tmp_path / "my cache"))

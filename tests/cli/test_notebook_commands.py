@@ -56,3 +56,13 @@ def test_the_words_of_a_run_arrive_as_typed_parameters(satkit_says, monkeypatch,
     assert said == (0, "there.ipynb (took 1 min 1 s)\n", "")
     values = {"seed": 3, "strategy": "fine-tuning"}
     assert asked == [("07_train_next_step", runs / "notebooks" / "07_train_next_step.ipynb", values, 9)]
+
+
+def test_a_lesson_that_is_tracked_says_how_to_look_at_its_curves(satkit_says, monkeypatch, runs):
+    class Result:
+        output, seconds = "there.ipynb", 61.0
+
+    monkeypatch.setattr("satkit.notebooks.runner.run_notebook", lambda *_, **more: Result)
+    told = "there.ipynb (took 1 min 1 s)\nCurves: tensorboard --logdir"
+    assert satkit_says("run", "07", "--track", "tensorboard") == (0, f"{told} {runs}\n", "")
+    assert satkit_says("run", "07", "--track", "tensorboard", "-p", "study=mine") == (0, f"{told} {runs}/mine\n", "")

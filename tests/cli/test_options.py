@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from satkit.cli.options import add_settings, given, number, whole_numbers
+from satkit.cli.options import add_settings, add_track, given, number, whole_numbers
 from satkit.experiments.settings import FIELDS, flag
 from satkit.utils.errors import UsageError
 
@@ -60,6 +60,14 @@ def test_a_setting_that_is_true_or_false_is_an_option_without_a_value(capsys):
     with pytest.raises(SystemExit):
         read("--from-scratch=false")
     assert "--from-scratch: ignored explicit argument 'false'" in capsys.readouterr().err
+
+
+def test_a_tracker_is_a_name_or_none():
+    command = argparse.ArgumentParser()
+    add_track(command)
+    assert command.parse_args([]).track == ""
+    assert command.parse_args(["--track", "wandb"]).track == "wandb"
+    assert "tensorboard, wandb or trackio" in " ".join(command.format_help().split())
 
 
 def test_a_command_may_have_some_of_them():

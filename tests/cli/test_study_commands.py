@@ -1,6 +1,8 @@
 """satkit study, report and runs: their words arrive as settings, and a study that exists gives its own."""
 
+import os
 import shlex
+import sys
 
 import pytest
 from command_line import one_sentence
@@ -72,3 +74,27 @@ def test_what_is_made_again_is_said_in_a_sentence(satkit_says, runs, monkeypatch
     code, _, error = satkit_says("study", "--study", "mine", "--preset", "smoke")
     assert code == 0
     assert error.startswith(f"Note: {runs / 'mine' / 'study.json'} is damaged, or of an earlier version of satkit")
+
+
+COMMANDS = (["study", "--preset", "smoke"], ["run", "06", "-p", "preset=smoke"], ["pretrain", "--preset", "smoke"])
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
+def test_a_tracker_that_cannot_be_used_is_refused_before_anything_is_trained(satkit_says, words, monkeypatch, runs):
+    code, out, error = satkit_says(*words, "--track", "tensorbord")
+    assert (code, out) == (2, "")
+    assert "Unknown tracker 'tensorbord'. Did you mean 'tensorboard'?" in one_sentence(error)
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    code, out, error = satkit_says(*words, "--track", "wandb")
+    assert (code, out) == (2, "")
+    assert "Install it: python -m pip install wandb" in one_sentence(error)
+    assert not runs.exists()
+
+
+def test_a_tracker_holds_for_the_whole_study_and_not_longer(satkit_says, monkeypatch):
+    monkeypatch.delenv("SATKIT_TRACK", raising=False)
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *_: asked.append(os.environ["SATKIT_TRACK"]))
+    assert satkit_says("study", "--preset", "smoke", "--track", "tensorboard")[0] == 0
+    assert asked == ["tensorboard"]
+    assert "SATKIT_TRACK" not in os.environ
