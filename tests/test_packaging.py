@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import satkit
+from satkit.experiments.trackers.choice import TRACKERS
 
 TOP = Path(__file__).resolve().parents[1]
 TOP_LEVEL = {"README.md", "environment.yml", "notebooks", "satkit", "tests", "assets", "pyproject.toml", "LICENSE"}
@@ -57,6 +58,12 @@ class TestEnvironment:
     def test_dev_is_an_extra_of_the_project(self, project):
         names = {Requirement(text).name for text in project["optional-dependencies"]["dev"]}
         assert {"pytest", "pytest-xdist", "ruff", "playwright"} <= names
+
+    def test_what_a_tracker_asks_for_is_an_extra_and_is_there_for_the_tests(self, project):
+        extras = project["optional-dependencies"]
+        (needed,) = extras["tensorboard"]
+        assert needed in extras["dev"]
+        assert TRACKERS["tensorboard"].package == f'"{needed}"'
 
 
 class TestProject:

@@ -77,7 +77,7 @@ class WandbRun:
         self._run.finish()
 
 
-# Neither what notebooks print nor code, processes and machine belong to the record.
+# Neither what notebooks print nor code, packages, processes and machine belong to the record.
 QUIET = {
     "silent": True,
     "console": "off",
@@ -87,6 +87,7 @@ QUIET = {
     "x_disable_stats": True,
     "x_disable_meta": True,
     "x_disable_machine_info": True,
+    "x_save_requirements": False,
 }
 
 
