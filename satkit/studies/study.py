@@ -54,7 +54,7 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
         reason = why_no_attention(next(iter(plans.values())))
         jobs, look = jobs_of(study, plans, shows_attention=not reason), how_to_look(study.folder)
         with only_writer(study.folder):
-            show(f"Study in {study.folder}", look)
+            show(_lines(f"Study in {study.folder}", look))
             if reason:
                 show(f"Without notebook 08, because there is no attention to show. {reason}")
             run_jobs(study.folder, jobs, warm)
@@ -63,7 +63,7 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
                 report = write_report(study.folder)
             record_study(study.folder, result["settings"])
     show(f"\n{ScoreTable(result).text()}\n")
-    show(f"Report: {report}", look, f"Took {format_seconds(time.monotonic() - started)}.")
+    show(_lines(f"Report: {report}", look, f"Took {format_seconds(time.monotonic() - started)}."))
     return study.folder
 
 
@@ -180,6 +180,11 @@ def collect(study: StudyFolder, plans: dict[str, Plan]) -> dict:
     return value
 
 
-def show(*lines: str) -> None:
-    """Print for the user, at once; empty lines are left out."""
-    print(*filter(None, lines), sep="\n", flush=True)
+def show(text: str) -> None:
+    """Print for the user, at once."""
+    print(text, flush=True)
+
+
+def _lines(*texts: str) -> str:
+    """Texts below each other; empty ones are left out."""
+    return "\n".join(filter(None, texts))

@@ -73,8 +73,10 @@ class WandbRun:
         self._run.log({name: self._wandb.Image(str(path))})
 
     def close(self) -> None:
-        """End the run."""
+        """End the run, and wait until its file is written: wandb returns from `finish` before that."""
         self._run.finish()
+        if self._wandb.run is None:  # otherwise a run of somebody's own would be ended too
+            self._wandb.teardown()
 
 
 # Neither what notebooks print nor code, packages, processes and machine belong to the record.

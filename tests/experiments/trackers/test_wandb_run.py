@@ -35,7 +35,15 @@ def test_it_is_offline_by_default_and_quiet(tmp_path, runs):
     assert options["config"] == {"data": "scenes"}
     assert (options["settings"]["silent"], options["settings"]["console"]) == (True, "off")
     assert os.environ["WANDB_ERROR_REPORTING"] == "false"
-    assert runs == sys.modules["wandb"].FINISHED
+
+
+def test_the_end_waits_for_the_file_unless_a_run_of_somebodys_own_would_end_too(tmp_path, runs, monkeypatch):
+    wandb = sys.modules["wandb"]
+    record(tmp_path, 0.5)
+    assert [runs[0], "teardown"] == wandb.FINISHED
+    monkeypatch.setattr(wandb, "run", "somebody's own")
+    record(tmp_path, 0.5)
+    assert [runs[0], "teardown", runs[1]] == wandb.FINISHED
 
 
 def test_a_record_that_is_opened_again_replaces_the_one_before_under_its_id(tmp_path, runs):
