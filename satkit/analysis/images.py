@@ -9,7 +9,7 @@ from torch import Tensor
 from satkit.data.batches import evaluation_batches, to_input
 from satkit.data.labels import IGNORE
 from satkit.data.step_images import StepImages
-from satkit.evaluation.predict import confusion_matrix, predict
+from satkit.evaluation.predict import SILENT, confusion_matrix, predict
 from satkit.models import BackboneError, Segmenter
 from satkit.training import StepSetup
 from satkit.utils.errors import UsageError
@@ -18,17 +18,20 @@ LARGE_ENOUGH = 64  # pixels a side from which every MiT and PVTv2 has a patch at
 
 
 @torch.no_grad()
-def prediction(model: Segmenter, image: np.ndarray, window: int | None = None) -> np.ndarray:
+def prediction(
+    model: Segmenter, image: np.ndarray, window: int | None = None, report: Callable[..., None] = SILENT
+) -> np.ndarray:
     """Most likely class of every pixel, uint8 (height, width); works for every backbone.
 
     Args:
         image: uint8 of shape (height, width, 3).
         window: Side in pixels of the windows that a larger image is predicted in; None for one forward pass.
+        report: See `satkit.evaluation.predict.predict`.
 
     Raises:
         BackboneError: If the image is too small.
     """
-    return run_on_image(model, image, lambda images: predict(model, images, window))[0].cpu().numpy()
+    return run_on_image(model, image, lambda images: predict(model, images, window, report))[0].cpu().numpy()
 
 
 def confusions_by_image(

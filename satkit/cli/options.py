@@ -12,10 +12,10 @@ def add_settings(command: argparse.ArgumentParser, names: Iterable[str] = tuple(
     for name in names:
         default, about = FIELDS[name].default, described(name).replace("%", "%%")
         if default is False:  # it is named or not, and takes no value
-            command.add_argument(flag(name), action="store_const", const="true", help=about)
+            command.add_argument(flag(name), dest=name, action="store_const", const="true", help=about)
         else:
             shown = "" if default in ("", ()) else f" (default {default})"
-            command.add_argument(flag(name), metavar="VALUE", help=about + shown)
+            command.add_argument(flag(name), dest=name, metavar="VALUE", help=about + shown)
 
 
 def add_track(command: argparse.ArgumentParser) -> None:

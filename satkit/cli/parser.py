@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   satkit study --data voc --root FOLDER --task 15-1
   satkit data check folder --root FOLDER          everything wrong with images and masks of your own
   satkit run 09 -p study=scenes-15-5-quick-seed0  one notebook with a parameter
+  satkit predict sats PICTURES --out MASKS        masks and overlays for images of your own
   satkit play                                     JupyterLab on the first lesson
   satkit doctor                                   what is installed, what is missing and how to get it
 """
@@ -66,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
         data_commands.add_strategies,
         notebook_commands.add_gallery,
         study_commands.add_reference,
+        model_commands.add_models,
+        model_commands.add_predict,
         model_commands.add_pretrain,
         bench_command.add_bench,
         add_doctor,

@@ -163,12 +163,15 @@ class CentreCrop:
 
     def __call__(self, image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The crop of both."""
-        height, width = labels.shape
-        factor = self.size / min(height, width)
-        image, labels = resize(image, labels, *(max(self.size, int(factor * side)) for side in (height, width)))
+        image, labels = resize(image, labels, *self.resized(*labels.shape))
         top, left = (round((side - self.size) / 2) for side in labels.shape)
         inside = slice(top, top + self.size), slice(left, left + self.size)
         return image[inside], labels[inside]
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of an image whose shorter side is resized to the crop."""
+        factor = self.size / min(height, width)
+        return max(self.size, int(factor * height)), max(self.size, int(factor * width))
 
 
 # Augmentations for training by the name that a preset has for them.
@@ -179,11 +182,21 @@ def resize(image: np.ndarray, labels: np.ndarray, height: int, width: int) -> tu
     """Image and labels at another height and width: antialiased, and by nearest pixel centre."""
     if labels.shape == (height, width):
         return image, labels
+    return resize_image(image, height, width), resize_labels(labels, height, width)
+
+
+def resize_image(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """An image at another height and width, antialiased."""
     resized = Image.fromarray(np.ascontiguousarray(image)).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def resize_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Labels at another height and width: each pixel gets the label at its centre."""
     rows, columns = (
         ((2 * np.arange(new) + 1) * old) // (2 * new) for new, old in zip((height, width), labels.shape, strict=True)
     )
-    return np.asarray(resized), labels[rows[:, None], columns]
+    return labels[rows[:, None], columns]
 
 
 def _overlap(side: int, size: int, position: float) -> tuple[slice, slice]:

@@ -123,6 +123,20 @@ def protocol(text: str = "") -> Protocol:
     return replace(start, **changes)
 
 
+def evaluation_of(conventions: dict, crop: int) -> str:
+    """The choice of `evaluation` that conventions in words were made from.
+
+    Args:
+        conventions: As config.json has them.
+        crop: Side of a training crop in pixels.
+
+    Raises:
+        UsageError: If they were made from none.
+    """
+    words = {Protocol(evaluation=kind).describe(crop)["evaluation"]: kind for kind in CHOICES["evaluation"]}
+    return choose("evaluation", conventions.get("evaluation"), words)
+
+
 def sentence(conventions: dict) -> str:
     """Conventions as config.json has them, as a sentence."""
     counted = "as an old class" if conventions["background_in_old"] else "only in all"

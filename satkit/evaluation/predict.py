@@ -84,7 +84,7 @@ def evaluate(
         try:
             predicted = predict(student, images.to(device), window, within)
         except RuntimeError as error:
-            if window is None and _out_of_memory(error):
+            if window is None and out_of_memory(error):
                 raise _too_large(images) from error
             raise
         total += confusion_matrix(labels.to(device), predicted, num_outputs)
@@ -93,7 +93,8 @@ def evaluate(
     return total.cpu().numpy()
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch means that there was not enough memory."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 

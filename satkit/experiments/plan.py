@@ -15,8 +15,10 @@ from satkit.data.exemplars import Conditions, Exemplars, exemplars
 from satkit.data.step_images import StepImages, held_out, test_images, training_images
 from satkit.data.transforms import AUGMENTATIONS, CentreCrop
 from satkit.evaluation.conventions import protocol
+from satkit.experiments.given_base import check_base, given_base
 from satkit.experiments.presets import Preset, preset
-from satkit.experiments.settings import AUTOCASTS, FIELDS, Settings
+from satkit.experiments.settings import AUTOCASTS, FIELDS, PLACES, Settings
+from satkit.experiments.shared_models import SharedModel
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.models.attention_check import check_attention
 from satkit.models.pretrained import comes_with_kit, other_backbones, pretrained_weights
@@ -77,6 +79,11 @@ class Plan:
                 f"The preset {settings.preset!r} of {settings.data} starts {self.backbone!r} from random weights "
                 "anyway. Leave from_scratch out."
             )
+        if settings.from_scratch and settings.base_model:
+            raise UsageError(
+                "A study that is given its base step trains none, so it starts nothing from random weights. Leave "
+                "from_scratch out, or --base."
+            )
 
     @property
     def data(self) -> SegmentationData:
@@ -85,10 +92,16 @@ class Plan:
             self._data = load_data(self.settings.data, self.settings.root, **self._data_options)
         return self._data
 
+    @cached_property
+    def given_base(self) -> SharedModel | None:
+        """The base step that the strategy starts from in place of one that is trained; joint training has none."""
+        asked = self.settings.base_model and not self.strategy.joint
+        return given_base(self.settings.base_model) if asked else None
+
     @property
     def pretrained(self) -> bool:
         """Whether the backbone starts from pretrained weights, see `pretrained_weights`."""
-        return self._preset_pretrains and not self.settings.from_scratch
+        return self._preset_pretrains and not self.settings.from_scratch and not self.given_base
 
     @property
     def _preset_pretrains(self) -> bool:
@@ -129,12 +142,16 @@ class Plan:
         """Everything that decides the result, and the machine it is made on."""
         settings = {**asdict(self.settings), "task": self.task, "backbone": self.backbone}
         settings["order"] = list(self.scenario.order)
-        for left_out in ("root", "protocol"):  # another place is the same data; conventions are listed one by one
+        for left_out in (*PLACES, "protocol"):  # another place is the same; conventions are listed one by one
             settings.pop(left_out)
         if self.settings.data != "scenes":
             settings.pop("habitat")
         if not self.settings.autocast:  # earlier configurations do not have it
             settings.pop("autocast")
+        schedules = [asdict(self.schedule(step)) for step in self.steps]
+        if self.given_base:
+            settings["base_model"] = f"sha256 {self.given_base.about['weights']}"
+            schedules[0] = {"iterations": 0}
         augment = {k: list(v) if isinstance(v, tuple) else v for k, v in self.preset.augment.items()}
         return {
             **settings,
@@ -144,7 +161,7 @@ class Plan:
             "pretrained_weights": pretrained_weights(self.backbone) if self.pretrained else "",
             "data_options": self.preset.data,
             "augment": augment,
-            "schedules": [asdict(self.schedule(step)) for step in self.steps],
+            "schedules": schedules,
             "conventions": self.conventions,
             "machine": machine(self.device),
         }
@@ -173,6 +190,8 @@ class Plan:
                 f"{self.strategy.name} fuses teacher and student at the end of a step, so it has no best weights to "
                 "choose from. Take checkpoint=last."
             )
+        if self.given_base:
+            check_base(self, self.given_base)
         memory, first = self.strategy.memory, len(self.images(self.steps[0]))
         if memory and memory.size > first:
             raise UsageError(

@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
 
 from satkit.evaluation.conventions import PROTOCOLS
 from satkit.scenario import SETTINGS
@@ -37,7 +38,8 @@ def option(default, help: str, choices: Iterable[str] = (), **more):
         help: What the setting means, in one line.
         choices: The allowed values, if there is a list of them.
         **more: `low` and `high`, the range of a number; `tag`, what a value is called in the name of a study;
-            `always`, True for what every name and every command shows, also at its default.
+            `always`, True for what every name and every command shows, also at its default; `flag`, its option where
+            that is not made of its name; `place`, True for a folder, which may lie elsewhere the next time.
     """
     return field(default=default, metadata={"help": help, "choices": tuple(choices), **more})
 
@@ -47,12 +49,19 @@ def digest(order: tuple[int, ...]) -> str:
     return hashlib.sha256(repr(order).encode()).hexdigest()[:8]
 
 
+def base_called(base: str) -> str:
+    """A base step in the name of a study: the last part of its place, and of a study's own base the study."""
+    *above, last = Path(base).parts or ("",)
+    called = above[-1] if last == "base" and above else last
+    return f"from-{slug(called)[:LONGEST_FOLDER]}".strip("-")
+
+
 @dataclass(frozen=True)
 class Settings:
     """Data, scenario, preset and seed of a study. An empty text takes the preset's choice."""
 
     data: str = option("scenes", "the data set", DATA_SETS, always=True, tag=str)
-    root: str = option("", "folder of a data set on disk; empty for data that is drawn")
+    root: str = option("", "folder of a data set on disk; empty for data that is drawn", place=True)
     task: str = option(
         "", "A-B, such as 15-5 or 15-1: A base classes, then B a step; empty: the preset's", always=True, tag=str
     )
@@ -78,6 +87,14 @@ class Settings:
     )
     from_scratch: bool = option(
         False, "start from random weights instead of a pretrained backbone", tag=lambda _: "from-scratch"
+    )
+    base_model: str = option(
+        "",
+        "a finished base step from which every strategy but joint starts: the folder of an exported model or of a run, "
+        "STUDY/base, or a model of the kit; empty: the study trains its own",
+        flag="--base",
+        place=True,
+        tag=base_called,
     )
     autocast: str = option(
         "",
@@ -135,11 +152,12 @@ class Settings:
 
 
 FIELDS: dict[str, Field] = {each.name: each for each in fields(Settings)}
+PLACES = tuple(name for name, each in FIELDS.items() if each.metadata.get("place"))
 
 
 def flag(name: str) -> str:
     """The option of a setting on the command line."""
-    return f"--{name.replace('_', '-')}"
+    return FIELDS[name].metadata.get("flag", f"--{name.replace('_', '-')}")
 
 
 def described(name: str) -> str:

@@ -14,9 +14,10 @@ from satkit.data import SegmentationData
 from satkit.data.catalogue import class_names
 from satkit.data.orders import class_order
 from satkit.experiments.experiment import Experiment
+from satkit.experiments.given_base import adopt, given_base
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_places import run_folder, runs_root
-from satkit.experiments.settings import FIELDS, Settings, read
+from satkit.experiments.settings import FIELDS, PLACES, STRATEGIES, Settings, read
 from satkit.experiments.shared_base import base_folder, take_base
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
@@ -64,10 +65,13 @@ class StudyFolder:
         return Plan(self.settings, found, self.data)
 
     def base(self, strategy: str | Strategy = BASE) -> Experiment:
-        """The base step that a strategy starts from; no base step is shifted."""
+        """The base step that a strategy starts from, taken over where one was given; no base step is shifted."""
         found = find_strategy(strategy)
         plan = Plan(replace(self.settings, shift=0.0), base_of(found), self.data)
-        return Experiment.open(plan, self.folder / base_folder(found))
+        base = Experiment.open(plan, self.folder / base_folder(found))
+        if plan.given_base and not base.run.is_done(0):
+            adopt(base, plan.given_base)
+        return base
 
     def experiment(self, strategy: str | Strategy) -> Experiment:
         """The experiment of a strategy; its base step is taken over if it is finished.
@@ -114,11 +118,13 @@ class StudyFolder:
         return base
 
     def remember_settings(self) -> None:
-        """Write the settings, unless they are there already."""
-        if own_settings(self.folder) is None:
+        """Write the settings, unless they are there already with the same places."""
+        root = str(expanded(self.settings.root).absolute()) if self.settings.root else ""
+        values = {**self.settings.plain(), "root": root}
+        there = own_settings(self.folder)
+        if there is None or any(there.get(name, "") != values[name] for name in PLACES):
             self.folder.mkdir(parents=True, exist_ok=True)
-            root = str(expanded(self.settings.root).absolute()) if self.settings.root else ""
-            write_sealed(self.folder / FILE, {"settings": {**self.settings.plain(), "root": root}})
+            write_sealed(self.folder / FILE, {"settings": values})
 
 
 def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
@@ -131,6 +137,7 @@ def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
     Raises:
         UsageError: If the study has other settings than those asked for.
     """
+    given = with_base(given)
     if not study:
         settings = Settings(**with_labels(given))
         plan = Plan(settings)
@@ -140,10 +147,23 @@ def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:
     if there is None:
         return StudyFolder(folder, Settings(**with_labels(given)))
     given = with_labels(given, there)
-    root = {"root": given["root"]} if given.get("root") else {}  # the same data may lie elsewhere now
-    study_folder = StudyFolder(folder, replace(there, **root))
+    elsewhere = {"root": True, "base_model": bool(there.base_model)}  # where the same may lie now
+    places = {name: given[name] for name, may in elsewhere.items() if may and given.get(name)}
+    study_folder = StudyFolder(folder, replace(there, **places))
     refuse_contradictions(study_folder, given)
     return study_folder
+
+
+def with_base(given: Mapping[str, object]) -> dict:
+    """Settings that were asked for, in which a base step is named so that it is found from everywhere.
+
+    Raises:
+        UsageError: If there is no such base step.
+    """
+    name = str(given.get("base_model") or "")
+    if not name or name in STRATEGIES:  # the kit's, wherever that is installed
+        return dict(given)
+    return {**given, "base_model": str(given_base(name).folder)}
 
 
 def with_labels(given: Mapping[str, object], there: Settings | None = None) -> dict:
@@ -172,7 +192,8 @@ def refuse_contradictions(study: StudyFolder, given: Mapping[str, object]) -> No
         there = getattr(study.settings, name)
         if name == "root" or asked == there or asked == resolved(plan, name):
             continue
-        shown = there if there not in ("", ()) else resolved(plan, name) or "the preset's"
+        unset = "none" if name == "base_model" else "the preset's"
+        shown = there if there not in ("", ()) else resolved(plan, name) or unset
         raise UsageError(
             f"The study {study.folder.name} has its own settings: {name}: {shown} in the study, {asked} asked for. "
             f"Leave {name} out, or name another study."

@@ -14,6 +14,7 @@ from satkit.experiments.settings import Settings, chosen
 from satkit.experiments.study_folder import StudyFolder, existing_study, open_study, with_labels
 from satkit.plots.text import undrawable
 from satkit.strategies import Strategy
+from satkit.utils.errors import UsageError
 
 
 class Lesson:
@@ -85,7 +86,16 @@ class Lesson:
         return self.study.train_base(strategy)
 
     def base(self, strategy: str | Strategy = "fine-tuning") -> Experiment:
-        """The base step of a strategy, as it is: not begun, begun or finished."""
+        """The base step of a strategy, as it is: not begun, begun or finished.
+
+        Raises:
+            UsageError: If the study was given its base step, so that none is trained.
+        """
+        if self.settings.base_model:
+            raise UsageError(
+                f"The study {self.study.folder.name} was given its base step, {self.settings.base_model}, and trains "
+                "none. Open a lesson about a later step, such as 07."
+            )
         self.study.remember_settings()
         return self.study.base(strategy)
 

@@ -31,14 +31,13 @@ from satkit.plots.old_class_shares import old_class_shares
 from satkit.plots.predictions import film_strip, overlay
 from satkit.plots.relation_drift import relation_drift
 from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
-from satkit.plots.style import class_palette, strategy_style, use_style
+from satkit.plots.style import strategy_style, use_style
 from satkit.plots.training_curves import loss_terms, stability_gap
 
 __all__ = [
     "attention_heads",
     "attention_stages",
     "class_flow",
-    "class_palette",
     "compare_strategies",
     "confusion_blocks",
     "contact_sheet",

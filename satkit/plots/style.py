@@ -18,7 +18,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN
+from satkit.data.labels import BACKGROUND, IGNORE, UNKNOWN, class_palette
 from satkit.plots.alt import register_alt_text
 from satkit.plots.text import use_plain_text
 
@@ -122,19 +122,6 @@ def strategy_style(names: Iterable[str]) -> dict[str, Look]:
             f"Draw them in several figures."
         )
     return {name: Look(_COLOURS[i % 6], _MARKERS[i], _DASHES[i // 6]) for i, name in enumerate(names)}
-
-
-def class_palette() -> np.ndarray:
-    """The VOC palette: uint8 of shape (256, 3), a colour for every label value; background is black.
-
-    The bits of the label, lowest first, go to red, green and blue in turn and fill each colour from its highest bit
-    downwards.
-    """
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    values = np.arange(256)
-    for bit in range(8):
-        palette[:, bit % 3] |= (((values >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
-    return palette
 
 
 def class_colour(index: int) -> tuple[float, float, float]:

@@ -48,7 +48,8 @@ def jobs_of(study: StudyFolder, plans: dict[str, Plan], shows_attention: bool) -
     """
     shared = {"study": str(study.folder)}
     stepwise = {name: plan for name, plan in plans.items() if not plan.strategy.joint}
-    found = [*base_jobs(stepwise, shared), *training_jobs(plans, shared)]
+    bases = [] if study.settings.base_model else base_jobs(stepwise, shared)  # one that is given is not trained
+    found = [*bases, *training_jobs(plans, shared)]
     for name, plan in stepwise.items() if shows_attention else ():
         values = {**shared, "strategy": name, "step": len(plan.steps) - 1}
         label, output = f"{plan.strategy.name}, attention", f"08_{slug(plan.strategy.name)}"

@@ -54,7 +54,7 @@ def run_study(study: StudyFolder, strategies: tuple[str, ...] = STRATEGIES) -> P
         reason = why_no_attention(next(iter(plans.values())))
         jobs, look = jobs_of(study, plans, shows_attention=not reason), how_to_look(study.folder)
         with only_writer(study.folder):
-            show(_lines(f"Study in {study.folder}", look))
+            show(_lines(f"Study in {study.folder}", look, *about_base(study, plans)))
             if reason:
                 show(f"Without notebook 08, because there is no attention to show. {reason}")
             run_jobs(study.folder, jobs, warm)
@@ -99,6 +99,15 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
             study.experiment(plan.strategy)
     study.remember_settings()
     return plans
+
+
+def about_base(study: StudyFolder, plans: dict[str, Plan]) -> list[str]:
+    """Where the base step comes from, if it was given, and who does not start from it."""
+    given = {name: plan.given_base for name, plan in plans.items()}
+    base = next(filter(None, given.values()), None)
+    said = [f"Every strategy starts from the base step in {base.folder}, which is not trained here."] if base else []
+    alone = [name for name, found in given.items() if study.settings.base_model and found is None]
+    return said + [f"{name} learns all classes at once and starts from no base step." for name in alone]
 
 
 def run_jobs(folder: Path, jobs: list[Job], warm: WarmKernels | None) -> None:

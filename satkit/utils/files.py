@@ -50,7 +50,7 @@ def save_tensors(path: Path, tensors: dict[str, "Tensor"], header: dict) -> str:
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header, sort_keys=True)
-    digest = _digest(tensors, text)
+    digest = tensors_digest(tensors, text)
     data = safetensors.torch.save(tensors, metadata={"header": text, "sha256": digest})
     with replacing(path) as temporary:
         temporary.write_bytes(data)
@@ -83,12 +83,34 @@ def load_tensors(path: Path, remedy: str = TRAIN_AGAIN) -> tuple[dict[str, "Tens
         if getattr(error, "errno", None) in NO_DAMAGE:
             raise
         raise DamagedFile(path, f"is damaged ({error})", remedy) from error
-    if "header" not in metadata or metadata.get("sha256") != _digest(tensors, metadata["header"]):
+    if "header" not in metadata or metadata.get("sha256") != tensors_digest(tensors, metadata["header"]):
         raise DamagedFile(path, "is damaged: its content does not match its hash", remedy)
     try:
         return tensors, json.loads(metadata["header"])
     except ValueError as error:
         raise DamagedFile(path, f"holds no header of satkit ({error})", remedy) from error
+
+
+def save_plain_tensors(path: Path, tensors: dict[str, "Tensor"]) -> str:
+    """Write tensors as plain safetensors, which every program reads, with no header of satkit; returns their hash."""
+    import safetensors.torch
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata={"format": "pt"}))
+    return tensors_digest(tensors)
+
+
+def tensors_digest(tensors: dict[str, "Tensor"], text: str = "") -> str:
+    """The sha256 over a text and over names, shapes, kinds and values of tensors, in whatever file they lie."""
+    import torch
+
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu()
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def write_json(path: Path, value: object) -> None:
@@ -177,17 +199,6 @@ def naming(path: Path) -> Iterator[None]:
         if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
-
-
-def _digest(tensors: dict[str, "Tensor"], text: str) -> str:
-    import torch
-
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _refuse(name: str) -> None:

@@ -44,3 +44,10 @@ def test_presence_shows_which_class_is_in_which_image():
 
 def test_presence_of_nothing_has_a_column_for_each_class():
     assert presence([], num_classes=3).shape == (0, 4)
+
+
+def test_the_palette_begins_like_that_of_voc_and_has_a_colour_for_every_value():
+    published = ["#000000", "#800000", "#008000", "#808000", "#000080", "#800080", "#008080", "#808080", "#400000"]
+    assert [colour_code(index) for index in range(9)] == published
+    assert colour_code(20) == "#004080"
+    assert len(np.unique(class_palette(), axis=0)) == 256

@@ -149,13 +149,6 @@ def test_a_thirteenth_or_repeated_strategy_is_refused():
         style.strategy_style(["SATS", "joint", "SATS"])
 
 
-def test_class_palette_begins_like_that_of_voc():
-    published = ["#000000", "#800000", "#008000", "#808000", "#000080", "#800080", "#008080", "#808080", "#400000"]
-    assert [to_hex(colour / 255) for colour in style.class_palette()[:9]] == published
-    assert to_hex(style.class_colour(20)) == "#004080"
-    assert len(np.unique(style.class_palette(), axis=0)) == 256
-
-
 def test_background_and_ignore_are_transparent_and_classes_are_not():
     image = style.class_image(np.array([[BACKGROUND, 1, IGNORE]], dtype=np.uint8), alpha=0.5)
     np.testing.assert_allclose(image[0, :, 3], [0, 0.5, 0])

@@ -117,21 +117,31 @@ def _examine(pair: Pair, allowed: np.ndarray) -> Examined:
     return Examined(pair, image, mask, tuple(problems))
 
 
-def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
+def decode_image(path: Path) -> tuple[np.ndarray | None, int, Problem | None]:
+    """An image as evaluation and training see it, uint8 (height, width, 3), as it is stored.
+
+    Returns:
+        The image, None where it cannot be used; its EXIF orientation, 1 if there is none; and what is wrong with it.
+    """
     try:
         data = image_bytes(path)
         _check_parts(data)
         with opened_image(data, path.name, ["JPEG", "PNG"]) as file:
             if file.mode not in IMAGE_MODES:
                 detail = f"its mode is {file.mode}; save it with 8 bits"
-                return None, [Problem(str(path), "image has more than 8 bits a channel", detail)]
+                return None, 1, Problem(str(path), "image has more than 8 bits a channel", detail)
             turned = file.getexif().get(ORIENTATION)
             file.info.pop("transparency", None)  # not used here, and Pillow warns about it in palette images
             image = np.array(file if file.mode == "RGB" else file.convert("RGB"))
     except DECODING_ERRORS as error:
-        return None, [Problem(str(path), "unreadable image", _reason(error, "JPEG or PNG"))]
-    if turned not in TURNED:
-        return image, []
+        return None, 1, Problem(str(path), "unreadable image", _reason(error, "JPEG or PNG"))
+    return image, turned if turned in TURNED else 1, None
+
+
+def _read_image(path: Path) -> tuple[np.ndarray | None, list[Problem]]:
+    image, turned, problem = decode_image(path)
+    if problem or turned == 1:
+        return image, [problem] if problem else []
     detail = f"EXIF orientation {turned}; it is used as stored, its mask must have the same orientation"
     return image, [Problem(str(path), "photograph that is stored rotated", detail, warning=True)]
 
