@@ -7,17 +7,17 @@ the folder that was exported from it. What it scores is measured again, on the t
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from satkit.data.reading.problems import counted
 from satkit.experiments.manifest import WEIGHTS
 from satkit.experiments.model_places import model_folder, open_model
 from satkit.experiments.shared_models import SharedModel
 from satkit.models.weight_files import check_weights
 from satkit.strategies.contracts import Targets
 from satkit.strategies.description import plain
-from satkit.strategies.recipes import base_of
+from satkit.strategies.recipes import BASE, base_of
 from satkit.strategies.strategy import Labels
 from satkit.training import begin_step
 from satkit.utils.errors import UsageError, shown
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a plan and an experiment ask for these functions
     from satkit.experiments.experiment import Experiment
     from satkit.experiments.plan import Plan
 
+MOST_SAID = 3  # differences in a message
 STUDY_BASE = "base"  # the run of a study that holds its base step
 OTHERS = "Take another base, or leave --base out to train one."
 # What shapes a network, and what a base step is trained by, with what a message calls it.
@@ -65,7 +66,9 @@ def given_base(name: str) -> SharedModel:
     try:
         folder = base_folder_of(name)
     except UsageError as error:
-        raise UsageError(f"--base names no base step: {error}") from None
+        raise UsageError(
+            f"--base names no base step: {error} A study that was begun with one holds a copy, STUDY/{STUDY_BASE}."
+        ) from None
     places = (folder / WEIGHTS, folder / "steps" / "0" / WEIGHTS)
     facts = tuple((place.stat().st_mtime_ns, place.stat().st_size) for place in places if place.is_file())
     return _opened(folder, facts)
@@ -79,27 +82,30 @@ def check_base(plan: "Plan", base: SharedModel) -> None:
     """
     said = differences_of_base(plan, base)
     if said:
+        more = [f"and {counted(len(said) - MOST_SAID, 'difference')} more"] if len(said) > MOST_SAID else []
         raise UsageError(
-            f"The base step in {base.folder} does not fit {plan.strategy.name} of this study: {'; '.join(said)}. "
+            f"The base step in {base.folder} does not fit {plan.strategy.name} of this study: "
+            f"{'; '.join([*said[:MOST_SAID], *more])}. "
             f"{OTHERS}"
         )
 
 
 def differences_of_base(plan: "Plan", base: SharedModel) -> list[str]:
     """In what a base step differs from the one that a strategy would train, as "name: this there, that asked for"."""
-    trained, step, strategy = base.about["training"], plan.steps[0], base_of(plan.strategy)
+    trained, step, strategy = base.about["training"], plan.steps[0], plan.strategy
+    strategy = strategy if strategy.name == BASE.name else base_of(strategy)
+    described = strategy.describe()
     if base.about["step"] != 0:
         return [f"it is of step {base.about['step']}, and a study starts from step 0"]
     pairs = [("backbone", trained["backbone"], plan.backbone), ("setting", trained["setting"], plan.settings.setting)]
     pairs += _of_classes(base.about["classes"], plan.scenario.names[: step.num_outputs])
     pairs += [(words, base.about["model"].get(name), value) for name, words, value in _built(plan)]
-    pairs += _of_training(trained["strategy"], strategy.describe())
+    pairs += _of_training(trained["strategy"], described)
     pairs += [(name, trained["conventions"].get(name), wanted) for name, wanted in plan.conventions.items()]
-    found = [
-        f"{name}: {shown(there)} there, {shown(asked)} asked for" for name, there, asked in pairs if there != asked
-    ]
-    if strategy.importance and not base.state.importances:
-        found.append("it holds no importance of the parameters, which this strategy measures in the base step")
+    found = [f"{name}: {' there, '.join(_told(*each))} asked for" for name, *each in pairs if each[0] != each[1]]
+    measured = trained["strategy"].get("importance") if base.state.importances else None
+    if strategy.importance and measured != described["importance"]:
+        found.append("it does not hold the importance of parameters that this strategy measures in the base step")
     return found
 
 
@@ -138,9 +144,20 @@ def _opened(folder: Path, facts: tuple) -> SharedModel:
 
 def _of_classes(there: list[str], asked: tuple[str, ...]) -> list[tuple[str, object, object]]:
     """The number of classes, and the first that differs, in the order of learning."""
-    places = enumerate(zip_longest(there, asked))
-    other = next(((f"class {place}", *pair) for place, pair in places if pair[0] != pair[1]), None)
+    both = enumerate(zip(there, asked, strict=False))
+    other = next(((f"class {place}", *pair) for place, pair in both if pair[0] != pair[1]), None)
     return [("classes of the base step", len(there) - 1, len(asked) - 1), *([other] if other else [])]
+
+
+def _told(there: object, asked: object) -> tuple[str, str]:
+    """Two values in a message; described parts by their kinds, where these tell them apart."""
+    kinds = [_kinds(value) for value in (there, asked)]
+    return tuple(kinds) if all(kinds) and kinds[0] != kinds[1] else (shown(there), shown(asked))
+
+
+def _kinds(value: object) -> str:
+    parts = value if isinstance(value, list) else [value]
+    return " and ".join(str(part["kind"]) for part in parts if isinstance(part, dict) and "kind" in part)
 
 
 def _built(plan: "Plan") -> list[tuple[str, str, object]]:

@@ -34,11 +34,9 @@ def export_model(model: SharedModel, folder: str | Path, licence: str = "") -> P
             temporary.write_text(text, encoding="utf-8")
         write_sealed(folder / CONFIG, model.about)
     except BaseException:
-        with suppress(OSError):  # what the disk said first is said
-            for name in FILES:
-                (folder / name).unlink(missing_ok=True)
-            for place in made:
-                place.rmdir()
+        for remove in [*((folder / name).unlink for name in FILES), *(place.rmdir for place in made)]:
+            with suppress(OSError):  # what the disk said first is told
+                remove()
         raise
     return folder
 

@@ -25,6 +25,7 @@ from satkit.models.pretrained import comes_with_kit, other_backbones, pretrained
 from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
 from satkit.strategies.lookup import find_strategy
+from satkit.strategies.recipes import BASE
 from satkit.strategies.step_state import StepState
 from satkit.strategies.validation import incompatible_with_domains, incompatible_with_new_labels
 from satkit.utils.errors import UsageError, unknown
@@ -190,7 +191,7 @@ class Plan:
                 f"{self.strategy.name} fuses teacher and student at the end of a step, so it has no best weights to "
                 "choose from. Take checkpoint=last."
             )
-        if self.given_base:
+        if self.given_base and self.strategy != BASE:  # whose kind of base step need not be that of the strategies
             check_base(self, self.given_base)
         memory, first = self.strategy.memory, len(self.images(self.steps[0]))
         if memory and memory.size > first:

@@ -93,9 +93,12 @@ class SharedModel:
 
 def is_exported(folder: Path) -> bool:
     """Whether a folder holds an exported model, sound or damaged, and no run."""
-    if not (folder / CONFIG).is_file():
+    if not (folder / CONFIG).is_file() or (folder / "steps").is_dir():
         return False
-    return (folder / WEIGHTS).is_file() or read_json(folder / CONFIG, EXPORTED_AGAIN).get("library") == "satkit"
+    try:
+        return (folder / WEIGHTS).is_file() or read_json(folder / CONFIG).get("library") == "satkit"
+    except DamagedFile:
+        return False
 
 
 def open_exported(folder: Path) -> SharedModel:

@@ -26,7 +26,7 @@ from satkit.data.reading.problems import Problem, counted
 from satkit.data.transforms import resize_image, resize_labels
 from satkit.experiments.shared_models import SharedModel
 from satkit.plots.text import undrawable
-from satkit.utils.csv_files import write_csv
+from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.disk_places import resolved
 from satkit.utils.errors import UsageError
 from satkit.utils.files import replacing
@@ -78,49 +78,72 @@ def predict_images(
     """
     out = _folder(out)
     found = find_images(images, out)
-    targets = {file: out / stem for file, stem in target_names(found.files).items()}
-    mark = f"{model.about['weights']}{' whole' if whole else ''}"
-    written = Written(out, problems=list(found.problems))
-    refuse_others(found, targets, mark, overwrite)
+    places = MaskFolder(out, target_names(found.files), f"{model.about['weights']}{' whole' if whole else ''}")
+    rows = rows_of_classes(model)
+    places.check([found.root / file for file in found.files], rows, overwrite)
     _say_first(found, model)
     out.mkdir(parents=True, exist_ok=True)
-    write_csv(out / CLASSES, rows_of_classes(model))
+    write_csv(out / CLASSES, rows)
     model.network.to(best_device())
     plots.use_style()
-    with Progress(len(targets), "images predicted", quiet=QUIET_SECONDS, unit="image") as progress:
-        for number, (file, stem) in enumerate(targets.items()):
+    written = Written(out, problems=list(found.problems))
+    with Progress(len(found.files), "images predicted", quiet=QUIET_SECONDS, unit="image") as progress:
+        for number, file in enumerate(found.files):
             progress.update(number)
-            if not overwrite and all(made_by(path) == mark for path in ends_of(stem)):
+            if not overwrite and places.is_made(file):
                 written.kept += 1
                 continue
             report = lambda windows, done=number: progress.update(done, windows=windows)  # noqa: E731
-            problem = _predict_one(model, found.root / file, stem, written, (mark, whole), report)
+            problem = _predict_one(model, found.root / file, places.ends(file), (places.mark, whole, report), written)
             written.problems += [problem] if problem else []
-        progress.update(len(targets))
+        progress.update(len(found.files))
     return written
 
 
-def refuse_others(found: OwnImages, targets: dict[Path, Path], mark: str, overwrite: bool) -> None:
-    """Raise where a file would be replaced that this model has not made.
+@dataclass(frozen=True)
+class MaskFolder:
+    """Where masks and overlays go.
 
-    Raises:
-        UsageError: Naming the first, and how many there are; an image itself is never replaced.
+    Attributes:
+        folder: Of all of them.
+        stems: For every image the path of its mask below the folder, without its end.
+        mark: What made them.
     """
-    paths = [path for stem in targets.values() for path in ends_of(stem)]
-    own = {(found.root / file).resolve() for file in found.files}
-    if lost := [path for path in paths if path.resolve() in own]:
-        raise UsageError(f"{lost[0]} is one of the images and would be replaced by a mask. Name another folder.")
-    others = [] if overwrite else [path for path in paths if path.exists() and made_by(path) != mark]
-    if others:
-        raise UsageError(
-            f"{others[0]} is there already and was not made by this model ({counted(len(others), 'such file')}). "
-            "Nothing was written. Name another folder with --out, or replace what is there with --overwrite."
-        )
 
+    folder: Path
+    stems: dict[Path, Path]
+    mark: str
 
-def ends_of(stem: Path) -> tuple[Path, Path]:
-    """Mask and overlay."""
-    return stem.with_name(stem.name + MASK), stem.with_name(stem.name + OVERLAY)
+    def ends(self, file: Path) -> tuple[Path, Path]:
+        """Mask and overlay of an image."""
+        stem = self.folder / self.stems[file]
+        return stem.with_name(stem.name + MASK), stem.with_name(stem.name + OVERLAY)
+
+    def is_made(self, file: Path) -> bool:
+        """Whether mask and overlay of an image are there, made by the same model in the same way."""
+        return all(made_by(path) == self.mark for path in self.ends(file))
+
+    def check(self, images: list[Path], rows: list[dict], overwrite: bool) -> None:
+        """Raise where a file would be replaced that this model has not made.
+
+        Args:
+            images: What is predicted.
+            rows: Of the list of classes.
+            overwrite: Whether other files may be replaced; never an image.
+
+        Raises:
+            UsageError: Naming the first, and how many there are.
+        """
+        paths, own = [path for file in self.stems for path in self.ends(file)], {path.resolve() for path in images}
+        if lost := [path for path in paths if path.resolve() in own]:
+            raise UsageError(f"{lost[0]} is one of the images and would be replaced by a mask. Name another folder.")
+        others = [path for path in paths if path.exists() and made_by(path) != self.mark]
+        others += [] if _is_list(self.folder / CLASSES, rows) else [self.folder / CLASSES]
+        if others and not overwrite:
+            raise UsageError(
+                f"{others[0]} is there already and was not made by this model ({counted(len(others), 'such file')}). "
+                "Nothing was written. Name another folder with --out, or replace what is there with --overwrite."
+            )
 
 
 def made_by(path: Path) -> str:
@@ -157,7 +180,7 @@ def target_names(files: tuple[Path, ...]) -> dict[Path, Path]:
 
 def report_of(written: Written) -> tuple[str, str]:
     """What was written and what to do with it, and what could not be used, a line for each."""
-    kept = f", and {counted(written.kept, 'mask')} that were there already were kept" if written.kept else ""
+    kept = f", and kept {counted(written.kept, 'mask')} that it had made before" if written.kept else ""
     said = f"Wrote {counted(written.made, 'mask')} with overlays to {written.folder}{kept}."
     if written.in_windows:
         count = counted(len(written.in_windows), "image")
@@ -214,16 +237,23 @@ def _say_first(found: OwnImages, model: SharedModel) -> None:
         warnings.warn(notice, stacklevel=3)
 
 
+def _is_list(path: Path, rows: list[dict]) -> bool:
+    """Whether a file is missing, or a list of these classes."""
+    try:
+        return not path.exists() or read_csv(path, {"value": int}) == rows
+    except (UsageError, ValueError):
+        return False
+
+
 def _predict_one(
     model: SharedModel,
     path: Path,
-    stem: Path,
+    ends: tuple[Path, Path],
+    how: tuple[str, bool, Callable[[str], None]],
     written: Written,
-    how: tuple[str, bool],
-    report: Callable[[str], None],
 ) -> Problem | None:
     """Predict one image; the problem, if that cannot be done. The mask is written last."""
-    (mask, overlay), (mark, whole) = ends_of(stem), how
+    (mask, overlay), (mark, whole, report) = ends, how
     image, problem = read_upright(path)
     if image is None:
         return problem

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from satkit.data.labels import BACKGROUND, IGNORE, label_table, presence
+from satkit.data.labels import BACKGROUND, IGNORE, class_palette, colour_code, label_table, presence
 
 
 def test_a_table_changes_what_it_names_and_makes_background_of_the_rest():
