@@ -8,6 +8,7 @@ import functools
 import os
 
 import pytest
+from PIL import Image
 
 from satkit.data.datasets.drawn import DrawnData
 
@@ -41,6 +42,12 @@ ARGUMENTS = (
     "strategies {}.py:x",
     "bench --out {}",
     "pretrain --check --preset smoke --out {}",
+    "predict sats {} --out masks",
+    "predict {} file --out masks",
+    "predict sats picture.png --out {}",
+    "models export {} model",
+    "models export sats {}",
+    "study --preset smoke --base {}",
     "export {}",  # which makes a folder
 )
 ENVIRONMENT = {
@@ -66,6 +73,7 @@ def ask(tmp_path, monkeypatch, satkit_says):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "x")
     os.mkfifo(tmp_path / "pipe")
+    Image.new("RGB", (64, 64)).save(tmp_path / "picture.png")
 
     def begin(*_, **__):
         raise Begun

@@ -98,3 +98,33 @@ def test_a_tracker_holds_for_the_whole_study_and_not_longer(satkit_says, monkeyp
     assert satkit_says("study", "--preset", "smoke", "--track", "tensorboard")[0] == 0
     assert asked == ["tensorboard"]
     assert "SATKIT_TRACK" not in os.environ
+
+
+def test_a_study_with_a_given_base_is_made_again_by_the_command_that_it_prints(satkit_says, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert satkit_says("models", "export", "sats", "given", "--step", "0")[0] == 0
+    asked = []
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments[0]))
+    assert satkit_says("study", "--task", "15-1", "--base", "given", "--strategies", "sats")[0] == 0
+    monkeypatch.chdir("/")
+    assert satkit_says(*shlex.split(asked[0].settings.command(["sats"]))[1:])[0] == 0
+    assert asked[0].settings == asked[1].settings
+    assert asked[0].folder == asked[1].folder
+    assert asked[0].folder.name == "scenes-15-1-quick-seed0-from-given"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--base zzz", "--base names no base step: There is no model 'zzz'."),
+        ("--base sats --task 10-10", "classes of the base step: 15 there, 10 asked for"),
+        ("--base sats --setting disjoint", "setting: 'overlapped' there, 'disjoint' asked for"),
+        ("--base sats --from-scratch", "Leave from_scratch out, or --base."),
+        ("--base sats --strategies ssul", "deep heads: False there, True asked for"),
+    ],
+)
+def test_a_base_that_does_not_fit_is_one_sentence_before_anything_is_made(satkit_says, runs, words, said):
+    code, out, error = satkit_says("study", *words.split())
+    assert (code, out) == (2, "")
+    assert said in one_sentence(error.splitlines(keepends=True)[-1])  # images may be drawn before
+    assert not runs.exists()

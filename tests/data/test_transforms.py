@@ -2,6 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from samples import picture
 
 from satkit.data.labels import IGNORE
 from satkit.data.transforms import (
@@ -12,6 +13,8 @@ from satkit.data.transforms import (
     SimpleAugment,
     TurnAndRecolour,
     resize,
+    resize_image,
+    resize_labels,
 )
 from satkit.utils.errors import UsageError
 
@@ -301,3 +304,18 @@ def test_images_that_are_no_squares_of_that_size_are_refused_to_be_turned():
 def test_every_augmentation_that_has_a_name_makes_a_crop_of_its_size(kind):
     image, labels = AUGMENTATIONS[kind](size=24)(*encoded(24, 24), generator())
     assert (image.shape, labels.shape) == ((24, 24, 3), (24, 24))
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 9), (9, 5), (8, 8), (20, 31)])
+def test_image_and_labels_are_resized_alone_as_they_are_together(height, width):
+    image, labels = picture(size=(12, 10)), picture(1, (12, 10))[..., 0]
+    both = resize(image, labels, height, width)
+    np.testing.assert_array_equal(resize_image(image, height, width), both[0])
+    np.testing.assert_array_equal(resize_labels(labels, height, width), both[1])
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 37), (37, 100), (8, 8), (3, 5)])
+def test_a_centre_crop_says_to_which_size_it_resizes(height, width):
+    resized = CentreCrop(16).resized(height, width)
+    assert min(resized) == 16
+    assert resized[0] * width == pytest.approx(resized[1] * height, rel=0.2)

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from satkit.evaluation.conventions import CHOICES, PROTOCOLS, Protocol, protocol, sentence
+from satkit.evaluation.conventions import CHOICES, PROTOCOLS, Protocol, evaluation_of, protocol, sentence
 from satkit.utils.errors import UsageError
 
 
@@ -76,3 +76,15 @@ def test_windows_are_described_by_their_size_and_leave_the_words_of_other_choice
     assert protocol("evaluation=centre").describe(96)["evaluation"] == (
         "centre crops of 96 pixels, the shorter side resized to them"
     )
+
+
+@pytest.mark.parametrize("kind", CHOICES["evaluation"])
+def test_the_choice_of_an_evaluation_is_read_from_its_words(kind):
+    assert evaluation_of(protocol(f"mib,evaluation={kind}").describe(96), 96) == kind
+
+
+def test_words_of_no_evaluation_are_refused():
+    with pytest.raises(UsageError, match="Unknown evaluation 'whole images somehow'"):
+        evaluation_of({"evaluation": "whole images somehow"}, 96)
+    with pytest.raises(UsageError, match="Unknown evaluation 'centre crops of 64 pixels"):
+        evaluation_of(protocol("plop").describe(64), 96)

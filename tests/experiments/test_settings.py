@@ -18,7 +18,7 @@ ORDER = tuple(range(20, 0, -1))
 CHANGES = ({"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": ORDER})
 CHANGES += ({"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"}, {"shift": 0.5})
 CHANGES += ({"protocol": "evaluation=windows"}, {"habitat": 0.0}, {"habitat": 0.5}, {"from_scratch": True})
-CHANGES += ({"autocast": "bfloat16"},)
+CHANGES += ({"autocast": "bfloat16"}, {"base_model": "sats"}, {"base_model": "/a/study/base"})
 
 
 def test_every_setting_has_a_help():
@@ -75,6 +75,27 @@ def test_orders_that_begin_alike_have_different_names():
 
 def test_the_option_of_a_setting_has_hyphens():
     assert [flag(name) for name in ("seed", "from_scratch")] == ["--seed", "--from-scratch"]
+
+
+def test_the_option_of_a_base_step_is_shorter_than_its_name():
+    assert flag("base_model") == "--base"
+    assert shlex.split(Settings(base_model="/a b/c").command(["sats"]))[-4:-2] == ["--base", "/a b/c"]
+
+
+@pytest.mark.parametrize(
+    ("base", "called"),
+    [
+        ("sats", "from-sats"),
+        ("/x/given", "from-given"),
+        ("/x/study/base", "from-study"),
+        ("/", "from"),
+        ("/base", "from"),
+    ],
+)
+def test_a_base_step_is_part_of_the_name_of_a_study(base, called):
+    name = Settings(base_model=base).name("15-5")
+    assert name == f"scenes-15-5-quick-seed0-{called}"
+    assert run_folder(name).name == name
 
 
 def test_a_setting_that_is_true_is_in_the_command_without_a_value():

@@ -113,3 +113,9 @@ def test_names_that_figures_cannot_show_are_said_once(capsys, monkeypatch):
     lesson.plan("sats")
     assert capsys.readouterr().out.startswith("No font has ")
     assert capsys.readouterr().out == ""
+
+
+def test_a_base_step_that_was_given_is_none_to_train():
+    lesson = Lesson({"preset": "tiny", "base_model": "sats"})
+    with pytest.raises(UsageError, match="was given its base step, sats, and trains none. Open a lesson about a later"):
+        lesson.base()

@@ -102,3 +102,10 @@ def test_a_long_scenario_has_a_job_for_every_step(tmp_path):
 def test_every_value_is_a_parameter_of_its_notebook(tmp_path):
     for job in jobs_of(tmp_path / "s", "joint", "sats"):
         check_parameters(find_notebook(job.notebook), job.values)
+
+
+def test_a_base_step_that_was_given_is_no_job(tmp_path):
+    StudyFolder(tmp_path / "first", SETTINGS).train_base(report=lambda *_: lambda iteration: None)
+    settings = replace(SETTINGS, base_model=str(tmp_path / "first" / "base"))
+    jobs = jobs_of(tmp_path / "s", "sats", "joint", settings=settings)
+    assert [job.output for job in jobs] == ["07_sats_step1", "07_joint_step0", "08_sats", "09_sats_joint"]

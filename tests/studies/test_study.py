@@ -16,11 +16,11 @@ import satkit
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import Settings
-from satkit.experiments.study_folder import StudyFolder, open_study
+from satkit.experiments.study_folder import StudyFolder, open_study, silent
 from satkit.studies import study as studies
 from satkit.studies.jobs import jobs_of
 from satkit.studies.score_table import ScoreTable
-from satkit.studies.study import collect, prepare, remember_seconds, run_study
+from satkit.studies.study import about_base, collect, prepare, remember_seconds, run_study
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
 from satkit.utils.one_writer import RunBusy, only_writer
@@ -55,6 +55,22 @@ class TestPreparing:
             with pytest.raises(UsageError, match=f"holds a run of another configuration.*{said}"):
                 prepare(StudyFolder(tmp_path / "s", replace(SETTINGS, **changed)), ("fine-tuning",))
         assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+
+    def test_a_given_base_is_compared_before_anything_is_made_and_who_starts_from_it_is_said(self, tmp_path):
+        StudyFolder(tmp_path / "first", SETTINGS).train_base(report=silent)
+        given = replace(SETTINGS, seed=4, base_model=str(tmp_path / "first" / "base"))
+        with pytest.raises(UsageError, match="does not fit SSUL of this study: "):
+            prepare(StudyFolder(tmp_path / "s", given), ("sats", "ssul"))
+        assert not (tmp_path / "s").exists()
+        study = StudyFolder(tmp_path / "s", given)
+        plans = prepare(study, ("sats", "joint"))
+        assert Run.open(tmp_path / "s" / "sats").is_done(0)
+        assert about_base(study, plans) == [
+            f"Every strategy starts from the base step in {tmp_path / 'first' / 'base'}, which is not trained here.",
+            "joint learns all classes at once and starts from no base step.",
+        ]
+        other = StudyFolder(tmp_path / "t", SETTINGS)
+        assert about_base(other, prepare(other, ("sats", "joint"))) == []
 
     def test_a_study_without_a_name_is_called_by_its_settings(self, tmp_path, monkeypatch):
         monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))

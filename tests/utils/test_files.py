@@ -16,7 +16,17 @@ import torch
 
 import satkit
 from satkit.utils.errors import UsageError
-from satkit.utils.files import DamagedFile, load_tensors, read_json, replacing, save_tensors, try_lock, write_json
+from satkit.utils.files import (
+    DamagedFile,
+    load_tensors,
+    read_json,
+    replacing,
+    save_plain_tensors,
+    save_tensors,
+    tensors_digest,
+    try_lock,
+    write_json,
+)
 from satkit.utils.interrupts import Terminated, terminating
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(satkit.__file__).parents[1])}
@@ -329,3 +339,14 @@ def test_weights_whose_header_is_missing_are_damaged(tmp_path):
     safetensors.torch.save_file({}, path, metadata={"sha256": hashlib.sha256(b"").hexdigest()})
     with pytest.raises(DamagedFile, match="does not match its hash"):
         load_tensors(path)
+
+
+def test_plain_tensors_are_read_by_every_program_and_have_the_hash_of_their_values(tmp_path):
+    tensors = every_kind()
+    digest = save_plain_tensors(tmp_path / "a.safetensors", tensors)
+    found = safetensors.torch.load_file(tmp_path / "a.safetensors")
+    assert {name: as_bytes(value) for name, value in found.items()} == {n: as_bytes(v) for n, v in tensors.items()}
+    assert tensors_digest(found) == tensors_digest(dict(reversed(tensors.items()))) == digest
+    assert tensors_digest({**tensors, "a number": torch.tensor(3.0)}) != digest
+    with pytest.raises(DamagedFile, match="does not match its hash"):  # it has no header of satkit
+        load_tensors(tmp_path / "a.safetensors")

@@ -274,3 +274,16 @@ def test_the_values_of_masks_are_found_and_unreadable_masks_are_left_out(folders
 def test_an_image_in_both_splits_is_a_warning_that_names_both_files():
     found = shared_images({"1": Path("a.jpg"), "2": Path("b.jpg")}, {"3": Path("c.jpg"), "2": Path("d.jpg")})
     assert found == [Problem("b.jpg", "training image that is also a test image", "the same as d.jpg", warning=True)]
+
+
+def test_an_image_alone_is_decoded_as_in_a_pair_with_the_way_it_is_stored(folders):
+    exif = Image.Exif()
+    exif[check.ORIENTATION] = 6
+    path = folders[0] / "a.png"
+    Image.fromarray(np.full((4, 6, 3), 9, dtype=np.uint8)).save(path, exif=exif)
+    image, orientation, problem = check.decode_image(path)
+    np.testing.assert_array_equal(image, next(iter(examine(pair_files(*folders)[0], 2))).image)
+    assert (orientation, problem) == (6, None)
+    path.write_text("nothing")
+    assert check.decode_image(path)[0] is None
+    assert "its content is not JPEG or PNG" in str(check.decode_image(path)[2])
