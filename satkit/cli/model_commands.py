@@ -6,7 +6,7 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 import sys
 from functools import partial
 
-from satkit.cli.options import add_settings, add_track, number
+from satkit.cli.options import add_track, number
 from satkit.utils.saying import LIBRARIES, saying
 
 
@@ -72,14 +72,13 @@ def add_models(commands) -> None:
     )
     command.add_argument("model", metavar="RUN", help=A_MODEL)
     command.add_argument("folder", metavar="FOLDER", help="folder to write, new or empty")
-    _add_step(command)
+    _add_which(command)
     command.add_argument(
         "--license",
         default="",
         metavar="NAME",
         help="of the model, as hubs name it, such as mit or cc-by-4.0; default: the card says that none is stated",
     )
-    add_settings(command, ("root",))
     models.set_defaults(run=run_export)
 
 
@@ -91,7 +90,7 @@ def run_export(options) -> int:
 
     empty_folder(options.folder)  # before anything is read
     with saying("Reading the model ..."):
-        model = find_model(options.model, _step(options), options.root or "")
+        model = find_model(options.model, _step(options), options.root)
     folder = export_model(model, options.folder, options.license)
     print(f"Exported {model} to {folder}: config.json, model.safetensors and README.md, the model card.")
     print("" if options.license else "No licence is stated; name one with --license, or in README.md.\n", end="")
@@ -106,8 +105,13 @@ def add_predict(commands) -> None:
     )
     command.add_argument("model", metavar="RUN", help=A_MODEL)
     command.add_argument("images", metavar="IMAGES", help="an image, .jpg, .jpeg or .png, or a folder with subfolders")
-    command.add_argument("--out", required=True, metavar="FOLDER", help="folder of the masks, new or empty")
-    _add_step(command)
+    command.add_argument(
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        help="folder to write into; masks of this model that are there are kept, other files are not replaced",
+    )
+    _add_which(command)
     command.add_argument(
         "--whole",
         action="store_true",
@@ -115,7 +119,6 @@ def add_predict(commands) -> None:
         "slower than in windows, and needs much memory",
     )
     command.add_argument("--overwrite", action="store_true", help="replace what is in the folder under the same names")
-    add_settings(command, ("root",))
     command.set_defaults(run=run_predict)
 
 
@@ -126,7 +129,7 @@ def run_predict(options) -> int:
         from satkit.studies.image_masks import predict_images, report_of
 
     with saying("Reading the model ..."):
-        model = find_model(options.model, _step(options), options.root or "")
+        model = find_model(options.model, _step(options), options.root)
     print(f"Model: {model}", file=sys.stderr, flush=True)
     written = predict_images(model, options.images, options.out, options.whole, options.overwrite)
     said, wrong = report_of(written)
@@ -135,8 +138,14 @@ def run_predict(options) -> int:
     return 1 if written.problems else 0
 
 
-def _add_step(command) -> None:
+def _add_which(command) -> None:
     command.add_argument("--step", default="", metavar="N", help="of the run; default: the last that is finished")
+    command.add_argument(
+        "--root",
+        default="",
+        metavar="FOLDER",
+        help="folder of your own data, for the names of its classes; only where a study has moved away from it",
+    )
 
 
 def _step(options) -> int | None:

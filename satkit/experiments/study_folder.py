@@ -118,13 +118,14 @@ class StudyFolder:
         return base
 
     def remember_settings(self) -> None:
-        """Write the settings, unless they are there already with the same places."""
+        """Write the settings; where they are there already, only the places of data and base that have changed."""
         root = str(expanded(self.settings.root).absolute()) if self.settings.root else ""
         values = {**self.settings.plain(), "root": root}
         there = own_settings(self.folder)
-        if there is None or any(there.get(name, "") != values[name] for name in PLACES):
+        known = values if there is None else {**there, **{name: values[name] for name in PLACES if values[name]}}
+        if known != there:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_sealed(self.folder / FILE, {"settings": values})
+            write_sealed(self.folder / FILE, {"settings": known})
 
 
 def open_study(study: str | Path, given: Mapping[str, object]) -> StudyFolder:

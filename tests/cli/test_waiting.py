@@ -99,6 +99,16 @@ def test_a_notebook_says_for_how_long_it_runs(lines, monkeypatch, tmp_path):
     assert lines("run 00") == [LOADING, "00_start_here: running for 0 s"]
 
 
+def test_an_export_and_a_prediction_say_that_the_model_is_read_and_how_far_they_are(lines, monkeypatch, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    monkeypatch.setattr("satkit.studies.image_masks.QUIET_SECONDS", 0.0)
+    assert lines("models export sats mine") == [LOADING, "Reading the model ..."]
+    first, second, third, *progress = lines("predict mine a.png --out masks")
+    assert [first, second] == [LOADING, "Reading the model ..."]
+    assert third.startswith("Model: step 1 of SATS in ")
+    assert progress[-1].startswith("images predicted: 1 of 1, took ")
+
+
 def test_the_gallery_names_a_lesson_before_it_runs(lines, monkeypatch):
     def run(*_, **__):
         raise KeyboardInterrupt

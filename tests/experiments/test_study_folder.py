@@ -95,6 +95,12 @@ def test_the_settings_of_a_study_are_written_once_with_an_absolute_folder_of_dat
     assert open_study("mine", {"root": "elsewhere"}).settings.root == "elsewhere"
 
 
+def test_a_folder_of_data_that_has_moved_is_remembered(tmp_path):
+    StudyFolder("mine", Settings("camvid", str(tmp_path / "there"), seed=3)).remember_settings()
+    StudyFolder("mine", Settings("camvid", str(tmp_path / "elsewhere"), seed=3)).remember_settings()
+    assert stored_settings(tmp_path / "mine") == Settings("camvid", str(tmp_path / "elsewhere"), seed=3)
+
+
 def test_a_study_without_its_own_file_is_known_by_its_result_or_its_runs(tmp_path):
     shutil.copytree(asset("models/sats"), tmp_path / "old" / "sats")
     found = stored_settings(tmp_path / "old")
