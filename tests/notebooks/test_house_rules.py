@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from satkit.experiments.settings import FIELDS, STUDY
+from satkit.notebooks.blank import CALL, CHECK, TEACH
 from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder, promise
 from satkit.notebooks.parameters import check_house_rules, parameters, setting_parameter
 
@@ -66,6 +67,25 @@ class TestEveryLesson:
             hint = re.search(r"<details><summary>Hint</summary>(.+?)</details>", exercise, re.DOTALL)
             assert hint, exercise
             assert hint[1].strip()
+
+    def test_has_two_to_six_cells_that_teach_each_with_one_short_check_right_below(self, name):
+        kinds = [set(cell.metadata.get("tags", [])) & {TEACH, CHECK} for cell in read(name).cells]
+        taught = [number for number, kind in enumerate(kinds) if TEACH in kind]
+        assert 2 <= len(taught) <= 6
+        assert [number + 1 for number in taught] == [number for number, kind in enumerate(kinds) if CHECK in kind]
+        for number in taught:
+            lines = read(name).cells[number + 1].source.splitlines()
+            assert CALL.fullmatch(lines[-1])
+            assert len(lines) in (1, 3)
+
+    def test_has_three_questions_with_short_answers_hidden_below(self, name):
+        questions = re.split(r"\*\*(?:Questions|Exercises)\*\*", prose(name))[1]
+        numbered = re.split(r"^\d\. ", questions, flags=re.MULTILINE)[1:]
+        assert len(numbered) == 3
+        for question in numbered:
+            answer = re.search(r"<details><summary>Answer</summary>(.+?)</details>", question, re.DOTALL)
+            assert answer, question
+            assert 5 <= len(answer[1].split()) <= 45
 
     def test_names_no_absolute_path(self, name):
         for cell in read(name).cells:
