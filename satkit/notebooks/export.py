@@ -1,18 +1,16 @@
 """Copies of the notebooks to work in: all of them with their solutions, or blank ones for coding along."""
 
-import ast
 import json
 import re
 from pathlib import Path
 
+from satkit.notebooks.blank import blank_exercises, blank_lesson
 from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
-from satkit.notebooks.parameters import TAG
 from satkit.utils.disk_places import expanded
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, replacing
 
-KEPT = {TAG, "interactive"}  # tags of cells that a blank copy has in full
-YOURS = "# your code"
+EXERCISES = "exercises"  # the folder of the exercises, beside blank lessons
 INSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")  # links of a page that lead nowhere outside the project
 SOLVED = re.compile(r" — worked out in \[[^\]]+\]\(solutions/[^)]+\)")
 
@@ -22,44 +20,68 @@ def export(folder: str | Path, blank: bool = False) -> list[Path]:
 
     Args:
         folder: Made if need be.
-        blank: Leave the solutions out, and the code of every cell but its imports, to be written while listening or
-            reading. The parameters and what is for the mouse stay.
+        blank: Empty the cells that teach, to be written while listening or reading, and keep everything else. In place
+            of the solutions there are exercises, those with a check cell that says whether they are solved.
 
     Raises:
         UsageError: If a file of that name is there already, since it may hold work of the user.
     """
-    folder = expanded(folder)
     source = notebook_folder()
-    pages = sorted(source.glob("*.md"))
-    paths = [*list_notebooks(), *pages, *([] if blank else list_solutions())]
-    copies = {path: folder / path.relative_to(source) for path in paths}
-    there = [str(copy) for copy in copies.values() if copy.exists()]
+    copies = {Path(page.name): INSIDE.sub(r"\1", page.read_text(encoding="utf-8")) for page in source.glob("*.md")}
+    copies |= _blank_copies() if blank else _whole_copies(source)
+    return written(expanded(folder), dict(sorted(copies.items())))
+
+
+def written(folder: Path, texts: dict[Path, str]) -> list[Path]:
+    """Write texts into a folder, by their paths in it; gives the files.
+
+    Raises:
+        UsageError: If one of them is there already; then none is written.
+    """
+    there = [folder / path for path in texts if (folder / path).exists()]
     if there:
         raise UsageError(f"Nothing is overwritten, and {there[0]} is there already. Choose another folder.")
-    for path, copy in copies.items():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        text = INSIDE.sub(r"\1", path.read_text(encoding="utf-8")) if path in pages else _notebook(path, blank)
-        with replacing(copy) as temporary:
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return list(copies.values())
+    return [folder / path for path in texts]
 
 
-def _notebook(path: Path, blank: bool) -> str:
-    notebook = read_json(path)
+def _whole_copies(source: Path) -> dict[Path, str]:
+    paths = [*list_notebooks(), *list_solutions()]
+    return {path.relative_to(source): _text(without_outputs(read_json(path))) for path in paths}
+
+
+def _blank_copies() -> dict[Path, str]:
+    exercises = {path.name: blank_exercises(without_outputs(read_json(path))) for path in list_solutions()}
+    copies = {Path(EXERCISES) / name: _text(each) for name, each in exercises.items() if each}
+    for path in list_notebooks():
+        name = f"{EXERCISES}/{path.stem}"
+        link = f" — with check cells in [`{name}`]({name}.ipynb)" if exercises[path.name] else ""
+        copies[Path(path.name)] = _text(_relinked(blank_lesson(without_outputs(read_json(path))), link))
+    return copies
+
+
+def without_outputs(notebook: dict) -> dict:
+    """A notebook, as JSON, as if it had never been run."""
+    cells = [
+        {**cell, "outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+        for cell in notebook["cells"]
+    ]
+    return {**notebook, "cells": cells}
+
+
+def _relinked(notebook: dict, link: str) -> dict:
+    """A lesson whose exercises lead to a link in place of their solutions."""
+    cells = []
     for cell in notebook["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code":
-            cell["outputs"], cell["execution_count"] = [], None
-            if blank and not KEPT & set(cell["metadata"].get("tags", [])):
-                source = blanked(source)
-        elif blank:
-            source = SOLVED.sub("", source)
-        cell["source"] = source.splitlines(keepends=True)
+        if cell["cell_type"] == "markdown":
+            text = SOLVED.sub(lambda _: link, "".join(cell["source"]))
+            cell = {**cell, "source": text.splitlines(keepends=True)}
+        cells.append(cell)
+    return {**notebook, "cells": cells}
+
+
+def _text(notebook: dict) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-
-
-def blanked(source: str) -> str:
-    """A cell's imports, and a line that says whose turn it is."""
-    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-    lines = [ast.get_source_segment(source, node) for node in imports]
-    return "\n".join([*lines, *([""] if lines else []), YOURS])

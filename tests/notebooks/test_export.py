@@ -1,12 +1,12 @@
 """Exported notebooks are the sources, blank ones leave the code to the reader, and nothing is overwritten."""
 
-import ast
 import json
 import re
 
 import pytest
 
-from satkit.notebooks.export import YOURS, blanked, export
+from satkit.notebooks.blank import ASKED, TEACH, tags
+from satkit.notebooks.export import EXERCISES, export
 from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder
 from satkit.notebooks.parameters import parameters
 from satkit.utils.errors import UsageError
@@ -29,20 +29,31 @@ def test_a_copy_has_the_code_of_its_source_and_comes_with_solutions_and_pages(tm
     assert len(written) == len(set(written))
 
 
-def test_a_blank_copy_keeps_prose_parameters_and_imports_and_no_other_code(tmp_path):
+def test_a_blank_copy_keeps_all_but_the_cells_that_teach_and_has_exercises_in_place_of_solutions(tmp_path):
     export(tmp_path, blank=True)
     assert not (tmp_path / "solutions").exists()
     for path in list_notebooks():
         copy = tmp_path / path.name
         assert parameters(copy) == parameters(path)
-        for cell in cells(copy):
-            tags = set(cell["metadata"].get("tags", []))
-            if not tags & {"parameters", "interactive"}:
-                assert source(cell).endswith(YOURS)
-                assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(source(cell)).body)
+        kept = [cell for cell in cells(copy) if TEACH not in tags(cell)]
+        assert list(map(source, kept)) == [source(cell) for cell in cells(path) if TEACH not in tags(cell)]
+        assert all(ASKED in source(cell) for cell in cells(copy) if TEACH in tags(cell))
         prose = "\n".join(map(source, cells(copy, "markdown")))
         assert "](solutions/" not in prose
         assert len(cells(copy, "markdown")) == len(cells(path, "markdown"))
+
+
+def test_every_link_of_a_blank_copy_resolves(tmp_path):
+    files = export(tmp_path, blank=True)
+    assert {path.parent.name for path in files} == {tmp_path.name, EXERCISES}
+    for path in files:
+        text = (
+            path.read_text(encoding="utf-8")
+            if path.suffix == ".md"
+            else "\n".join(map(source, cells(path, "markdown")))
+        )
+        links = re.findall(r"\]\((?!https?:)([^)#\s]+)\)", text)
+        assert all((path.parent / link).exists() for link in links), path
 
 
 def test_pages_outside_the_project_have_no_links_into_it(tmp_path):
@@ -62,16 +73,3 @@ def test_nothing_is_overwritten_and_nothing_written_beside_it(tmp_path):
         export(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [mine.name]
     assert mine.read_text(encoding="utf-8") == "my work"
-
-
-@pytest.mark.parametrize(
-    ("code", "left"),
-    [
-        ("x = 1\nprint(x)", YOURS),
-        ("import numpy as np\n\nx = np.ones(3)", f"import numpy as np\n\n{YOURS}"),
-        ("from a import (\n    b,\n    c,\n)\nb(c)", f"from a import (\n    b,\n    c,\n)\n\n{YOURS}"),
-        ("def f():\n    import os\n    return os", YOURS),
-    ],
-)
-def test_blanked_keeps_imports_at_the_top_level(code, left):
-    assert blanked(code) == left
