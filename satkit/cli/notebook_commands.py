@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from satkit.cli.options import add_track, number
+from satkit.utils.errors import UsageError
 from satkit.utils.saying import LIBRARIES, saying
 
 
@@ -109,16 +110,26 @@ def add_export(commands) -> None:
     command = commands.add_parser("export", help="copy the notebooks into a folder of yours")
     command.add_argument("folder", help="made if need be; nothing in it is overwritten")
     command.add_argument(
-        "--blank", action="store_true", help="for coding along: without solutions, and with only the imports of cells"
+        "--blank", action="store_true", help="for coding along: cells that teach are empty, a check stands below each"
+    )
+    command.add_argument(
+        "--slides", nargs="*", metavar="LESSON", help="slides of these lessons instead, or of all of them; open offline"
     )
     command.set_defaults(run=run_export)
 
 
 def run_export(options) -> int:
-    """Copy the notebooks."""
-    from satkit.notebooks.export import export
-
-    print(*export(options.folder, options.blank), sep="\n")
+    """Copy the notebooks, or write slides of them."""
+    if options.slides is not None and options.blank:
+        raise UsageError("Blank copies and slides are made one after the other: give --blank or --slides.")
+    with saying(LIBRARIES):
+        from satkit.notebooks import export, finding, slides
+    if options.slides is None:
+        files = export.export(options.folder, options.blank)
+    else:
+        names = options.slides or [path.stem for path in finding.list_notebooks()]
+        files = slides.export_slides(options.folder, names)
+    print(*files, sep="\n")
     return 0
 
 

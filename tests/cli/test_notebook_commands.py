@@ -41,6 +41,17 @@ def test_notebooks_are_exported_once(satkit_says, tmp_path):
     assert "Nothing is overwritten" in one_sentence(error)
 
 
+def test_slides_are_written_instead_of_copies(satkit_says, tmp_path, monkeypatch):
+    monkeypatch.setattr("satkit.notebooks.slides.page", lambda name: name)
+    code, out, error = satkit_says("export", str(tmp_path), "--slides", "05", "08")
+    assert (code, error) == (0, "")
+    assert [line.rpartition("/")[2] for line in out.split()] == ["05_sats_loss.html", "08_teacher_and_student.html"]
+    assert len(satkit_says("export", str(tmp_path / "all"), "--slides")[1].split()) == len(list_notebooks())
+    code, out, error = satkit_says("export", str(tmp_path / "both"), "--slides", "05", "--blank")
+    assert (code, out) == (2, "")
+    assert "give --blank or --slides" in one_sentence(error)
+
+
 def test_the_words_of_a_run_arrive_as_typed_parameters(satkit_says, monkeypatch, runs):
     asked = []
 
