@@ -108,7 +108,8 @@ def _rendered(slide: Slide) -> str:
     later = " later" if GUESS in slide.text else ""
     below = "".join(_code(cell) + _results(cell) for cell in slide.cells)
     if slide.seen and "<img" not in below:
-        later, below = "", _results(slide.seen) + f'<div class="{later.strip()}">{below}</div>'
+        below = f'<div class="seen">{_results(slide.seen)}</div><div class="{later.strip()}">{below}</div>'
+        later = ""
     picture = " pictures" if "<img" in below else ""
     text = with_formulas(LINK.sub(r"\1", slide.text), markdown2html)
     heading = with_formulas(slide.heading, html.escape)
