@@ -122,13 +122,16 @@ def run_export(options) -> int:
     """Copy the notebooks, or write slides of them."""
     if options.slides is not None and options.blank:
         raise UsageError("Blank copies and slides are made one after the other: give --blank or --slides.")
+    from satkit.notebooks import export, finding
+
     with saying(LIBRARIES):
-        from satkit.notebooks import export, finding, slides
-    if options.slides is None:
-        files = export.export(options.folder, options.blank)
-    else:
-        names = options.slides or [path.stem for path in finding.list_notebooks()]
-        files = slides.export_slides(options.folder, names)
+        if options.slides is None:
+            files = export.export(options.folder, options.blank)
+        else:
+            from satkit.notebooks.slides import export_slides
+
+            names = options.slides or [path.stem for path in finding.list_notebooks()]
+            files = export_slides(options.folder, names)
     print(*files, sep="\n")
     return 0
 
