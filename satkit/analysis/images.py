@@ -1,6 +1,6 @@
 """Images for figures: which to choose, their labels and targets, and what a model predicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -118,6 +118,18 @@ def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:
     rows, columns = np.nonzero(core)
     middle = len(rows) // 2
     return int(rows[middle]), int(columns[middle])
+
+
+def main_pixel(labels: np.ndarray, first: Iterable[int], otherwise: Iterable[int]) -> tuple[int, int]:
+    """A pixel in the middle of the largest object: of the classes `first` if there is one, else of the others.
+
+    Without any object it is the middle of the image.
+    """
+    there = set(np.unique(labels).tolist())
+    classes = [each for each in first if each in there] or [each for each in otherwise if each in there]
+    if not classes:
+        return labels.shape[0] // 2, labels.shape[1] // 2
+    return middle_of(labels, largest_class(labels, classes))
 
 
 def largest_class(labels: np.ndarray, classes) -> int:

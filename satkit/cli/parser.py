@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         notebook_commands.add_play,
         notebook_commands.add_export,
         study_commands.add_report,
+        study_commands.add_page,
         study_commands.add_runs,
         data_commands.add_data,
         data_commands.add_strategies,

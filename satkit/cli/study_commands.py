@@ -1,4 +1,4 @@
-"""satkit study, report, runs and reference: what they take, and what they do.
+"""satkit study, report, page, runs and reference: what they take, and what they do.
 
 Libraries are imported where they are needed, so that `satkit --help` answers at once.
 """
@@ -60,6 +60,30 @@ def run_report(options) -> int:
     with saying("Writing the report ..."):
         path = write_report(run_folder(options.study))
     print(path)
+    return 0
+
+
+def add_page(commands) -> None:
+    """satkit page."""
+    command = commands.add_parser("page", help="an HTML page to explore attention in that needs no Python")
+    command.add_argument(
+        "study", nargs="?", default="", help="name or folder of a finished study; default: the kit's models"
+    )
+    command.add_argument(
+        "--out", default="", metavar="FILE", help="the page (default explore.html, in the study's folder)"
+    )
+    command.add_argument("--images", default="6", metavar="N", help="how many test images at most (default 6)")
+    command.set_defaults(run=run_page)
+
+
+def run_page(options) -> int:
+    """Write a page, and say where it is and what there was no room for."""
+    with saying(LIBRARIES):
+        from satkit.studies.page import write_page
+
+    with saying("Looking at the models ..."):
+        path, left_out = write_page(options.study, options.out, number("--images", options.images))
+    print(*filter(None, [path, left_out]), sep="\n")
     return 0
 
 

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from satkit.analysis.attention import attention_of, labels_of_keys, query_at
-from satkit.analysis.images import largest_class, middle_of
+from satkit.analysis.images import main_pixel
 from satkit.data.labels import IGNORE
 from satkit.experiments.experiment import Experiment
 from satkit.models import AttentionTap
@@ -161,12 +161,8 @@ class AttentionExplorer(Explorer):
 
     def _middle(self) -> tuple[int, int]:
         """A pixel in the middle of the largest object, of an old class if there is one."""
-        labels, now = self.subject.labels, self.subject.now
-        there = set(np.unique(labels).tolist())
-        classes = [each for each in now.old if each in there] or [each for each in now.seen if each in there]
-        return (
-            middle_of(labels, largest_class(labels, classes)) if classes else tuple(side // 2 for side in labels.shape)
-        )
+        now = self.subject.now
+        return main_pixel(self.subject.labels, now.old, now.seen)
 
     def _move(self, pixel: tuple[int, int]) -> None:
         with self.with_one_refresh():

@@ -15,6 +15,7 @@ from satkit.analysis.images import (
     image_and_labels,
     informative_images,
     largest_class,
+    main_pixel,
     middle_of,
     prediction,
     targets_of,
@@ -110,6 +111,14 @@ def begun_step(strategy, fitted=None):
     student, teacher = begin_step(previous, STEP, strategy, 0)
     images = step_images(blocks([0, 4], [255, 5]))
     return StepSetup(STEP, strategy, student, teacher, StepState(fitted)), images
+
+
+def test_the_main_pixel_is_in_the_largest_object_of_the_first_classes_that_occur():
+    labels = np.zeros((9, 9), dtype=np.uint8)
+    labels[:3, :3], labels[4:, 4:] = 1, 2
+    assert main_pixel(labels, (1,), (1, 2)) == (1, 1)
+    assert main_pixel(labels, (5,), (1, 2)) == (6, 6)
+    assert main_pixel(labels, (5,), (6,)) == (4, 4)
 
 
 def test_targets_without_pseudo_labels_are_the_labels():

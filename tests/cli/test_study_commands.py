@@ -128,3 +128,14 @@ def test_a_base_that_does_not_fit_is_one_sentence_before_anything_is_made(satkit
     assert (code, out) == (2, "")
     assert said in one_sentence(error.splitlines(keepends=True)[-1])  # images may be drawn before
     assert not runs.exists()
+
+
+def test_a_page_is_asked_for_with_its_study_file_and_images(satkit_says, monkeypatch):
+    asked = []
+    monkeypatch.setattr("satkit.studies.page.write_page", lambda *words: asked.append(words) or ("there.html", "Less."))
+    assert satkit_says("page", "mine", "--out", "a.html", "--images", "3") == (0, "there.html\nLess.\n", "")
+    assert satkit_says("page")[0] == 0
+    assert asked == [("mine", "a.html", 3), ("", "", 6)]
+    code, out, error = satkit_says("page", "--images", "many")
+    assert (code, out) == (2, "")
+    assert "--images must be a whole number, got 'many'" in one_sentence(error)

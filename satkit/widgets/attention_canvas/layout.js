@@ -1,0 +1,161 @@
+// The parts of the canvas on the page: options, rows of panels, colour bars, lines of text, the note at the pointer.
+
+const NARROWEST = 112; // pixels of a panel while all of a row stand side by side
+const COMFORTABLE = 150; // pixels of a panel where a row has to be broken
+const DIFFERENCE = "difference";
+const HINT =
+  "Move over the image: every map shows what the patch under the pointer attends to. Move over a map to read its " +
+  "values. Click to pin a patch, drag to follow. Keys: arrows (with Shift four patches), Home, End, Enter pins, Escape " +
+  "lets go, Page keys change the stage.";
+const ROWS = ["query", "pinned", "region"];
+
+function element(tag, className = "", text = "") {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function labelled(text, control) {
+  const label = element("label", "satkit-option");
+  label.append(element("span", "", text), control);
+  return label;
+}
+
+function menuOf(choices) {
+  const menu = element("select");
+  for (const [value, text] of choices) {
+    const choice = element("option", "", text);
+    choice.value = value;
+    menu.append(choice);
+  }
+  return menu;
+}
+
+function inputOf(type, settings = {}) {
+  return Object.assign(element("input"), { type, ...settings });
+}
+
+// The controls that only change how things are drawn; each has its value under the name that the state has for it.
+function buildOptions(view) {
+  const options = {
+    picture: menuOf([]),
+    frames: menuOf([[0, "none"], [1, "1"], [3, "3"], [5, "5"], [10, "10"]]),
+    through: inputOf("range", { min: 0, max: 100, step: 5, value: 0 }),
+    locked: inputOf("checkbox"),
+    region: inputOf("checkbox", { checked: view.state.region }),
+  };
+  const bar = element("div", "satkit-options");
+  bar.append(
+    labelled("picture", options.picture),
+    labelled("frame the top keys", options.frames),
+    labelled("image through maps", options.through),
+    labelled("lock the scale", options.locked),
+    labelled("relation of its region", options.region),
+  );
+  return { bar, options };
+}
+
+function buildParts(view) {
+  const { bar, options } = buildOptions(view);
+  const parts = { options, rows: {}, bars: {} };
+  parts.frame = element("div", "satkit-canvas");
+  parts.frame.tabIndex = 0;
+  parts.frame.dataset.testid = "satkit-picture";
+  parts.frame.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take "Enter" and the arrows for itself
+  parts.frame.setAttribute("role", "application");
+  for (const name of ROWS) {
+    const row = element("div", "satkit-row");
+    parts.rows[name] = { box: row, title: element("p", "satkit-title"), grid: element("div", "satkit-grid") };
+    row.append(parts.rows[name].title, parts.rows[name].grid);
+    parts.frame.append(row);
+  }
+  const bars = element("div", "satkit-bars");
+  for (const name of ["attention", DIFFERENCE]) bars.append((parts.bars[name] = buildBar()).box);
+  parts.tip = element("div", "satkit-tip");
+  parts.tip.hidden = true;
+  parts.tip.setAttribute("aria-hidden", "true"); // the line says the same
+  parts.line = element("div", "satkit-line");
+  parts.line.dataset.testid = "satkit-line";
+  parts.trouble = element("div", "satkit-trouble");
+  parts.trouble.setAttribute("role", "alert");
+  parts.spoken = element("div", "satkit-spoken");
+  parts.spoken.dataset.testid = "satkit-spoken";
+  parts.spoken.setAttribute("role", "status");
+  parts.spoken.setAttribute("aria-live", "polite");
+  parts.frame.append(parts.tip);
+  view.root.classList.add("satkit-attention");
+  view.root.append(element("p", "satkit-hint", HINT), bar, parts.frame, bars, parts.line, parts.trouble, parts.spoken);
+  return parts;
+}
+
+function buildBar() {
+  const box = element("div", "satkit-bar");
+  const [title, canvas, ticks] = [element("p", "satkit-title"), canvasOf(256, 1), element("div", "satkit-ticks")];
+  for (let each = 0; each < 3; each += 1) ticks.append(element("span"));
+  box.append(title, canvas, ticks);
+  return { box, title, canvas, ticks };
+}
+
+// A panel: kind is "image", the number of a model, or "difference".
+function buildPanel(kind, name, row) {
+  const figure = element("figure", "satkit-panel");
+  const [box, map, marks] = [element("div", "satkit-box"), canvasOf(1, 1), canvasOf(1, 1)];
+  const caption = element("figcaption", "", name);
+  [figure.dataset.kind, figure.dataset.row] = [kind, row];
+  box.append(map, marks);
+  figure.append(caption, box);
+  return { kind, name, row, figure, box, map, marks, caption, cells: null };
+}
+
+function panelNames(view) {
+  const { models } = view.scene;
+  const { shown, compared } = view.state;
+  const named = [["image", ""], ...shown.map((model) => [model, models[model].name])];
+  const change = compared === null ? "" : `${models[compared].name} \u2212 ${models[0].name}`;
+  return compared === null ? named : [...named, [DIFFERENCE, change]];
+}
+
+// Make the panels again if others are asked for.
+function buildPanels(view) {
+  const names = panelNames(view);
+  const wanted = JSON.stringify(names);
+  if (wanted === view.built) return;
+  view.built = wanted;
+  view.panels = ROWS.flatMap((row) => names.map(([kind, name]) => buildPanel(kind, name, row)));
+  for (const row of ROWS) {
+    const mine = view.panels.filter((panel) => panel.row === row);
+    view.parts.rows[row].grid.replaceChildren(...mine.map((panel) => panel.figure));
+  }
+  fitPanels(view);
+}
+
+function columnsFor(width, count) {
+  if (width / count >= NARROWEST) return count;
+  const lines = Math.ceil(count / Math.max(2, Math.floor(width / COMFORTABLE)));
+  return Math.ceil(count / lines);
+}
+
+// As many panels side by side as can be read, and as many pixels in each canvas as the screen has there.
+function fitPanels(view) {
+  const [width, count] = [view.parts.frame.clientWidth, view.panels.length / ROWS.length];
+  if (!width) return;
+  view.parts.frame.style.setProperty("--columns", columnsFor(width, count));
+  const [high, wide] = view.scene.image.size;
+  view.sharpness = window.devicePixelRatio || 1;
+  for (const panel of view.panels) panel.box.style.aspectRatio = `${wide} / ${high}`;
+  const box = view.panels[0].box.getBoundingClientRect();
+  const size = [box.width, (box.width * high) / wide].map((side) => Math.max(1, Math.round(side * view.sharpness)));
+  for (const { map, marks } of view.panels)
+    for (const canvas of [map, marks])
+      if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
+}
+
+function fillPictureMenu(view) {
+  const { picture } = view.parts.options;
+  const predictions = view.scene.models.map(({ name }, model) => [String(model), `prediction of ${name}`]);
+  const choices = menuOf([["photo", "image"], ["labels", "ground truth"], ...predictions]);
+  picture.replaceChildren(...choices.children);
+  if (![...picture.options].some((option) => option.value === view.state.picture)) view.state.picture = "photo";
+  picture.value = view.state.picture;
+}

@@ -1,0 +1,59 @@
+// The canvas in a notebook: what it draws comes from the kernel once per image, models and stage.
+
+const PATIENCE = 10000; // milliseconds after which an answer is no longer waited for
+
+function sceneIn(model) {
+  return { ...model.get("scene"), stage: model.get("stage") };
+}
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  el.append(root);
+  let [number, asked, waiting] = [0, 0, null];
+
+  // Tell the kernel one thing at a time; of those that wait only the newest is told.
+  function send(event) {
+    if (asked && Date.now() - asked < PATIENCE) return (waiting = event);
+    asked = Date.now();
+    number += 1;
+    root.setAttribute("aria-busy", "true");
+    model.send({ ...event, number });
+  }
+
+  function answered() {
+    const next = waiting;
+    [asked, waiting] = [0, null];
+    root.setAttribute("aria-busy", "false");
+    if (next) send(next);
+  }
+
+  const canvas = mount(root, sceneIn(model), {
+    rest: (query) => send({ kind: "query", ...query }),
+    stage: (step) => send({ kind: "stage", step }),
+  });
+
+  // What the kernel has chosen; not what it says about a query that the hand has left meanwhile.
+  function follow() {
+    const { answers, pixel, pinned, head, shown, compared } = model.get("chosen");
+    const late = waiting?.kind === "query" || answers !== number;
+    canvas.choose(late ? { head, shown, compared } : { head, shown, compared, pixel, pinned });
+  }
+
+  const listeners = [
+    ["change:scene", () => canvas.show(sceneIn(model))],
+    ["change:stage", () => canvas.show(sceneIn(model))],
+    ["change:chosen", follow],
+    ["change:trouble", () => canvas.say(model.get("trouble"))],
+    ["change:answers", answered],
+  ];
+  for (const [name, listener] of listeners) model.on(name, listener);
+  follow();
+  model.set("alive", true);
+  model.save_changes();
+  return () => {
+    for (const [name, listener] of listeners) model.off(name, listener);
+    canvas.close();
+  };
+}
+
+export default { render };
