@@ -22,6 +22,11 @@ def click(explorer, ax, x, y):
     click_at(explorer, x / width, 1 - y / height)
 
 
+def rest(explorer, pixel, pinned=None):
+    """Move the hand to a pixel of the attention canvas and let it rest there."""
+    send(explorer.picture, {"kind": "query", "pixel": list(pixel), "pinned": pinned, "number": 1})
+
+
 def press(explorer, key, shift=False):
     """Press a key in the picture."""
     send(explorer.picture, {"kind": "key", "key": key, "shift": shift})

@@ -1,4 +1,4 @@
-"""Click into an image: what does this patch look at, in the teacher and in the student?"""
+"""Move over an image: what does this patch look at, in the teacher and in the student?"""
 
 import ipywidgets
 import numpy as np
@@ -8,30 +8,31 @@ from satkit.analysis.images import main_pixel
 from satkit.data.labels import IGNORE
 from satkit.experiments.experiment import Experiment
 from satkit.models import AttentionTap
-from satkit.plots.attention_view import AttentionView
+from satkit.plots.attention_view import DIFFERENCE, AttentionView
 from satkit.utils.errors import UsageError, choose
+from satkit.widgets import scene
+from satkit.widgets.canvas import Canvas
 from satkit.widgets.explorer import Explorer
 from satkit.widgets.menus import offer
 from satkit.widgets.subject import Subject
 
-LABEL = "Attention explorer. Click, or move with the arrow keys; Shift moves four patches; Enter pins the query."
+LABEL = "Attention explorer."
 ALL, MEAN = "all", "mean"
-ARROWS = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
-FAR = 4  # patches that an arrow moves with Shift
 
 
-def explore_attention(experiment: Experiment, **choices) -> "AttentionExplorer":
+def explore_attention(experiment: Experiment, *, beside: Experiment | None = None, **choices) -> "AttentionExplorer":
     """A picture of what one patch looks at, which follows mouse, arrow keys, sliders and menus.
 
     Args:
         experiment: Its models are shown: the base step's alone, that of every later step beside its teacher.
+        beside: Another experiment on the same images, whose student of the same step is shown as a third model.
         **choices: As `AttentionExplorer.choose`; by default the last step, an image with large old objects, and a
             pixel in the middle of one.
 
     Raises:
         ValueError: As `AttentionExplorer.choose`, and for a run without a finished step.
     """
-    return AttentionExplorer(experiment, **choices)
+    return AttentionExplorer(experiment, beside=beside, **choices)
 
 
 class AttentionExplorer(Explorer):
@@ -42,8 +43,8 @@ class AttentionExplorer(Explorer):
         pinned: Pixel of the pinned query, or None.
     """
 
-    def __init__(self, experiment: Experiment, *, step=None, image=None, **choices):
-        self.subject = Subject(experiment, step, image)
+    def __init__(self, experiment: Experiment, *, beside: Experiment | None = None, step=None, image=None, **choices):
+        self.subject = Subject(experiment, step, image, beside)
         self.stage = self.subject.stage
         self.head = ipywidgets.Dropdown(description="head")
         self.view = ipywidgets.Dropdown(description="show")
@@ -52,8 +53,11 @@ class AttentionExplorer(Explorer):
         self.pin = ipywidgets.ToggleButton(description="pin query", tooltip="keep this query in a row of its own")
         self.pinned: tuple[int, int] | None = None
         self._drawn: tuple = ()
+        self._sent: tuple = ()
         chosen = [self.subject.step, self.subject.image, self.stage, self.head, self.view]
         super().__init__(LABEL, [*chosen, self.row, self.column, self.pin])
+        for control in self._controls:
+            control.layout.width, control.style.description_width = "210px", "52px"
         with self.with_one_refresh():
             self._load()
             self._go(self._middle())
@@ -97,27 +101,18 @@ class AttentionExplorer(Explorer):
             query = query_at(self._tap, pixel, size)
             self._view.show(maps, row=row, query=query, grid=self._tap.query_grid, name=name)
         text = self._describe(maps)
-        self.show(self._view.figure, text, f"What one patch attends to in {self._tap.name}. {text}")
+        with self.picture.hold_sync():
+            self.show(self._view.figure, text, f"What one patch attends to in {self._tap.name}. {text}")
+            self._send()
 
-    def clicked(self, ax, x: float, y: float) -> None:
-        """Take the pixel under the mouse as the query."""
-        if any(ax in row for row in self._view.axes):
-            self._move((round(y), round(x)))
+    def make_picture(self, label: str) -> Canvas:
+        """The canvas, which tells of the query once the hand rests, and of keys that change the stage."""
+        return Canvas(label, self._on_query, self._on_stage)
 
-    def pressed(self, key: str, shift: bool) -> None:
-        """Arrows move by a patch, Home and End to the ends of the row; Page keys change the stage, Enter pins."""
-        rows, columns = self._tap.query_grid
-        row, column = query_at(self._tap, self.pixel, self.subject.size)
-        if key in ("Enter", "Escape"):
-            self.pin.value = key == "Enter" and not self.pin.value
-        elif key in ("PageUp", "PageDown"):
-            change = 1 if key == "PageDown" else -1
-            self.stage.value = (self.stage.value + change) % len(self.stage.options)
-        elif key in ("Home", "End"):
-            self._move(self._centre(row, 0 if key == "Home" else columns - 1))
-        elif key in ARROWS:
-            down, right = (FAR * step if shift else step for step in ARROWS[key])
-            self._move(self._centre(min(max(row + down, 0), rows - 1), min(max(column + right, 0), columns - 1)))
+    def tell(self, trouble: str) -> None:
+        """Say what went wrong."""
+        super().tell(trouble)
+        self.picture.trouble = trouble
 
     @property
     def _taps(self) -> dict[str, AttentionTap]:
@@ -164,17 +159,44 @@ class AttentionExplorer(Explorer):
         now = self.subject.now
         return main_pixel(self.subject.labels, now.old, now.seen)
 
-    def _move(self, pixel: tuple[int, int]) -> None:
-        with self.with_one_refresh():
-            self._go(pixel)
-
     def _go(self, pixel: tuple[int, int]) -> None:
         self.row.value, self.column.value = pixel
 
-    def _centre(self, row: int, column: int) -> tuple[int, int]:
-        """The pixel in the middle of a patch."""
-        (rows, columns), (height, width) = self._tap.query_grid, self.subject.size
-        return int((row + 0.5) * height / rows), int((column + 0.5) * width / columns)
+    def _on_query(self, pixel: tuple[int, int], pinned: tuple[int, int] | None) -> None:
+        self.attempt(self._take, pixel, pinned)
+
+    def _take(self, pixel: tuple[int, int], pinned: tuple[int, int] | None) -> None:
+        """Take over the query and the pin of the canvas."""
+        for each in filter(None, (pixel, pinned)):
+            query_at(self._tap, each, self.subject.size)
+        with self.with_one_refresh():
+            self._go(pixel)
+            self.pinned, self.pin.value = pinned, pinned is not None
+
+    def _on_stage(self, step: int) -> None:
+        self.stage.value = (self.stage.value + step) % len(self.stage.options)
+
+    def _send(self) -> None:
+        """Give the canvas what it lacks: image, models and maps only where they have changed."""
+        subject, canvas, panels = self.subject, self.picture, self._panels()
+        wanted = (subject.step.value, subject.image.value, self.stage.value)
+        if wanted[:2] != self._sent[:2]:
+            names = subject.experiment.plan.scenario.names
+            picture = scene.picture_of(subject.picture, subject.labels)
+            canvas.scene = {**scene.common(names), **picture, "models": scene.models_of(subject.looks)}
+        if wanted != self._sent:
+            canvas.stage = scene.stage_of(list(self._taps.values()), subject.labels)
+        self._sent = wanted
+        models = list(subject.looks)
+        canvas.chosen = {
+            "answers": canvas.number,
+            "pixel": self.pixel,
+            "pinned": self.pinned,
+            "head": self._head,
+            "shown": [place for place, name in enumerate(models) if name in panels],
+            "compared": models.index("student") if DIFFERENCE in panels else None,
+        }
+        canvas.trouble = ""
 
     def _describe(self, maps: dict[str, np.ndarray]) -> str:
         """Where the query is, what it is called, and how much of its attention stays on its own class."""
@@ -187,7 +209,7 @@ class AttentionExplorer(Explorer):
             if label != IGNORE and own.any():
                 words += f", {100 * maps[name][own].sum():.0f} % of its attention on {subject.name(label)}"
             parts.append(words)
-        if len(maps) == 2:
+        if "student" in maps:
             moved = 0.5 * np.abs(maps["student"] - maps["teacher"]).sum()
             parts.append(f"{100 * moved:.1f} % of the attention has moved")
         return " \N{MIDDLE DOT} ".join(parts)

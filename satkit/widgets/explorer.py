@@ -29,12 +29,16 @@ class Explorer(ipywidgets.VBox):
         use_style()
         self._lock, self._no_refresh = threading.RLock(), False
         self.figure: Figure | None = None
-        self.picture = Picture(label, self._on_click, self._on_key)
+        self.picture = self.make_picture(label)
         for control in controls:
             control.observe(self._changed, "value")
         bar = ipywidgets.HBox(controls, layout=ipywidgets.Layout(flex_flow="row wrap"))
         super().__init__([bar, self.picture.with_fallback()])
         self._controls = controls
+
+    def make_picture(self, label: str) -> Picture:
+        """The widget that shows the figure."""
+        return Picture(label, self._on_click, self._on_key)
 
     @abstractmethod
     def refresh(self) -> None:
@@ -103,10 +107,14 @@ class Explorer(ipywidgets.VBox):
             try:
                 action(*arguments)
             except ValueError as error:  # as every error of usage
-                self.picture.text = str(error)
+                self.tell(str(error))
             except Exception as error:
-                self.picture.text = f"{type(error).__name__}: {error}"
+                self.tell(f"{type(error).__name__}: {error}")
                 raise
+
+    def tell(self, trouble: str) -> None:
+        """Say what went wrong."""
+        self.picture.text = trouble
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.alt}>"

@@ -21,11 +21,17 @@ class Subject:
         stage: Menu of the stages, by their places from 0.
         picture: uint8 (height, width, 3).
         labels: Its ground truth, uint8 (height, width).
-        looks: By name, "teacher" and "student", or "model" in step 0.
+        looks: By name, "teacher" and "student", or "model" in step 0; and the "student of" another strategy.
     """
 
-    def __init__(self, experiment: Experiment, step: int | None = None, image: int | None = None):
-        self.experiment, run = experiment, experiment.run
+    def __init__(
+        self,
+        experiment: Experiment,
+        step: int | None = None,
+        image: int | None = None,
+        beside: Experiment | None = None,
+    ):
+        self.experiment, run, self.beside = experiment, experiment.run, beside
         done = run.steps_done()
         if not done:
             raise UsageError(f"{run.folder} must have a finished step to look at, it has none. Train it first.")
@@ -55,7 +61,7 @@ class Subject:
     def panels(self) -> tuple[str, ...]:
         """The names of the models, and the difference where there are two."""
         names = tuple(self.looks)
-        return (*names, DIFFERENCE) if len(names) == 2 else names
+        return (*names, DIFFERENCE) if "student" in names else names
 
     def choose(self, step: int | None = None, image: int | None = None, stage: int | None = None) -> None:
         """Look at another step or image, numbers from 0, or another stage, from 1 as in its name; None leaves it.
@@ -127,4 +133,7 @@ class Subject:
     def _load_models(self) -> dict[str, Segmenter]:
         step = self.step.value
         steps = {"model": 0} if step == 0 else {"teacher": step - 1, "student": step}
-        return {name: self.experiment.model(index) for name, index in steps.items()}
+        models = {name: self.experiment.model(index) for name, index in steps.items()}
+        if step and self.beside:
+            models[f"student of {self.beside.plan.strategy.name}"] = self.beside.model(step)
+        return models

@@ -6,11 +6,13 @@ import gc
 import numpy as np
 import pytest
 import torch
-from mouse import click, click_at, panels, press
+from mouse import panels, rest, send
 from samples import count_hooks
 
 from satkit.analysis.attention import attention_of, look, query_at
+from satkit.analysis.codes import decoded
 from satkit.experiments.experiment import Experiment
+from satkit.experiments.kit_models import open_kit_model
 from satkit.models import Segmenter
 from satkit.widgets import explore_attention
 
@@ -19,11 +21,6 @@ from satkit.widgets import explore_attention
 def explorer(two_steps):
     """An explorer of a student with its teacher."""
     return explore_attention(two_steps, image=3, pixel=(20, 30))
-
-
-def click_pixel(explorer, panel, row, column, line=0):
-    """Click at a pixel of the image in one of the panels."""
-    click(explorer, panels(explorer, line)[panel], column, row)
 
 
 def patch_side(explorer):
@@ -71,20 +68,52 @@ def test_the_cross_stands_on_the_patch_that_holds_the_pixel_in_every_panel(explo
         assert abs(y - 41) <= side / 2
 
 
-@pytest.mark.parametrize("panel", range(4))
-def test_a_click_into_any_panel_moves_query_sliders_and_picture(explorer, panel):
+def test_a_hand_that_rests_moves_query_sliders_and_picture(explorer):
     before = explorer.picture.png
-    click_pixel(explorer, panel, 50, 12)
+    rest(explorer, (50, 12))
     assert (explorer.row.value, explorer.column.value) == explorer.pixel == (50, 12)
     assert explorer.picture.png != before
     assert "row 50, column 12" in explorer.text
     assert explorer.picture.answers == 1
 
 
-def test_a_click_beside_the_panels_changes_nothing(explorer):
+def test_what_lies_beside_the_image_is_refused_in_a_sentence(explorer):
     before = explorer.picture.png
-    click_at(explorer, 0.999, 0.999)
-    assert (explorer.pixel, explorer.picture.png) == ((20, 30), before)
+    for pixel, pinned in (((64, 0), None), ((3, 3), [0, -1])):
+        rest(explorer, pixel, pinned)
+        assert "The pixel must be inside the image of 64 x 64" in explorer.picture.trouble
+        assert (explorer.pixel, explorer.pinned, explorer.picture.png) == ((20, 30), None, before)
+    rest(explorer, (3, 3))
+    assert (explorer.pixel, explorer.picture.trouble) == ((3, 3), "")
+
+
+def test_image_and_models_are_sent_once_and_maps_once_for_each_stage(explorer):
+    canvas, sent = explorer.picture, []
+    canvas.observe(lambda change: sent.append(change.name), ["scene", "stage", "chosen"])
+    rest(explorer, (50, 12))
+    assert sent == ["chosen"]
+    sent.clear()
+    explorer.choose(stage=2, head=1, view="student")
+    assert sorted(sent) == ["chosen", "stage"]
+    assert (canvas.chosen["head"], canvas.chosen["shown"], canvas.chosen["compared"]) == (0, [1], None)
+    sent.clear()
+    explorer.choose(image=5, view="all")
+    assert sorted(sent) == ["chosen", "scene", "stage"]
+    assert canvas.chosen["compared"] == 1
+    assert [model["name"] for model in canvas.scene["models"]] == ["teacher", "student"]
+
+
+def test_what_is_sent_are_the_maps_that_are_shown(explorer):
+    explorer.choose(stage=3, head=2)
+    stage = explorer.picture.stage
+    query = query_at(explorer._tap, explorer.pixel, explorer.subject.size)
+    place = query[0] * stage["queries"][1] + query[1]
+    for found, name in zip(stage["maps"], ("teacher", "student"), strict=True):
+        shape = (stage["heads"], stage["queries"][0] * stage["queries"][1])
+        codes = np.frombuffer(found["codes"], dtype=np.uint8).reshape(*shape, -1)[1, place]
+        peak = np.frombuffer(found["peaks"], dtype="<f4").reshape(shape)[1, place]
+        shown = explorer.arrays()[name].ravel()
+        np.testing.assert_allclose(decoded(codes, np.asarray(peak)), shown, atol=0.004 * peak)
 
 
 def test_sliders_do_the_same_as_a_click_pixel(explorer, two_steps):
@@ -102,39 +131,38 @@ def test_a_moved_picture_is_the_one_that_would_have_been_drawn_anew(explorer, tw
     assert explorer.picture.png == fresh.picture.png
 
 
-def test_arrows_move_by_a_patch_and_stop_at_the_border(explorer):
-    explorer.choose(pixel=(0, 0))
-    side = int(patch_side(explorer))
-    press(explorer, "ArrowLeft")
-    assert explorer.pixel == (side // 2, side // 2)  # the middle of the patch in the corner
-    press(explorer, "ArrowDown")
-    press(explorer, "ArrowRight", shift=True)
-    assert explorer.pixel == (side + side // 2, 4 * side + side // 2)
-    press(explorer, "End")
-    assert explorer.pixel[1] == 63 - side // 2 + (side % 2 == 0)
-    press(explorer, "Home")
-    assert explorer.pixel[1] == side // 2
-    press(explorer, "PageDown")
-    assert explorer.stage.value == 1
-    press(explorer, "PageUp")
-    press(explorer, "PageUp")
-    assert explorer.stage.value == 3
+def test_the_next_stage_follows_the_last(explorer):
+    for step, stage in ((1, 1), (-1, 0), (-1, 3), (1, 0)):
+        send(explorer.picture, {"kind": "stage", "step": step})
+        assert explorer.stage.value == stage
 
 
 def test_a_pinned_query_stays_while_another_moves(explorer):
     alone = explorer.arrays()
-    press(explorer, "Enter")
-    press(explorer, "ArrowDown", shift=True)
-    assert explorer.pinned == (20, 30)
+    rest(explorer, (40, 30), pinned=[20, 30])
+    assert (explorer.pinned, explorer.pin.value) == ((20, 30), True)
     assert panels(explorer, 1)
     pinned = panels(explorer, 0)[2].images[-1].get_array()
     np.testing.assert_array_equal(pinned, alone["student"])
     assert marks(explorer, 0) != marks(explorer, 1)
-    click_pixel(explorer, 1, 5, 5, line=0)  # also in the upper row a click moves the query, not the pin
-    assert (explorer.pinned, explorer.pixel) == ((20, 30), (5, 5))
-    press(explorer, "Escape")
-    assert explorer.pinned is None
+    explorer.pin.value = False
+    assert explorer.pinned is explorer.picture.chosen["pinned"] is None
     assert not panels(explorer, 1)
+    explorer.pin.value = True
+    assert explorer.pinned == (40, 30)
+
+
+def test_the_student_of_another_strategy_stands_beside(two_steps):
+    other = open_kit_model("sats")
+    explorer = explore_attention(two_steps, beside=other, image=3, pixel=(20, 30))
+    assert list(explorer.arrays()) == ["teacher", "student", "student of SATS", "difference"]
+    tap = look(other.model(1), explorer.subject.picture).taps[0]
+    expected = attention_of(tap, query_at(tap, (20, 30), (64, 64)))
+    np.testing.assert_allclose(explorer.arrays()["student of SATS"], expected, rtol=1e-4)
+    assert len(explorer.picture.stage["maps"]) == 3
+    assert "student of SATS: " in explorer.text
+    explorer.choose(step=0)
+    assert list(explorer.arrays()) == ["model"]
 
 
 def test_one_panel_alone_keeps_the_scale_of_the_pair(explorer):
@@ -168,7 +196,7 @@ def test_what_does_not_exist_is_refused_in_one_sentence_and_the_explorer_lives_o
     with pytest.raises(ValueError, match=message):
         explorer.choose(**choice)
     assert explorer.picture.png == before
-    click_pixel(explorer, 0, 2, 2)
+    rest(explorer, (2, 2))
     assert explorer.pixel == (2, 2)
 
 
@@ -191,13 +219,14 @@ def test_what_goes_wrong_under_the_mouse_is_told_in_the_line(explorer, monkeypat
 
     monkeypatch.setattr(explorer.subject, "load", missing)
     before = explorer.picture.png
-    press(explorer, "ArrowDown")
-    assert explorer.text == "The file is gone. Train the step again."
+    rest(explorer, (30, 30))
+    assert explorer.text == explorer.picture.trouble == "The file is gone. Train the step again."
     assert explorer.picture.png == before
     assert explorer.picture.answers == 1
     monkeypatch.undo()
-    press(explorer, "ArrowDown")
+    rest(explorer, (30, 30))
     assert "ground truth" in explorer.text
+    assert explorer.picture.trouble == ""
 
 
 def test_a_run_without_a_finished_step_is_refused(two_steps, tmp_path):
@@ -240,7 +269,7 @@ def test_images_that_are_not_square_have_their_cross_where_it_belongs():
         assert float(cross.get_data()[1][0]) == pytest.approx(8.5 * 33 / 9 - 0.5)
 
 
-def test_many_clicks_leave_nothing_behind(explorer):
+def test_many_queries_leave_nothing_behind(explorer):
     """No hook on the models, no further tensor, no further artist."""
     models = segmenters()
 
@@ -251,10 +280,10 @@ def test_many_clicks_leave_nothing_behind(explorer):
         return hooks, tensors, [len(ax.get_children()) for ax in explorer.figure.axes]
 
     generator = np.random.default_rng(0)
-    click_pixel(explorer, 0, 1, 1)
+    rest(explorer, (1, 1))
     before = census()
     for row, column in generator.integers(0, 64, (200, 2)):
-        click_pixel(explorer, int(row) % 4, int(row), int(column))
+        rest(explorer, (int(row), int(column)))
     assert census() == before
     assert before[0] == 0
 

@@ -9,7 +9,7 @@ function sceneIn(model) {
 function render({ model, el }) {
   const root = document.createElement("div");
   el.append(root);
-  let [number, asked, waiting] = [0, 0, null];
+  let [number, asked, waiting] = [model.get("chosen").answers ?? 0, 0, null];
 
   // Tell the kernel one thing at a time; of those that wait only the newest is told.
   function send(event) {
@@ -35,7 +35,8 @@ function render({ model, el }) {
   // What the kernel has chosen; not what it says about a query that the hand has left meanwhile.
   function follow() {
     const { answers, pixel, pinned, head, shown, compared } = model.get("chosen");
-    const late = waiting?.kind === "query" || answers !== number;
+    const late = waiting?.kind === "query" || answers < number;
+    number = Math.max(number, answers);
     canvas.choose(late ? { head, shown, compared } : { head, shown, compared, pixel, pinned });
   }
 

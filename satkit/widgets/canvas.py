@@ -1,0 +1,62 @@
+"""The attention canvas in a notebook: the kernel sends arrays once, and the browser draws what the hand asks for.
+
+The kernel is told of a query once the hand rests, so that its sliders, its text and its own picture follow. That
+picture is for where the canvas is missing, and for notebooks that were saved.
+"""
+
+from collections.abc import Callable
+
+import traitlets
+
+from satkit.widgets.canvas_script import canvas_script, canvas_style
+from satkit.widgets.picture import Picture
+
+Pixel = tuple[int, int]
+
+
+class Canvas(Picture):
+    """The attention of one image in some models, in the stage that is looked at.
+
+    Attributes:
+        scene: Image and models, see `satkit.widgets.scene`; sent when one of them changes.
+        stage: The maps of the stage; sent when image, models or stage change.
+        chosen: `pixel` and `pinned`, rows and columns; `head`, from 0, or None for the mean; `shown`, numbers of the
+            models that have a panel, or None for all; `compared`, the one whose difference has one, or None;
+            `answers`, the number of the last message that this takes into account.
+        trouble: What went wrong, in a sentence.
+    """
+
+    _esm = canvas_script("widget.js")
+    _css = canvas_style()
+    png = traitlets.Bytes(b"")  # for the fallback, which has it from here
+    scene = traitlets.Dict().tag(sync=True)
+    stage = traitlets.Dict().tag(sync=True)
+    chosen = traitlets.Dict().tag(sync=True)
+    trouble = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, label: str, on_query: Callable[[Pixel, Pixel | None], None], on_stage: Callable[[int], None]):
+        """A canvas that calls back.
+
+        Args:
+            on_query: Gets the pixel of the query and that of the pinned one, or None.
+            on_stage: Gets 1 for the next stage and -1 for the one before.
+        """
+        super().__init__(label, lambda x, y: None, lambda key, shift: None)
+        self._queried, self._staged = on_query, on_stage
+        self.number = 0
+
+    def _receive(self, _, event: dict, buffers) -> None:
+        try:
+            self.number = int(event.get("number", 0))
+            if event.get("kind") == "query":
+                pinned = event["pinned"]
+                self._queried(_pixel(event["pixel"]), None if pinned is None else _pixel(pinned))
+            elif event.get("kind") == "stage":
+                self._staged(1 if int(event["step"]) > 0 else -1)
+        finally:
+            self.answers += 1
+
+
+def _pixel(values) -> Pixel:
+    row, column = values
+    return int(row), int(column)
