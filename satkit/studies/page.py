@@ -51,7 +51,7 @@ def write_page(study: str = "", out: str = "", images: int = IMAGES) -> tuple[Pa
     return path, explorer.left_out
 
 
-def experiments_of(study: str) -> dict[str, Experiment]:
+def experiments_of(study: str | Path) -> dict[str, Experiment]:
     """The finished experiments of a study by the names of their strategies, or those that come with the kit.
 
     Raises:
@@ -68,6 +68,8 @@ def experiments_of(study: str) -> dict[str, Experiment]:
         plan = place.plan(name)
         if (folder / slug(plan.strategy.name)).exists():
             known[plan.strategy.name] = place.experiment(name)
+    if not known:
+        raise UsageError(f"{folder} must hold the runs of its strategies, it holds none. Run satkit study again.")
     return known
 
 

@@ -1,11 +1,12 @@
 """The report of a study: one HTML page that opens offline, pictures included.
 
-Everything in it is read from files that the study wrote: the table from result.json, the pictures and their words from
-the folder of figures, the configuration from every run's config.json. How the page looks is in the template
-`report.html` beside this file.
+What it says is read from files that the study wrote: the table from result.json, the pictures and their words from the
+folder of figures, the configuration from every run's config.json. Its explorer is that of `satkit page`, made from the
+models. How the page looks is in the template `report.html` beside this file.
 """
 
 import json
+import warnings
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,6 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from satkit.evaluation.conventions import sentence
 from satkit.experiments.study_folder import STUDY_AGAIN, settings_from
 from satkit.scenario import DOMAIN_SETTINGS
+from satkit.studies.explorer import Explorer, explorer_of, with_explorer
+from satkit.studies.page import experiments_of
+from satkit.studies.page_data import Students
 from satkit.studies.saved_figures import Embedded, KeptFigure, embedded, kept_figures
 from satkit.studies.score_table import ScoreTable, threads
 from satkit.studies.study_result import read_result
@@ -23,6 +27,8 @@ from satkit.utils.sealed_json import read_sealed
 from satkit.utils.tables import percent
 
 LARGEST = 5_000_000  # bytes of a report
+EXPLORER = 1_600_000  # bytes of its explorer
+IMAGES = 3  # in the explorer
 LITTLE = 0.02  # mean IoU after the base step, of which a share says nothing
 SENTENCE = 100  # bytes for what `fitted` may say more
 SECTIONS = {
@@ -44,7 +50,7 @@ def write_report(folder: Path) -> Path:
     folder = Path(folder)
     if not (folder / "result.json").exists():
         raise UsageError(f"{folder} holds no finished study: result.json is missing. Run satkit study first.")
-    words = contents(read_result(folder / "result.json"), folder)
+    words = {**contents(read_result(folder / "result.json"), folder), "explorer": explorer_in(folder)}
     figures = kept_figures(folder / "figures")
     nothing = [Embedded("", False)] * len(figures)
     room = LARGEST - len(page(words, figures, nothing).encode()) - SENTENCE
@@ -53,6 +59,15 @@ def write_report(folder: Path) -> Path:
     with replacing(path) as temporary:
         temporary.write_text(whole, encoding="utf-8")
     return path
+
+
+def explorer_in(folder: Path) -> Explorer | None:
+    """The explorer of a study; None where its models or images cannot be opened here, which a warning says."""
+    try:
+        return explorer_of(Students(experiments_of(folder)), IMAGES, EXPLORER)
+    except (UsageError, OSError) as error:
+        warnings.warn(f"The report is without an explorer. {error}", stacklevel=2)
+        return None
 
 
 def contents(result: dict, folder: Path) -> dict:
@@ -76,7 +91,8 @@ def page(words: dict, figures: list[tuple[KeptFigure, Path]], pictures: list[Emb
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     sections = figure_sections(figures, pictures)
-    return templates.get_template("report.html").render(words, sections=sections, fitted=fitted(pictures))
+    written = templates.get_template("report.html").render(words, sections=sections, fitted=fitted(pictures))
+    return with_explorer(written, words["explorer"].data) if words["explorer"] else written
 
 
 def lead(result: dict) -> str:

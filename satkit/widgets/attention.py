@@ -56,8 +56,9 @@ class AttentionExplorer(Explorer):
         self._sent: tuple = ()
         chosen = [self.subject.step, self.subject.image, self.stage, self.head, self.view]
         super().__init__(LABEL, [*chosen, self.row, self.column, self.pin])
-        for control in self._controls:
-            control.layout.width, control.style.description_width = "210px", "52px"
+        for control in self._controls:  # in two rows at 1280 pixels, and side by side at any width
+            control.layout = {"width": "auto", "flex": "1 1 165px", "max_width": "230px"}
+            control.style = {"description_width": "50px"}
         with self.with_one_refresh():
             self._load()
             self._go(self._middle())

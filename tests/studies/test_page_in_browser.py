@@ -161,7 +161,7 @@ def test_the_patch_under_the_pointer_is_the_query_on_the_grid_of_every_stage(pag
 def test_what_is_drawn_is_the_attention_of_the_query_in_every_model(page, stored):
     data = stored[1]
     stage, table = data["images"][0]["stages"][1], base64.b64decode(data["common"]["tables"]["attention"])
-    page.option("relation of its region").uncheck()
+    page.option("its region").uncheck()
     page.at(0.55, 0.7)
     row, column = page.patch()
     rows = [row_of(stage, model, row * stage["queries"][1] + column) for model in range(4)]
@@ -181,7 +181,7 @@ def test_what_is_drawn_is_the_attention_of_the_query_in_every_model(page, stored
         shades = np.minimum(np.floor(256 * values / limit), 255).astype(int)
         near = [[tuple(table[3 * each : 3 * each + 3]) for each in (max(s - 1, 0), s, min(s + 1, 255))] for s in shades]
         assert all(tuple(cell) in allowed for cell, allowed in zip(cells, near, strict=True))
-    page.option("relation of its region").check()
+    page.option("its region").check()
 
 
 def test_every_colour_of_a_map_is_in_its_bar_unless_the_image_is_asked_to_shine_through(page):
@@ -300,12 +300,12 @@ def test_the_region_row_is_the_mean_over_the_patches_of_the_class(page, stored):
 def test_a_locked_scale_stays_while_the_query_moves(page):
     bar = page.page.locator(".satkit-ticks").first
     page.at(0.3, 0.6)
-    page.option("lock the scale").check()
+    page.option("lock scale").check()
     before = bar.inner_text()
     page.at(0.9, 0.1)
     assert bar.inner_text() == before
     assert "locked" in page.page.locator(".satkit-bars").inner_text()
-    page.option("lock the scale").uncheck()
+    page.option("lock scale").uncheck()
     page.settle()
     assert bar.inner_text() != before
 

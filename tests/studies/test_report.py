@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
 
@@ -11,9 +12,10 @@ import pytest
 from PIL import Image
 from study_files import RESULT, WORDS, scores
 
+from satkit.experiments.kit_models import open_kit_model
 from satkit.experiments.settings import STRATEGIES
 from satkit.strategies.lookup import find_strategy
-from satkit.studies import report
+from satkit.studies import confusion_data, report
 from satkit.studies.saved_figures import keep_figure
 from satkit.studies.score_table import COLUMNS
 from satkit.utils.errors import UsageError
@@ -65,7 +67,8 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def page(folder):
-    return report.write_report(folder).read_text(encoding="utf-8")
+    with pytest.warns(UserWarning, match="without an explorer"):  # there are no models in this folder
+        return report.write_report(folder).read_text(encoding="utf-8")
 
 
 def test_the_page_needs_nothing_but_itself(folder, page):
@@ -80,6 +83,30 @@ def test_the_page_needs_nothing_but_itself(folder, page):
     assert "url(" not in page
     assert "@import" not in page
     assert len(page.encode()) < 5_000_000
+
+
+def test_without_models_the_page_says_that_it_has_no_explorer(page):
+    assert "This page is without its explorer" in Page(page).text
+    assert "satkit-" not in re.sub(r"--satkit-\w+", "", page)
+
+
+def test_with_models_the_explorer_is_in_the_page_which_stays_below_5_mb(folder, monkeypatch):
+    noisy(folder, 8)
+    monkeypatch.setattr(confusion_data, "MOST_SEARCHED", 8)
+    monkeypatch.setattr(report, "experiments_of", lambda folder: {"SATS": open_kit_model("sats")})
+    path = report.write_report(folder)
+    page = path.read_text(encoding="utf-8")
+    assert path.stat().st_size <= 5_000_000
+    tags = Page(page).tags
+    assert [values.get("type") for tag, values in tags if tag == "script"] == ["application/json", "module"]
+    assert not any("src" in values for tag, values in tags if tag == "script")
+    assert len([values for tag, values in tags if tag == "img"]) == 10
+    data = json.loads(re.search(r'id="satkit-data">(.*?)</script>', page, re.DOTALL)[1])
+    assert (data["models"], len(data["images"])) == (["base model", "SATS"], report.IMAGES)
+    assert "default-src 'none'; script-src 'sha256-" in page
+    assert "img-src data:" in page
+    assert "<!-- satkit" not in page
+    assert {values.get("id") for tag, values in tags if tag == "section"} == {"satkit-explorer", "satkit-confusions"}
 
 
 def test_every_figure_is_embedded_with_its_words_under_its_heading(folder, page):

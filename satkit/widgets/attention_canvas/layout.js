@@ -3,10 +3,10 @@
 const NARROWEST = 112; // pixels of a panel while all of a row stand side by side
 const COMFORTABLE = 150; // pixels of a panel where a row has to be broken
 const DIFFERENCE = "difference";
-const HINT =
-  "Move over the image: every map shows what the patch under the pointer attends to. Move over a map to read its " +
-  "values. Click to pin a patch, drag to follow. Keys: arrows (with Shift four patches), Home, End, Enter pins, Escape " +
-  "lets go, Page keys change the stage.";
+const HINT = "Move over the image: every map shows what the patch under the pointer attends to. Click pins the patch.";
+const KEYS =
+  "Move over a map to read its values; drag, and the query follows. Keys: arrows (with Shift four patches), Home, End, " +
+  "Enter pins, Escape lets go, Page keys change the stage.";
 const ROWS = ["query", "pinned", "region"];
 
 function element(tag, className = "", text = "") {
@@ -48,10 +48,10 @@ function buildOptions(view) {
   const bar = element("div", "satkit-options");
   bar.append(
     labelled("picture", options.picture),
-    labelled("frame the top keys", options.frames),
+    labelled("frame top keys", options.frames),
     labelled("image through maps", options.through),
-    labelled("lock the scale", options.locked),
-    labelled("relation of its region", options.region),
+    labelled("lock scale", options.locked),
+    labelled("its region", options.region),
   );
   return { bar, options };
 }
@@ -85,7 +85,8 @@ function buildParts(view) {
   parts.spoken.setAttribute("aria-live", "polite");
   parts.frame.append(parts.tip);
   view.root.classList.add("satkit-attention");
-  view.root.append(element("p", "satkit-hint", HINT), bar, parts.frame, bars, parts.line, parts.trouble, parts.spoken);
+  const [hint, keys] = [HINT, KEYS].map((text) => element("p", "satkit-hint", text));
+  view.root.append(hint, bar, parts.frame, bars, parts.line, parts.trouble, keys, parts.spoken);
   return parts;
 }
 

@@ -142,7 +142,7 @@ function sayRows(view, rows) {
   clearTimeout(view.speaking);
   view.speaking = setTimeout(() => {
     parts.spoken.textContent = texts.join(". ");
-    parts.frame.setAttribute("aria-label", `Attention explorer. ${texts.join(". ")}. ${HINT}`);
+    parts.frame.setAttribute("aria-label", `Attention explorer. ${texts.join(". ")}. ${HINT} ${KEYS}`);
   }, SPEAK);
 }
 
