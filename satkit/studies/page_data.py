@@ -8,6 +8,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class Students:
         self.steps = tuple(range(1, len(self.plan.steps)))
         self._models: dict[tuple[str, int], Segmenter] = {}
 
-    @property
+    @cached_property
     def tests(self) -> StepImages:
         """The test images, with the labels of all classes that are learnt at the end."""
         return self.plan.test_pictures(self.plan.steps[-1])

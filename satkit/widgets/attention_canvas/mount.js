@@ -122,11 +122,19 @@ function drawNote(view, rows) {
   const key = patchAt(reading.pixel, scene.image.size, scene.stage.keys);
   const lines = noteLines(view, row, reading.panel, key, reading.pixel);
   parts.tip.replaceChildren(...lines.map((line) => element("div", "", line)));
-  const [box, note] = [parts.frame.getBoundingClientRect(), parts.tip.getBoundingClientRect()];
-  const right = Math.min(reading.x - box.left + 16, box.width - note.width - 2);
-  const above = reading.y - box.top - note.height - 12;
-  parts.tip.style.left = `${Math.max(0, right)}px`;
-  parts.tip.style.top = `${above > 0 ? above : reading.y - box.top + 18}px`;
+  placeNote(view);
+}
+
+// Beside the pointer; under the image, so that the maps beside it stay in view.
+function placeNote({ parts, reading }) {
+  const [frame, note] = [parts.frame, parts.tip].map((each) => each.getBoundingClientRect());
+  const panel = reading.panel.box.getBoundingClientRect();
+  const own = reading.panel.kind === "image";
+  const left = own ? panel.left : reading.x + 16;
+  const above = reading.y - note.height - 12;
+  const below = own ? panel.bottom + 2 : reading.y + 18;
+  parts.tip.style.left = `${Math.max(0, Math.min(left - frame.left, frame.width - note.width - 2))}px`;
+  parts.tip.style.top = `${(own || above < frame.top ? below : above) - frame.top}px`;
 }
 
 function sayRows(view, rows) {
