@@ -19,6 +19,7 @@ from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder, open_study, silent
 from satkit.studies import study as studies
 from satkit.studies.jobs import jobs_of
+from satkit.studies.page import write_page
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study import about_base, collect, prepare, remember_seconds, run_study
 from satkit.utils.errors import UsageError
@@ -191,6 +192,13 @@ class TestFromEndToEnd:
         pictures = list((folder / "figures").glob("*.png"))
         assert len(pictures) >= 10
         assert page.count("data:image/png;base64,") == len(pictures)
+
+    def test_its_report_and_its_page_hold_an_explorer_of_its_models(self, undisturbed):
+        folder, _ = undisturbed
+        path, left_out = write_page(str(folder), images=2)
+        assert (path, left_out) == (folder / "explore.html", "")
+        for each in (path, folder / "report.html"):
+            assert '"models":["base model","fine-tuning","SATS"]' in each.read_text(encoding="utf-8")
 
     def test_the_executed_notebooks_have_figures_no_error_and_no_warning(self, undisturbed):
         for path in (undisturbed[0] / "notebooks").iterdir():
