@@ -100,9 +100,9 @@ def test_every_lesson_is_in_its_table():
 
 @pytest.mark.parametrize("page", [README, COMMANDS], ids=["README", "commands"])
 class TestTableOfCommands:
-    def test_names_every_command_and_no_other(self, page):
+    def test_names_every_command_or_the_most_useful_ones_and_no_other(self, page):
         named = set(re.findall(r"^\| `satkit (\w+)", section(page, "Commands"), re.MULTILINE))
-        assert named == set(subcommands())
+        assert set(subcommands()) >= named >= (set(subcommands()) if page is COMMANDS else {"study", "run", "play"})
 
     def test_names_only_options_of_the_command(self, page):
         for line in section(page, "Commands").splitlines():

@@ -45,7 +45,7 @@ function titleOf(view, row) {
   const { queries } = scene.stage;
   if (row.name === "region") {
     const count = regionOf(scene.stage, row.label).length;
-    const what = `region of the query: ${nameOf(scene, row.label)}`;
+    const what = `region of this patch, the class at its centre: ${nameOf(scene, row.label)}`;
     return count
       ? `${what}, ${count} ${count === 1 ? "patch" : "patches"} of ${scene.stage.name}; the maps are its relation, the mean over them`
       : `${what}; no patch of ${scene.stage.name} has this label, so there is no relation`;
