@@ -46,11 +46,11 @@ def _at_keys(tap, labels: np.ndarray) -> np.ndarray:
 
 @wants(
     prevented="by stage, which share of fine-tuning's drift pseudo-labels and distillation prevent, an array (stage)",
-    beyond="by stage, which further share of it the third student prevents, an array (stage)",
+    beyond="by stage, which further share of it the student of this lesson prevents, an array (stage)",
 )
 def shares_prevented(at: Names) -> None:
     """Stage by stage: what is left of the drift, and the two shares, make one."""
-    free, without, with_it = (at.by_stage[name] for name in list(at.compared)[:3])
+    free, without, with_it = (at.by_stage[name] for name in ("fine-tuning", "pseudo+distillation", at.strategy))
     left = [each / whole for each, whole in zip(without, free)]
     same("prevented", at.prevented, np.array([1 - each for each in left]), "stage")
     last = [each / whole for each, whole in zip(with_it, free)]
