@@ -1,6 +1,6 @@
 """A model written into a folder of its own, to be shared: `satkit models export`."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from satkit.experiments.manifest import WEIGHTS
@@ -27,18 +27,22 @@ def export_model(model: SharedModel, folder: str | Path, licence: str = "") -> P
     """
     folder, text = empty_folder(folder), card(model.about, licence)
     made = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
+    with ExitStack() as undone:
+        undone.callback(_remove, folder, made)
         folder.mkdir(parents=True, exist_ok=True)
         save_plain_tensors(folder / WEIGHTS, model.network.state_dict())
         with replacing(folder / CARD) as temporary:
             temporary.write_text(text, encoding="utf-8")
         write_sealed(folder / CONFIG, model.about)
-    except BaseException:
-        for remove in [*((folder / name).unlink for name in FILES), *(place.rmdir for place in made)]:
-            with suppress(OSError):  # what the disk said first is told
-                remove()
-        raise
+        undone.pop_all()  # the model is whole
     return folder
+
+
+def _remove(folder: Path, made: list[Path]) -> None:
+    """Remove what was written of a model, and the folders that were made for it."""
+    for remove in [*((folder / name).unlink for name in FILES), *(place.rmdir for place in made)]:
+        with suppress(OSError):  # what the disk said first is told
+            remove()
 
 
 def empty_folder(folder: str | Path) -> Path:
