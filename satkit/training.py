@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from satkit.models import Segmenter, SegmenterOutput
+from satkit.models.one_batch import as_one_batch
 from satkit.scenario import Step
 from satkit.strategies import LossInputs, Strategy
 from satkit.strategies.parts.importance import observe_gradients
 from satkit.strategies.step_state import StepState
+from satkit.strategies.whole_batch import added_up
 from satkit.utils.errors import unknown
 from satkit.utils.non_finite import (
     NonFiniteLoss,
@@ -30,6 +32,7 @@ from satkit.utils.non_finite import (
     gradient_norm,
     unchanged_unless_finite,
 )
+from satkit.utils.processes import summed
 from satkit.utils.seeding import derive, seed_everything
 from satkit.utils.snapshots import put_back, taken_out
 
@@ -191,7 +194,7 @@ def fit_targets(setup: StepSetup, batches: Callable[[], Iterable[tuple]]) -> dic
                 )
             yield labels.to(device), taught.logits
 
-    return setup.strategy.targets.fit(seen, setup.step)
+    return setup.strategy.targets.fit(seen, setup.step, summed)
 
 
 def train_step(
@@ -251,7 +254,8 @@ def see_batch(setup: StepSetup, batch: tuple[Tensor, Tensor]) -> LossInputs:
             taught = setup.seen(teacher, images, strategy.needs_attention)
     if taught is not None or strategy.targets.in_base_step:
         targets = strategy.targets(labels, taught, step, setup.state.targets or {}, images)
-    learnt = setup.seen(setup.student, images, strategy.needs_attention and taught is not None)
+    with as_one_batch(images):  # of which this process may have a part
+        learnt = setup.seen(setup.student, images, strategy.needs_attention and taught is not None)
     return LossInputs(step, labels, targets, learnt, taught)
 
 
@@ -276,6 +280,7 @@ def learn_batch(
     losses = {**losses, "total": sum(losses.values())}
     optimiser.zero_grad(set_to_none=True)
     losses["total"].backward()
+    losses, finite = added_up(student, losses, finite)  # over the processes of torchrun, if there are any
     of_data = None  # a copy of the gradient of the data's loss, where the penalty is added to it
     if importance and teacher is not None:
         of_data = [None if each.grad is None else each.grad.clone() for each in student.parameters()]

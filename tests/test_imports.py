@@ -31,10 +31,13 @@ HEIGHT = {part: height for height, part in enumerate(("", *LAYERS))}
 # What a part may import of satkit, where that is less than what lies below it.
 ONLY = {
     "plots": ("plots", "utils.errors", "data.labels"),
-    "strategies": ("strategies", "models", "scenario", "utils.errors", "utils.precision", "data.labels"),
+    "strategies": (
+        *("strategies", "models", "scenario", "data.labels"),
+        *("utils.errors", "utils.precision", "utils.processes"),
+    ),
     "training": (
         *("strategies", "models", "scenario"),
-        *("utils.errors", "utils.non_finite", "utils.seeding", "utils.snapshots"),
+        *("utils.errors", "utils.non_finite", "utils.processes", "utils.seeding", "utils.snapshots"),
     ),
 }
 # Modules and functions from outside that a part must do without.

@@ -14,6 +14,7 @@ from satkit.cli import bench_command, data_commands, model_commands, notebook_co
 from satkit.utils.disk_places import check_environment, unusable
 from satkit.utils.errors import nearest
 from satkit.utils.interrupts import Terminated, terminating
+from satkit.utils.launched import launched, rank
 from satkit.utils.names import printable
 from satkit.utils.saying import saying
 
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for add in (
         study_commands.add_study,
+        study_commands.add_train,
         notebook_commands.add_run,
         notebook_commands.add_play,
         notebook_commands.add_export,
@@ -119,6 +121,8 @@ def _run(arguments: list[str] | None) -> int:
     if not options.command:
         top.print_help()
         return 2
+    if launched() and options.command != "train":
+        return _say(f"torchrun starts satkit train, got satkit {options.command}. Run it without torchrun.", 2)
     return guarded(lambda: options.run(options))
 
 
@@ -135,9 +139,9 @@ def guarded(action: Callable[[], int]) -> int:
             return _say(said, 2)
         raise
     except KeyboardInterrupt:
-        return _say("Interrupted. What was finished is kept; run the same command again to go on.", 130)
+        return _stopped("Interrupted", 130)
     except Terminated as error:
-        return _say("Terminated. What was finished is kept; run the same command again to go on.", error.code)
+        return _stopped("Terminated", error.code)
 
 
 def _complain(command: argparse.ArgumentParser, message: str) -> int:
@@ -151,6 +155,13 @@ def _complain(command: argparse.ArgumentParser, message: str) -> int:
     return _say(f"{message}.{hint} See {command.prog} --help.", 2)
 
 
+def _stopped(how: str, code: int) -> int:
+    if rank():  # the first process says it
+        return code
+    return _say(f"{how}. What was finished is kept; run the same command again to go on.", code)
+
+
 def _say(message: object, code: int) -> int:
-    print(f"satkit: {printable(str(message), keep=ENDS)}", file=sys.stderr, flush=True)
+    who = f"satkit, process {rank()}" if launched() else "satkit"
+    print(f"{who}: {printable(str(message), keep=ENDS)}", file=sys.stderr, flush=True)
     return code

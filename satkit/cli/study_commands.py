@@ -9,6 +9,12 @@ from satkit.cli.options import add_settings, add_track, given, number, whole_num
 from satkit.experiments.settings import STRATEGIES
 from satkit.utils.saying import LIBRARIES, saying
 
+TORCHRUN = """several processes:
+  torchrun --standalone --nproc-per-node 2 -m satkit train --strategy sats
+  Each has its part of every batch, so it is the same training as by one process, but faster: on a computer with
+  several GPUs (one process for each) or cores. On several computers, give torchrun's --nnodes and the same data.
+"""
+
 
 def add_study(commands) -> None:
     """satkit study."""
@@ -20,6 +26,13 @@ def add_study(commands) -> None:
         help="short names separated by commas, with parts added (mib+attention), FILE.py:NAME, or all; satkit "
         f"strategies lists them (default {','.join(STRATEGIES)})",
     )
+    add_study_name(command)
+    add_track(command)
+    command.set_defaults(run=run_study)
+
+
+def add_study_name(command: argparse.ArgumentParser) -> None:
+    """The option that names a study."""
     command.add_argument(
         "--study",
         "--out",
@@ -27,8 +40,6 @@ def add_study(commands) -> None:
         metavar="NAME",
         help="name or folder of the study, whose settings are taken if there is one; default: named by its settings",
     )
-    add_track(command)
-    command.set_defaults(run=run_study)
 
 
 def run_study(options) -> int:
@@ -41,6 +52,36 @@ def run_study(options) -> int:
 
     with tracking(options.track):
         study.run_study(open_study(options.study, given(options)), names(options.strategies))
+    return 0
+
+
+def add_train(commands) -> None:
+    """satkit train."""
+    command = commands.add_parser(
+        "train",
+        help="train one strategy without notebooks, also by several processes under torchrun; run again, it continues",
+        description="Train every step of one strategy without notebooks, into the folder of a study. satkit runs and "
+        "report read it, and satkit study goes on from it.",
+        epilog=TORCHRUN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_settings(command)
+    command.add_argument(
+        "--strategy",
+        default="sats",
+        help="short name, with parts added (mib+attention), or FILE.py:NAME; satkit strategies lists them "
+        "(default sats)",
+    )
+    add_study_name(command)
+    command.set_defaults(run=run_train)
+
+
+def run_train(options) -> int:
+    """Train a strategy, or go on with it."""
+    with saying(LIBRARIES):
+        from satkit.studies.train import train
+
+    train(options.study, given(options), options.strategy)
     return 0
 
 

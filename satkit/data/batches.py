@@ -67,6 +67,7 @@ class BatchStream:
         seed: The run's seed.
         step_index: Number of the step; every step has its own order.
         exemplars: Images that replace a part of every batch.
+        part: Which images of a batch are made, by their positions in it; another process may make the others.
 
     Raises:
         UsageError: For a batch size below 1, or below 2 with exemplars.
@@ -80,6 +81,7 @@ class BatchStream:
         seed: int,
         step_index: int,
         exemplars: Exemplars | None = None,
+        part: slice = slice(None),
     ):
         if batch_size < 1:
             raise UsageError(f"The batch size must be at least 1, got {batch_size}.")
@@ -91,6 +93,7 @@ class BatchStream:
         self.seed = seed
         self.step_index = step_index
         self.exemplars = exemplars
+        self.part = part
         self._order = lru_cache(maxsize=2)(self._epoch_order)
 
     @property
@@ -111,15 +114,15 @@ class BatchStream:
 
     def batch(self, iteration: int) -> tuple[Tensor, Tensor]:
         """Images, float32 (batch, 3, height, width), and labels, uint8 (batch, height, width)."""
-        images, labels = [], []
-        for epoch, index in self.samples(iteration):
+        samples, made = list(enumerate(self.samples(iteration))), {}
+        for position, (epoch, index) in samples[self.part]:
             random = sample_generator(self.seed, self.step_index, epoch, index)
             image, annotation = self.augment(self.images.shown(index), self.images.split.labels[index], random)
-            images.append(image)
-            labels.append(self.images.table[annotation])
-        for position, image, annotation in self.exemplars_of(iteration):
-            images[position], labels[position] = image, annotation
-        return _tensors(images, labels)
+            made[position] = image, self.images.table[annotation]
+        for position, *exemplar in self.exemplars_of(iteration):
+            if position in made:
+                made[position] = exemplar
+        return _tensors(*map(list, zip(*made.values(), strict=True)))
 
     def exemplars_of(self, iteration: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """The exemplars of a batch: position in the batch, augmented image, and labels as class indices."""
@@ -153,7 +156,7 @@ class BatchStream:
 
 
 def evaluation_batches(
-    images: StepImages, batch_size: int, crop: CentreCrop | None = None
+    images: StepImages, batch_size: int, crop: CentreCrop | None = None, turn: tuple[int, int] = (0, 1)
 ) -> Iterator[tuple[Tensor, Tensor, np.ndarray]]:
     """Every image once: images and labels as in a training batch, and their positions in `indices`.
 
@@ -161,7 +164,17 @@ def evaluation_batches(
 
     Args:
         crop: What is taken of each image; None for all of it.
+        turn: (2, 3) gives every third batch, from number 2 on: so three processes share the batches.
     """
+    chunks = list(_same_size(images, batch_size, crop))
+    for chosen in chunks[turn[0] :: turn[1]]:
+        pairs = [(images.image(position), images.labels(position)) for position in chosen]
+        pairs = [crop(*pair) for pair in pairs] if crop else pairs
+        yield *_tensors(*map(list, zip(*pairs, strict=True))), chosen
+
+
+def _same_size(images: StepImages, batch_size: int, crop: CentreCrop | None) -> Iterator[np.ndarray]:
+    """Positions of the images of each evaluation batch."""
     by_size: dict[tuple[int, ...], list[int]] = {}
     for position, index in enumerate(images.indices):
         by_size.setdefault(() if crop else images.split.labels[index].shape, []).append(position)
@@ -169,10 +182,7 @@ def evaluation_batches(
         area = crop.size**2 if crop else math.prod(size)
         together = max(1, min(batch_size, MOST_PIXELS // area))
         for first in range(0, len(positions), together):
-            chosen = np.array(positions[first : first + together])
-            pairs = [(images.image(position), images.labels(position)) for position in chosen]
-            pairs = [crop(*pair) for pair in pairs] if crop else pairs
-            yield *_tensors(*map(list, zip(*pairs, strict=True))), chosen
+            yield np.array(positions[first : first + together])
 
 
 def _tensors(images: list[np.ndarray], labels: list[np.ndarray]) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,12 @@ from satkit.utils.files import DamagedFile
 TRIALS = 10  # in a step, evenly spread; the last iteration is one of them
 
 
+def is_trial(iteration: Iteration) -> bool:
+    """Whether the weights after an iteration are scored."""
+    every = max(1, iteration.total // TRIALS)
+    return iteration.number % every == 0 or iteration.number == iteration.total
+
+
 class BestWeights:
     """Scores the student at some iterations of a step, and keeps the best weights in the run's folder.
 
@@ -30,14 +36,13 @@ class BestWeights:
         self, run: Run, step: int, student: Segmenter, score: Callable[[Segmenter], float], done: int, total: int
     ):
         self.run, self.step, self.student, self.score = run, step, student, score
-        self.every = max(1, total // TRIALS)
         found = load_in_progress(run, step, BEST)
-        if found is None and done >= self.every:
+        if found is None and done >= max(1, total // TRIALS):
             raise DamagedFile(run.step_folder(step) / BEST, "is missing", "It cannot be made again from a checkpoint.")
         self.best = found[1]["score"] if found else float("-inf")
 
     def __call__(self, iteration: Iteration) -> None:
-        if iteration.number % self.every and iteration.number != iteration.total:
+        if not is_trial(iteration):
             return
         score = self.score(self.student)
         if score > self.best:
@@ -51,3 +56,17 @@ class BestWeights:
         weights, header = load_in_progress(self.run, self.step, BEST)
         self.student.load_state_dict(weights)
         return header["iteration"]
+
+
+class ScoredByAll:
+    """What the other processes of a training do while the first keeps the best weights: each scores its images."""
+
+    def __init__(self, student: Segmenter, score: Callable[[Segmenter], float]):
+        self.student, self.score = student, score
+
+    def __call__(self, iteration: Iteration) -> None:
+        if is_trial(iteration):
+            self.score(self.student)
+
+    def put_back(self) -> None:
+        """Nothing: the best weights come from the first process."""

@@ -13,6 +13,7 @@ import torch
 from satkit.experiments.in_progress import Checkpoint, save_checkpoint
 from satkit.experiments.run_folder import Run
 from satkit.training import Iteration
+from satkit.utils import processes
 from satkit.utils.interrupts import Interrupts
 
 CHECKPOINT_SECONDS = 15.0
@@ -21,6 +22,8 @@ LOGGED_ITERATIONS = 100  # rows of history in a step, about
 
 class Recorder:
     """Keeps a step's history and checkpoints while it is trained, and stops it when a signal has arrived.
+
+    Of several processes the first writes them, and all stop after the same iteration.
 
     Args:
         record: Called with every row of the history as it is logged, for a tracker.
@@ -39,6 +42,7 @@ class Recorder:
         self.run, self.step, self.device = run, step, device
         self.interrupts, self.report, self.record = interrupts, report, record
         self.rows = list(resume.rows) if resume else []
+        self.writes = processes.is_first()
         self.saved_at = time.monotonic()
 
     def __call__(self, iteration: Iteration) -> None:
@@ -47,6 +51,7 @@ class Recorder:
             row = {"step": self.step, "iteration": iteration.number, "lr": iteration.lr}
             self.rows.append({**row, **iteration.losses})
             self.record(self.rows[-1])
+        self.interrupts.signal = processes.any_signal(self.interrupts.signal)
         stop = self.interrupts.requested()
         if stop or time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
             self.save(iteration)
@@ -60,10 +65,13 @@ class Recorder:
 
     def save(self, iteration: Iteration) -> None:
         """Write the history so far, and a checkpoint to go on from."""
+        if not self.writes:
+            return
         self.write()
         save_checkpoint(self.run, self.step, iteration.snapshot(), self.rows, self.device)
         self.saved_at = time.monotonic()
 
     def write(self) -> None:
         """Write the history so far."""
-        self.run.write_history(self.step, self.rows)
+        if self.writes:
+            self.run.write_history(self.step, self.rows)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from satkit.data.prefetching import prefetched
 from satkit.data.step_images import StepImages, held_out
 from satkit.evaluation import metrics
 from satkit.evaluation.predict import SILENT, evaluate
-from satkit.experiments.best_weights import BestWeights
+from satkit.experiments.best_weights import BestWeights, ScoredByAll
 from satkit.experiments.checkpoints import Recorder
+from satkit.experiments.configuration import config_hash
+from satkit.experiments.equal_models import check_equal, model_from_first, take_from_first
 from satkit.experiments.in_progress import Checkpoint, forget_progress, newest_checkpoint
 from satkit.experiments.mending import mend_steps
 from satkit.experiments.plan import Plan
@@ -31,6 +34,7 @@ from satkit.models import Segmenter
 from satkit.scenario import Step
 from satkit.strategies.step_state import StepState
 from satkit.training import Iteration, StepSetup, begin_step, fit_targets, train_step
+from satkit.utils import processes
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 from satkit.utils.interrupts import remembered
@@ -56,10 +60,10 @@ class Experiment:
 
     Args:
         plan: What is learnt.
-        run: Where it goes; a run that comes with the kit can only be read.
+        run: Where it goes; a run that comes with the kit can only be read. None in processes that only help another.
     """
 
-    def __init__(self, plan: Plan, run: Run):
+    def __init__(self, plan: Plan, run: Run | None):
         self.plan, self.run = plan, run
 
     @classmethod
@@ -77,11 +81,12 @@ class Experiment:
     @property
     def workers(self) -> int:
         """Threads that make batches ahead; the result does not depend on them. On a CPU training needs all cores."""
-        return min(MOST_WORKERS, os.cpu_count() or 1) if self.plan.device.type == "cuda" else 0
+        cores = (os.cpu_count() or 1) // processes.count()
+        return min(MOST_WORKERS, max(1, cores)) if self.plan.device.type == "cuda" else 0
 
     def model(self, step: int) -> Segmenter:
         """The segmenter after a finished step, on the plan's device, in evaluation mode."""
-        return self.run.load_model(step).to(self.plan.device)
+        return model_from_first(lambda: self.run.load_model(step)).to(self.plan.device)
 
     def begin(self, index: int) -> StepInProgress:
         """Student, teacher and images of a step; a finished step brings its trained student along.
@@ -96,18 +101,14 @@ class Experiment:
         step, images = plan.steps[index], plan.images(plan.steps[index])
         previous = plan.blank() if index == 0 else self.model(index - 1)
         student, teacher = begin_step(previous, step, plan.strategy, plan.settings.seed)
-        if run.is_done(index):
+        if processes.is_first() and run.is_done(index):
             state = run.load_state(index)
             student = self.model(index)
             return StepInProgress(step, plan.strategy, student, teacher, state, images=images, finished=True)
-        started = StepInProgress(
-            step, plan.strategy, student, teacher, StepState(), plan.settings.autocast, images=images
-        )
+        check_equal({"student": student, "teacher": teacher})
+        state = StepState.from_tensors(processes.from_first(lambda: self._left_for(index).tensors()))
+        started = StepInProgress(step, plan.strategy, student, teacher, state, plan.settings.autocast, images=images)
         started.state.targets = self._fitted(started)
-        if plan.strategy.memory and index > 0:
-            started.state.memory = torch.from_numpy(self.remember(index))
-        if plan.strategy.importance and index > 0:
-            started.state.importances = run.load_state(index - 1).importances
         return started
 
     def train(self, started: StepInProgress, report: Callable[[Iteration], None] = SILENT) -> Segmenter:
@@ -122,10 +123,9 @@ class Experiment:
         if started.finished:
             return started.student
         plan, run, index = self.plan, self.run, started.step.index
-        schedule, resume = plan.schedule(started.step), self.checkpoint(index)
-        best, resume = self._best_weights(started, resume) if plan.protocol.checkpoint == "best" else (None, resume)
-        self._compare_machines(index, resume)
-        stream = plan.batches(started.step, started.state)
+        schedule, (best, resume) = plan.schedule(started.step), self._goes_on_from(started)
+        snapshot = processes.from_first(lambda: resume.snapshot if resume else {})
+        stream = plan.batches(started.step, started.state, processes.part(schedule.batch_size))
         with (
             recorded(run, resume.rows if resume else ()) as record,
             remembered() as interrupts,
@@ -140,13 +140,14 @@ class Experiment:
                     schedule,
                     seed=plan.settings.seed,
                     report=lambda iteration: [watcher(iteration) for watcher in watchers],
-                    resume=resume.snapshot if resume else None,
+                    resume=snapshot or None,
                 )
             except NonFiniteLoss as error:
                 raise _with_images(error, stream.names(error.batch)) from error
         recorder.write()
         if best:
             started.state.best_iteration = best.put_back()
+            take_from_first(started.student)
         return started.student
 
     def checkpoint(self, index: int) -> Checkpoint | None:
@@ -182,8 +183,9 @@ class Experiment:
             images: With labels of the classes seen after the step, see `Plan.tests`.
             report: See `satkit.evaluation.predict.evaluate`.
         """
-        batches = evaluation_batches(images, 16, self.plan.crop)
-        return evaluate(student, batches, step.num_outputs, self.plan.window, report)
+        batches = evaluation_batches(images, 16, self.plan.crop, (processes.number(), processes.count()))
+        found = evaluate(student, batches, step.num_outputs, self.plan.window, report)
+        return processes.summed(torch.from_numpy(found)).numpy()
 
     def evaluate(self, student: Segmenter, step: Step) -> np.ndarray:
         """Confusion matrix on the test images, after a step; where places arrive, one for each place seen so far."""
@@ -231,13 +233,21 @@ class Experiment:
                 run.finish(self.result())
 
     def learn(self, index: int, report: Callable[[Iteration], None] = SILENT) -> Segmenter:
-        """Carry out one whole step, or load it if it is finished."""
-        with self.run.writing():
-            started = self.begin(index)
-            student = self.train(started, report)
-            done = started.finished
-            self.save(started, self.run.load_evaluation(index) if done else self.evaluate(student, started.step))
-        return student
+        """Carry out one whole step, with the help of all processes of torchrun, or load it if it is finished."""
+        run = self.run
+        with run.writing():
+            if run.is_done(index):
+                started, confusion = self.begin(index), run.load_evaluation(index)
+            else:
+                with processes.leading({"config": config_hash(self.plan.config), "step": index}):
+                    started, confusion = self.carry_out(index, report)
+            self.save(started, confusion)
+        return started.student
+
+    def carry_out(self, index: int, report: Callable[[Iteration], None] = SILENT) -> tuple[StepInProgress, np.ndarray]:
+        """Begin, train and evaluate a step; what every process of a training does together with the others."""
+        started = self.begin(index)
+        return started, self.evaluate(self.train(started, report), started.step)
 
     def result(self) -> dict:
         """What result.json says: scores with everything that a number needs beside it."""
@@ -261,12 +271,22 @@ class Experiment:
             **scores,
         }
 
+    def _left_for(self, index: int) -> StepState:
+        """What the steps before have left for a step: the exemplar memory, and importances."""
+        left, strategy = StepState(), self.plan.strategy
+        if strategy.memory and index > 0:
+            left.memory = torch.from_numpy(self.remember(index))
+        if strategy.importance and index > 0:
+            left.importances = self.run.load_state(index - 1).importances
+        return left
+
     def _fitted(self, started: StepInProgress) -> dict[str, torch.Tensor]:
         """What the strategy's targets measure before a step."""
         images, names = started.images, []
 
         def batches():
-            for *batch, chosen in evaluation_batches(images, self.plan.preset.later.batch_size):
+            size, turn = self.plan.preset.later.batch_size, (processes.number(), processes.count())
+            for *batch, chosen in evaluation_batches(images, size, turn=turn):
                 names[:] = [images.split.names[index] for index in images.indices[chosen]]
                 yield batch
 
@@ -277,12 +297,27 @@ class Experiment:
 
     def _evaluated(self, student: Segmenter, images: StepImages, step: Step) -> np.ndarray:
         with evaluation_progress(len(images)) as progress:
-            return self.confusion(student, images, step, progress.update)
+
+            def report(done: int, **more) -> None:
+                progress.update(min(processes.count() * done, len(images)), **more)
+
+            return self.confusion(student, images, step, report if processes.is_first() else SILENT)
+
+    def _goes_on_from(self, started: StepInProgress):
+        """What keeps the best weights, or None, and the checkpoint that a step goes on from, which the first reads."""
+        keeps_best, index = self.plan.protocol.checkpoint == "best", started.step.index
+        if not processes.is_first():
+            score = partial(self.judge, step=started.step)
+            return (ScoredByAll(started.student, score) if keeps_best else None), None
+        resume = self.checkpoint(index)
+        best, resume = self._best_weights(started, resume) if keeps_best else (None, resume)
+        self._compare_machines(index, resume)
+        return best, resume
 
     def _best_weights(self, started: StepInProgress, resume: Checkpoint | None):
         """Best weights so far, and the checkpoint that they belong to; neither where one of them is lost."""
         index, total = started.step.index, self.plan.schedule(started.step).iterations
-        given = (self.run, index, started.student, lambda student: self.judge(student, started.step))
+        given = (self.run, index, started.student, partial(self.judge, step=started.step))
         try:
             return BestWeights(*given, resume.iteration if resume else 0, total), resume
         except DamagedFile as error:

@@ -250,13 +250,18 @@ class Plan:
         conditions = Conditions(chosen.shift, chosen.seed, self.protocol.void)
         return exemplars(self.data, self.learnt, entries, step, memory, conditions)
 
-    def batches(self, step: Step, state: StepState | None = None) -> BatchStream:
-        """The training batches of a step, by number; with the exemplars of its state, if there are any."""
+    def batches(self, step: Step, state: StepState | None = None, part: slice = slice(None)) -> BatchStream:
+        """The training batches of a step, by number; with the exemplars of its state, if there are any.
+
+        Args:
+            part: Which images of a batch are made, see `BatchStream`.
+        """
         images = self.images(step)
         crop = dict(self.preset.augment)
         augment = AUGMENTATIONS[crop.pop("kind", "simple")](**crop)
         kept = self.exemplars(step, state or StepState())
-        return BatchStream(images, self.schedule(step).batch_size, augment, self.settings.seed, step.index, kept)
+        size, seed = self.schedule(step).batch_size, self.settings.seed
+        return BatchStream(images, size, augment, seed, step.index, kept, part)
 
     def complete(self, images: StepImages) -> StepImages:
         """The same images with their whole annotation, as class indices; never used for training."""

@@ -46,16 +46,17 @@ class RunRecord:
 
 
 @contextmanager
-def recorded(run: Run, rows: Iterable[Row] = ()) -> Iterator[Callable[[Row], None]]:
+def recorded(run: Run | None, rows: Iterable[Row] = ()) -> Iterator[Callable[[Row], None]]:
     """A callable for the rows of a step that is trained in the block; they go to the tracker that was asked for.
 
     Args:
+        run: None in a process that helps another one to train, which records nothing.
         rows: What was logged of the step before.
 
     Raises:
         UsageError: If there is no such tracker, or its package is missing.
     """
-    tracker = opened(run.folder)
+    tracker = opened(run.folder) if run else None
     if tracker is None:
         yield lambda row: None
         return

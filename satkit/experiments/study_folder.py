@@ -66,12 +66,14 @@ class StudyFolder:
 
     def base(self, strategy: str | Strategy = BASE) -> Experiment:
         """The base step that a strategy starts from, taken over where one was given; no base step is shifted."""
-        found = find_strategy(strategy)
-        plan = Plan(replace(self.settings, shift=0.0), base_of(found), self.data)
-        base = Experiment.open(plan, self.folder / base_folder(found))
-        if plan.given_base and not base.run.is_done(0):
-            adopt(base, plan.given_base)
+        base = Experiment.open(self.base_plan(strategy), self.folder / base_folder(find_strategy(strategy)))
+        if base.plan.given_base and not base.run.is_done(0):
+            adopt(base, base.plan.given_base)
         return base
+
+    def base_plan(self, strategy: str | Strategy = BASE) -> Plan:
+        """The plan of that base step."""
+        return Plan(replace(self.settings, shift=0.0), base_of(find_strategy(strategy)), self.data)
 
     def experiment(self, strategy: str | Strategy) -> Experiment:
         """The experiment of a strategy; its base step is taken over if it is finished.

@@ -1,5 +1,6 @@
 """The segmenter: backbone, decoder and classifier, one after the other."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -56,6 +57,13 @@ class SegmenterOutput:
         features = tuple(each.float() for each in self.features)
         numbers = dict(coarse=self.coarse.float(), embedding=self.embedding.float(), coarse_reserved=reserved)
         return replace(self, features=features, **numbers)
+
+    def over_images(self, change: Callable[[Tensor], Tensor]) -> "SegmenterOutput":
+        """The same with every tensor whose first dimension are images changed: all but those of the classifier."""
+        reserved = None if self.coarse_reserved is None else change(self.coarse_reserved)
+        taps = tuple(replace(tap, queries=change(tap.queries), keys=change(tap.keys)) for tap in self.attention)
+        maps = dict(coarse=change(self.coarse), embedding=change(self.embedding), coarse_reserved=reserved)
+        return replace(self, features=tuple(map(change, self.features)), attention=taps, **maps)
 
     def classes(self) -> Tensor:
         """Class index of every pixel, int64 (batch, height, width), as the strategy's head is read."""

@@ -78,6 +78,19 @@ class Term(Part):
     def __call__(self, inputs: LossInputs) -> Tensor:
         """A scalar, weight included."""
 
+    def averaged_over(self, inputs: LossInputs) -> int | Tensor | None:
+        """How many things of a batch the term is a mean over: images (an int), or pixels that count (a tensor).
+
+        So the mean of a batch can be taken from parts of it, for a training by several processes. None, which is always
+        right: the term needs the whole batch at once.
+        """
+        return None
+
+
+def averaged_over(term, inputs: LossInputs) -> int | Tensor | None:
+    """`Term.averaged_over`, also of a term that does not inherit from `Term`."""
+    return term.averaged_over(inputs) if hasattr(term, "averaged_over") else None
+
 
 def having(ability: str, terms: Iterable) -> list[str]:
     """Names of the terms that declare an ability, which is a class attribute of `Term`.
@@ -102,12 +115,18 @@ class Targets(Part):
     in_base_step: ClassVar[bool] = False
     makes_unknown: ClassVar[bool] = False
 
-    def fit(self, seen: Callable[[], Iterable[tuple[Tensor, Tensor]]], step: Step) -> dict[str, Tensor]:
+    def fit(
+        self,
+        seen: Callable[[], Iterable[tuple[Tensor, Tensor]]],
+        step: Step,
+        summed: Callable[[Tensor], Tensor] = lambda counts: counts,
+    ) -> dict[str, Tensor]:
         """What has to be measured on the training images before a step; saved with the run.
 
         Args:
             seen: Makes an iterator over (labels, teacher logits) of the step's training images.
             step: The step that begins.
+            summed: Counts of all images from those of `seen`, which may be a part of them in each of several processes.
         """
         return {}
 

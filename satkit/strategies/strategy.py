@@ -28,6 +28,7 @@ from satkit.strategies.parts.fusion import WeightFusion
 from satkit.strategies.parts.importance import Importance
 from satkit.strategies.parts.memory import ExemplarMemory
 from satkit.strategies.validation import incompatible_parts
+from satkit.strategies.whole_batch import own_share
 from satkit.utils.errors import UsageError, shown
 
 
@@ -158,12 +159,16 @@ class Strategy:
         return bool(having("needs_attention", self.terms))
 
     def losses(self, inputs: LossInputs) -> dict[str, Tensor]:
-        """Each term's value by its name; the loop sums them and logs them."""
+        """Each term's value by its name; the loop sums them and logs them.
+
+        Where several processes train together: what this one adds to it, see `satkit.strategies.whole_batch`.
+        """
         terms = self.terms if inputs.step.index > 0 else self.base_terms
         needing = having("needs_teacher", terms) if inputs.teacher is None else []
         if needing:
             raise RuntimeError(f"The term {needing[0]!r} needs a teacher's output, but there is no teacher.")
-        return {term.name: term(inputs) for term in terms}
+        compute = own_share(inputs)
+        return {term.name: compute(term) for term in terms}
 
     def base(self) -> "Strategy":
         """The strategy of the base step; strategies with the same one can share a base model."""

@@ -71,7 +71,29 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
     """Check everything that can be checked before training, and open every run; the plans by name of the strategy.
 
     Raises:
-        UsageError: For unknown names, a backbone without attention, or a folder of another configuration.
+        UsageError: As `checked`, and for a folder of another configuration.
+        DataError: For anything wrong with the data, by file.
+    """
+    plans = checked(study, strategies)
+    open_runs(study, plans)
+    return plans
+
+
+def open_runs(study: StudyFolder, plans: dict[str, Plan]) -> None:
+    """Open the run of every plan, and of its base step, and remember the settings of the study."""
+    with saying("Checking the runs that are there ..."):
+        for plan in plans.values():
+            if not plan.strategy.joint:
+                study.base(plan.strategy)
+            study.experiment(plan.strategy)
+    study.remember_settings()
+
+
+def checked(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
+    """The plans by name of the strategy, checked as far as they can be before training; nothing is written.
+
+    Raises:
+        UsageError: For unknown names, or a backbone without attention.
         DataError: For anything wrong with the data, by file.
     """
     if not strategies:
@@ -92,12 +114,6 @@ def prepare(study: StudyFolder, strategies: tuple[str, ...]) -> dict[str, Plan]:
             f"Task {base.task!r} has one step only, in which {stepwise[0].name!r} has nothing to remember. "
             f"Choose a task with more steps, such as {usual_tasks(len(parts))[0]}, or only the strategy joint."
         )
-    with saying("Checking the runs that are there ..."):
-        for plan in plans.values():
-            if not plan.strategy.joint:
-                study.base(plan.strategy)
-            study.experiment(plan.strategy)
-    study.remember_settings()
     return plans
 
 

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from satkit.utils.launched import rank
+
 LINE_SECONDS = 0.2  # between two states of a line in a terminal
 BAR_SECONDS = 0.25  # between two states of a bar in a notebook
 FILE_SECONDS = 0.25  # between two states in the progress file
@@ -67,6 +69,8 @@ class Progress:
         self._finished = False
         file = os.environ.get("SATKIT_PROGRESS")
         self._outlets = [_outlet(stream, interval)] + ([_File(Path(file), self)] if file else [])
+        if rank():  # of several processes of torchrun the first shows how far they are
+            self._outlets = []
         self._shown_at = [-math.inf] * len(self._outlets)
 
     def __enter__(self) -> "Progress":
@@ -100,7 +104,7 @@ class Progress:
         if self._measured is not None or self.total == 0:
             stopped = not self._finished
             self._show(last=True)
-            if note and stopped:
+            if note and stopped and self._outlets:
                 print(note, file=self._outlets[0].stream, flush=True)
 
     @property

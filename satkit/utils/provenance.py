@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 import satkit
+from satkit.utils.launched import processes
 
 
 def machine(device: torch.device) -> dict:
-    """Versions, threads and device of this process."""
+    """Versions, threads and device of this process, and how many train together."""
     return {
         "satkit": satkit.__version__,
         "python": platform.python_version(),
@@ -22,6 +23,7 @@ def machine(device: torch.device) -> dict:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": processes(),
     }
 
 

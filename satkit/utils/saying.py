@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from satkit.utils.launched import rank
 from satkit.utils.progress import QUIET_SECONDS
 
 LIBRARIES = "Loading the libraries ..."
@@ -13,6 +14,8 @@ LIBRARIES = "Loading the libraries ..."
 @contextmanager
 def saying(text: str, stream=None, seconds: float | None = None) -> Iterator[None]:
     """Say what is being done if the block takes long; nothing is shown of one that is done before.
+
+    Of several processes of torchrun the first says it.
 
     Args:
         text: What is being done.
@@ -26,7 +29,8 @@ def saying(text: str, stream=None, seconds: float | None = None) -> Iterator[Non
 
     timer = threading.Timer(QUIET_SECONDS if seconds is None else seconds, say)
     timer.daemon = True
-    timer.start()
+    if rank() == 0:
+        timer.start()
     try:
         yield
     finally:

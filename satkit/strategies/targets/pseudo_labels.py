@@ -55,17 +55,22 @@ class EntropyPseudoLabels(Targets):
         one_of("entropy of the pseudo-labels", self.entropy, ENTROPIES)
         one_of("treatment of exemplars", self.exemplars, EXEMPLARS)
 
-    def fit(self, seen: Callable[[], Iterable[tuple[Tensor, Tensor]]], step: Step) -> dict[str, Tensor]:
+    def fit(
+        self,
+        seen: Callable[[], Iterable[tuple[Tensor, Tensor]]],
+        step: Step,
+        summed: Callable[[Tensor], Tensor] = lambda counts: counts,
+    ) -> dict[str, Tensor]:
         """The largest accepted uncertainty of each predicted class, {"thresholds": (old class,)}."""
         if self.threshold == "none":
             return {"thresholds": torch.full((step.num_old,), torch.inf)}
         if self.threshold == "median":
             released = step.num_old * math.log(step.num_outputs)
             top = 1.0 if self.entropy == "sum" else 1.0 / released  # no uncertainty is larger
-            counts = _histogram(seen(), step, self.entropy, BINS, top)
+            counts = summed(_histogram(seen(), step, self.entropy, BINS, top))
             medians = _medians(counts) * top / BINS
         else:
-            medians = _released_medians(_histogram(seen(), step, self.entropy, RELEASED_BINS, 1.0))
+            medians = _released_medians(summed(_histogram(seen(), step, self.entropy, RELEASED_BINS, 1.0)))
         return {"thresholds": medians.clamp(min=self.floor)}
 
     def __call__(

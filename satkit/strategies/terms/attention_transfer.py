@@ -215,6 +215,9 @@ class AttentionTransfer(Term):
         chosen, known = numbered(pairs, self.stages, "stage"), {}
         return self.weight * torch.stack([self.stage(*pair, labels, classes, known) for pair in chosen]).mean()
 
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
+
     def stage(
         self,
         student: AttentionTap,

@@ -65,6 +65,9 @@ class CrossEntropy(Term):
             loss = loss * adaptive_factor(inputs)
         return self.weight * loss.sum() / counted(targets, self.over)
 
+    def averaged_over(self, inputs: LossInputs) -> int | Tensor:
+        return counted(inputs.targets, self.over)
+
 
 @dataclass(frozen=True)
 class CoarseCrossEntropy(Term):
@@ -89,6 +92,9 @@ class CoarseCrossEntropy(Term):
         labels = resize_labels(inputs.labels, logits.shape[-2:]).long()
         total = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum")
         return self.weight * total / labels.numel()
+
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,9 @@ class UnbiasedCrossEntropy(Term):
         else:
             total = cross_entropy_sum(inputs.student, targets)
         return self.weight * total / counted(targets, self.over)
+
+    def averaged_over(self, inputs: LossInputs) -> int | Tensor:
+        return counted(inputs.targets, self.over)
 
 
 @dataclass(frozen=True)
@@ -191,6 +200,9 @@ class BinaryCrossEntropy(Term):
         if self.void == "negative":
             return self.weight * loss.mean()
         return self.weight * (loss * (targets != IGNORE)).sum() / counted(targets, self.over)
+
+    def averaged_over(self, inputs: LossInputs) -> int | Tensor:
+        return counted(inputs.targets, "all" if self.void == "negative" else self.over)
 
 
 def unbiased_cross_entropy(logits: Tensor, targets: Tensor, num_old: int) -> Tensor:

@@ -56,6 +56,9 @@ class DecoupledDistillation(Term):
             loss = loss + each.sum(dim=1).mean()
         return self.weight * loss
 
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
+
 
 @dataclass(frozen=True)
 class AuxiliaryBackground(Term):
@@ -77,6 +80,9 @@ class AuxiliaryBackground(Term):
             raise UsageError("DKD's auxiliary classifier is a 1x1 classifier; choose a head without deep=True.")
         logits = _logits(output.embedding.detach(), output.weight[:1], output.bias[:1], output)
         return self.weight * F.softplus(logits).mean()  # binary cross-entropy with 0
+
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
 
 
 def _logits(embedding: Tensor, weight: Tensor, bias: Tensor | None, output: SegmenterOutput) -> Tensor:

@@ -49,6 +49,9 @@ class Distillation(Term):
         per_class = -teacher.softmax(dim=1) * student.log_softmax(dim=1)
         return self.weight * _over_classes(per_class, self.over_classes).mean()
 
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
+
 
 @dataclass(frozen=True)
 class UnbiasedDistillation(Term):
@@ -88,6 +91,9 @@ class UnbiasedDistillation(Term):
         terms = images * math.prod(size) * (num_old if self.over_classes == "mean" else 1)
         return self.weight * unbiased_distillation_sum(inputs.student, inputs.teacher) / terms
 
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
+
 
 @dataclass(frozen=True)
 class SigmoidDistillation(Term):
@@ -117,6 +123,9 @@ class SigmoidDistillation(Term):
         student = inputs.student.logits[:, first:end].float()
         loss = F.binary_cross_entropy_with_logits(student, teacher, reduction="none")
         return self.weight * loss.sum(dim=1).mean()
+
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
 
 
 def unbiased_distillation(student_logits: Tensor, teacher_logits: Tensor, over_classes: str = "mean") -> Tensor:

@@ -39,6 +39,9 @@ class FeatureDistillation(Term):
         student, teacher = inputs.student.features[-1], inputs.teacher.features[-1]
         return self.weight * F.mse_loss(student.float(), teacher.detach().float())
 
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
+
 
 @dataclass(frozen=True)
 class LocalPOD(Term):
@@ -74,6 +77,9 @@ class LocalPOD(Term):
             return local_pod(student, teacher, self.scales)
 
         return over_layers(inputs, distance, distance, self.weight, self.logits_weight)
+
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,9 @@ class PooledCube(Term):
 
         return over_layers(inputs, in_space_and_channels, in_space, self.weight, self.logits_weight)
 
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
+
 
 @dataclass(frozen=True)
 class RegionFeatureTransfer(Term):
@@ -146,6 +155,9 @@ class RegionFeatureTransfer(Term):
         labels = region_map(inputs, self.regions)
         pairs = zip(inputs.student.features, inputs.teacher.features, strict=True)
         return self.weight * torch.stack([self.stage(*pair, labels, inputs.step.seen) for pair in pairs]).mean()
+
+    def averaged_over(self, inputs: LossInputs) -> int:
+        return len(inputs.labels)
 
     def stage(self, student: Tensor, teacher: Tensor, labels: Tensor, classes: tuple[int, ...]) -> Tensor:
         """The loss of one stage, without the weight."""

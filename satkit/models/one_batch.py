@@ -1,0 +1,116 @@
+"""A batch whose images are divided among several processes, seen by the network as one process sees all of it.
+
+Two kinds of functions look at more than one image, or draw random numbers for all of them: batch normalisation, and
+dropout with drop-path. Normalisation takes its statistics over the whole batch. Dropout draws for the whole batch in
+every process, which takes its own part; so the random generators of all processes stay those of one.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.overrides import TorchFunctionMode
+
+from satkit.utils import processes
+
+
+def as_one_batch(images: Tensor) -> AbstractContextManager:
+    """Inside the block a model in training sees these images of this process as its part of a whole batch."""
+    if processes.count() == 1:
+        return nullcontext()
+    return OneBatch(processes.lengths(len(images)))
+
+
+class OneBatch(TorchFunctionMode):
+    """Gives functions that look at more than one image, or draw for them, the whole batch.
+
+    Args:
+        sizes: Images of each process.
+    """
+
+    def __init__(self, sizes: list[int]):
+        super().__init__()
+        self.sizes = sizes
+
+    @property
+    def own(self) -> slice:
+        """This process's images in the whole batch."""
+        return slice(sum(self.sizes[: processes.number()]), sum(self.sizes[: processes.number() + 1]))
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function is F.batch_norm:
+            return batch_norm(self, *args, **kwargs)
+        if function in (F.dropout, F.dropout2d):
+            return dropout(self, function, *args, **kwargs)
+        if function is Tensor.bernoulli_:  # drop-path
+            return args[0].copy_(self.drawn(*args, **kwargs))
+        return function(*args, **kwargs)
+
+    def drawn(self, like: Tensor, *chance, **options) -> Tensor:
+        """This process's part of what one process draws for the whole batch; an image may have several rows."""
+        own, rows = self.own, len(like) // self.sizes[processes.number()]
+        whole = like.new_empty((rows * sum(self.sizes), *like.shape[1:])).bernoulli_(*chance, **options)
+        return whole[rows * own.start : rows * own.stop]
+
+
+def dropout(batch: OneBatch, function, images, p=0.5, training=True, inplace=False) -> Tensor:
+    """`F.dropout` and `F.dropout2d`, which drops whole channels."""
+    if p == 0 or not training:
+        return function(images, p, training, inplace)
+    mask = images if function is F.dropout else images[:, :, *[slice(1)] * (images.ndim - 2)]
+    return images * batch.drawn(torch.empty_like(mask), 1 - p).div_(1 - p)
+
+
+def batch_norm(
+    batch: OneBatch, images, mean, variance, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+) -> Tensor:
+    """`F.batch_norm` with statistics over the whole batch."""
+    if not training:
+        return F.batch_norm(images, mean, variance, weight, bias, training, momentum, eps)
+    values = images.to(torch.promote_types(images.dtype, torch.float32))
+    normed, *found = _Normalise.apply(values, batch.sizes, eps)
+    if mean is not None:
+        size = images[0, 0].numel() * sum(batch.sizes)
+        with torch.no_grad():
+            mean.lerp_(found[0].to(mean.dtype), momentum)
+            variance.lerp_((found[1] * (size / (size - 1))).to(variance.dtype), momentum)
+    if weight is not None:
+        channel = (-1, *[1] * (images.ndim - 2))
+        normed = normed * weight.view(channel) + bias.view(channel)
+    return normed.to(images.dtype)
+
+
+class _Normalise(torch.autograd.Function):
+    """Values minus their channel's mean over the whole batch, divided by the deviation; and mean and variance."""
+
+    @staticmethod
+    def forward(ctx, values, sizes, eps):
+        rows = values.transpose(0, 1).flatten(1)  # (channel, value)
+        own = torch.stack([rows.mean(dim=1), rows.var(dim=1, correction=0)])
+        means, variances = processes.gathered(own[None], [1] * len(sizes)).unbind(dim=1)  # (process, channel)
+        share = rows.new_tensor(sizes)[:, None] / sum(sizes)
+        mean = (share * means).sum(dim=0)
+        variance = (share * (variances + (means - mean).square())).sum(dim=0)
+        inverse = (variance + eps).rsqrt()[:, None]
+        normed = (rows - mean[:, None]) * inverse
+        ctx.save_for_backward(normed, inverse)
+        ctx.size = rows.shape[1] // len(values) * sum(sizes)
+        ctx.mark_non_differentiable(mean, variance)
+        return _like(values, normed), mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient, *_):
+        normed, inverse = ctx.saved_tensors
+        rows = gradient.transpose(0, 1).flatten(1)
+        sums = processes.reduced(torch.stack([rows.sum(dim=1), (rows * normed).sum(dim=1)]))
+        first, second = (sums / ctx.size)[..., None]
+        return _like(gradient, (rows - first - normed * second) * inverse), None, None
+
+
+def _like(values: Tensor, rows: Tensor) -> Tensor:
+    """Rows (channel, value) in the order of `values`."""
+    return rows.view(values.shape[1], len(values), *values.shape[2:]).transpose(0, 1)
