@@ -5,6 +5,7 @@ Every process trains the strategies that are named, one after the other, with a 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -14,7 +15,8 @@ from pathlib import Path
 import torch
 
 ROOT, TESTS = Path(__file__).parents[1], Path(__file__).parent
-STEPS = {"sgd": dict(lr=1e-2, optimiser="sgd", schedule="poly", weight_decay=1e-4), "adamw": dict(lr=1e-3, clip=1.0)}
+SGD = dict(lr=1e-2, optimiser="sgd", schedule="poly", weight_decay=1e-4, clip=1.0)
+STEPS = {"sgd": SGD, "adamw": dict(lr=1e-3, clip=1.0)}
 
 
 def started(folder, strategies, count, **options):
@@ -37,18 +39,55 @@ def preset(optimiser="sgd", iterations=20, batch=4, **more):
     return replace(TINY, base=base, later=later)
 
 
-def main(folder, strategies, **options):
-    """Train in all processes of torchrun that there are."""
+def main(folder, strategies, fault="", at=0, given=None, **options):
+    """Train in all processes of torchrun that there are.
+
+    Args:
+        fault: What goes wrong in process 1, a key of `FAULTS`.
+        at: In which iteration of which step it does.
+        given: Settings of process 1 that the others do not have.
+    """
+    from satkit.experiments import checkpoints
     from satkit.experiments.presets import PRESETS
     from satkit.studies.train import train_together
     from satkit.utils import processes
+    from satkit.utils.launched import rank
 
     torch.set_num_threads(1)
+    checkpoints.CHECKPOINT_SECONDS = -1.0  # at every iteration
     PRESETS["scenes"]["tiny"] = preset(**options)
+    other = rank() == 1
+    if fault and other:
+        plant(FAULTS[fault], at)
     with processes.joined(), redirect_stdout(sys.stderr):
         for strategy in strategies:
-            train_together(folder, {"preset": "tiny"}, strategy)
+            train_together(folder, {"preset": "tiny", **(given if given and other else {})}, strategy)
     return 0
+
+
+def plant(fault, at):
+    """Let something go wrong when the batch of an iteration (step, number) is made."""
+    from satkit.data.batches import BatchStream
+
+    make = BatchStream.batch
+
+    def batch(stream, number):
+        made = make(stream, number)
+        return fault(*made) if [stream.step_index, number] == at else made
+
+    BatchStream.batch = batch
+
+
+def fails(images, labels):
+    raise RuntimeError("This was planted in process 1.")
+
+
+FAULTS = {
+    "an exception": fails,
+    "undefined images": lambda images, labels: (images * float("nan"), labels),
+    "a kill": lambda images, labels: os.kill(os.getpid(), signal.SIGKILL),
+    "a signal": lambda images, labels: (os.kill(os.getpid(), signal.SIGTERM), (images, labels))[1],
+}
 
 
 if __name__ == "__main__":

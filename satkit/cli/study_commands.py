@@ -28,6 +28,13 @@ def add_study(commands) -> None:
     )
     add_study_name(command)
     add_track(command)
+    command.add_argument(
+        "--nproc",
+        default="1",
+        metavar="NUMBER",
+        help="train by so many processes of torchrun before the notebooks run, see satkit train; for several GPUs, one "
+        "process for each (default 1: the notebooks train)",
+    )
     command.set_defaults(run=run_study)
 
 
@@ -49,9 +56,12 @@ def run_study(options) -> int:
         from satkit.experiments.trackers.choice import tracking
         from satkit.strategies.lookup import names
         from satkit.studies import study
+        from satkit.studies.torchrun import train_by_several
 
     with tracking(options.track):
-        study.run_study(open_study(options.study, given(options)), names(options.strategies))
+        folder, strategies = open_study(options.study, given(options)), names(options.strategies)
+        train_by_several(folder, strategies, number("--nproc", options.nproc))
+        study.run_study(folder, strategies)
     return 0
 
 

@@ -105,5 +105,7 @@ class ScoreTable:
 
 
 def threads(machine: dict) -> str:
-    """How many threads torch used, in words."""
-    return f"{machine['threads']} thread" + ("" if machine["threads"] == 1 else "s")
+    """How many threads torch used, in words, and how many processes if there were several."""
+    used = f"{machine['threads']} thread" + ("" if machine["threads"] == 1 else "s")
+    several = machine.get("processes", 1)  # earlier runs do not have it
+    return used if several == 1 else f"{several} processes with {used} each"

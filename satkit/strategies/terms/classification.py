@@ -58,12 +58,12 @@ class CrossEntropy(Term):
         refuse_unknown(self, inputs.targets)
         targets = inputs.targets.long()
         if not self.adaptive and inputs.student.reserved is None:
-            return self.weight * cross_entropy_sum(inputs.student, targets) / counted(targets, self.over)
+            return self.weight * mean_of(cross_entropy_sum(inputs.student, targets), targets, self.over)
         logits = all_channels(inputs.student).float()
         loss = F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none").sum(dim=(1, 2))
         if self.adaptive:
             loss = loss * adaptive_factor(inputs)
-        return self.weight * loss.sum() / counted(targets, self.over)
+        return self.weight * mean_of(loss.sum(), targets, self.over)
 
     def averaged_over(self, inputs: LossInputs) -> int | Tensor:
         return counted(inputs.targets, self.over)
@@ -140,7 +140,7 @@ class UnbiasedCrossEntropy(Term):
             total = unbiased_cross_entropy_sum(inputs.student, targets, num_old)
         else:
             total = cross_entropy_sum(inputs.student, targets)
-        return self.weight * total / counted(targets, self.over)
+        return self.weight * mean_of(total, targets, self.over)
 
     def averaged_over(self, inputs: LossInputs) -> int | Tensor:
         return counted(inputs.targets, self.over)
@@ -199,7 +199,7 @@ class BinaryCrossEntropy(Term):
         loss = F.binary_cross_entropy_with_logits(logits, hot, reduction="none", pos_weight=factor).sum(dim=1)
         if self.void == "negative":
             return self.weight * loss.mean()
-        return self.weight * (loss * (targets != IGNORE)).sum() / counted(targets, self.over)
+        return self.weight * mean_of((loss * (targets != IGNORE)).sum(), targets, self.over)
 
     def averaged_over(self, inputs: LossInputs) -> int | Tensor:
         return counted(inputs.targets, "all" if self.void == "negative" else self.over)
@@ -250,5 +250,11 @@ def adaptive_factor(inputs: LossInputs) -> Tensor:
 
 
 def counted(targets: Tensor, over: str) -> int | Tensor:
-    """How many pixels a sum is divided by."""
-    return targets.numel() if over == "all" else (targets != IGNORE).sum().clamp(min=1)
+    """How many pixels a mean is over."""
+    return targets.numel() if over == "all" else (targets != IGNORE).sum()
+
+
+def mean_of(total: Tensor, targets: Tensor, over: str) -> Tensor:
+    """A sum over pixels as a mean over those that count; 0 if none does."""
+    number = counted(targets, over)
+    return total / (number.clamp(min=1) if isinstance(number, Tensor) else number)
