@@ -29,23 +29,33 @@ def started(folder, strategies, count, **options):
     return subprocess.Popen([sys.executable, *several, *words], env=environment, **pipes)
 
 
-def preset(optimiser="sgd", iterations=20, batch=4, **more):
+def ended(process):
+    """Exit code and error stream of a process, once it has ended."""
+    try:
+        _, said = process.communicate(timeout=600)
+    finally:
+        process.terminate()
+    return process.returncode, said
+
+
+def preset(optimiser="sgd", iterations=20, batch=4, **_):
     """The smallest preset."""
     from tiny import TINY
 
     from satkit.training import Schedule
 
-    base, later = (Schedule(iterations, batch_size=batch, **STEPS[optimiser], **each) for each in ({}, more))
-    return replace(TINY, base=base, later=later)
+    schedule = Schedule(iterations, batch_size=batch, **STEPS[optimiser])
+    return replace(TINY, base=schedule, later=schedule)
 
 
-def main(folder, strategies, fault="", at=0, given=None, **options):
+def main(folder, strategies, fault="", at=0, given=None, only=None, **options):
     """Train in all processes of torchrun that there are.
 
     Args:
         fault: What goes wrong in process 1, a key of `FAULTS`.
         at: In which iteration of which step it does.
-        given: Settings of process 1 that the others do not have.
+        given: Further settings.
+        only: The process that has them; None for all.
     """
     from satkit.experiments import checkpoints
     from satkit.experiments.presets import PRESETS
@@ -56,12 +66,12 @@ def main(folder, strategies, fault="", at=0, given=None, **options):
     torch.set_num_threads(1)
     checkpoints.CHECKPOINT_SECONDS = -1.0  # at every iteration
     PRESETS["scenes"]["tiny"] = preset(**options)
-    other = rank() == 1
-    if fault and other:
+    if fault and rank() == 1:
         plant(FAULTS[fault], at)
+    settings = {"preset": "tiny", **((given or {}) if only in (None, rank()) else {})}
     with processes.joined(), redirect_stdout(sys.stderr):
         for strategy in strategies:
-            train_together(folder, {"preset": "tiny", **(given if given and other else {})}, strategy)
+            train_together(folder, settings, strategy)
     return 0
 
 

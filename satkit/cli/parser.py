@@ -128,6 +128,20 @@ def _run(arguments: list[str] | None) -> int:
 
 def guarded(action: Callable[[], int]) -> int:
     """Run an action and turn what it raises into an exit code and one clear message."""
+    if not launched():
+        return _told(action)
+    try:
+        code = _told(action)
+    except SystemExit as end:
+        code = end.code
+    if code:  # at once: torchrun ends the others now, each of which shall end with the code of its own
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return 0
+
+
+def _told(action: Callable[[], int]) -> int:
     try:
         with terminating():
             check_environment()

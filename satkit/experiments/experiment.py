@@ -143,7 +143,7 @@ class Experiment:
                     resume=snapshot or None,
                 )
             except NonFiniteLoss as error:
-                raise _with_images(error, stream.names(error.batch)) from error
+                raise _said_once(_with_images(error, stream.names(error.batch))) from error
         recorder.write()
         if best:
             started.state.best_iteration = best.put_back()
@@ -336,6 +336,12 @@ class Experiment:
                 "run on one machine.",
                 stacklevel=3,
             )
+
+
+def _said_once(error: NonFiniteLoss) -> NonFiniteLoss | SystemExit:
+    """An error that all processes have in the same iteration: for the first, with what any of them knows of it."""
+    said = max(processes.texts(str(error)), key=len)  # one whose own images are not finite says so in addition
+    return NonFiniteLoss(said, error.batch) if processes.is_first() else SystemExit(error.exit_code)
 
 
 def _with_images(error: NonFiniteLoss, names: list[str]) -> NonFiniteLoss:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-import safetensors.torch
 import torch
 import torch.distributed as dist
+from safetensors.torch import load, save
 from torch import Tensor
 
 from satkit.utils.errors import UsageError, shown
@@ -171,9 +171,9 @@ def from_first(make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     if count() == 1:
         return make()
     if not is_first():
-        return safetensors.torch.load(_bytes())
+        return load(_bytes())
     tensors = make()
-    _bytes(safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+    _bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
     return tensors
 
 
@@ -226,6 +226,8 @@ def text(own: str = "") -> str:
 
 def texts(own: str) -> list[str]:
     """What every process says, in their order; they may have to wait for each other."""
+    if _group is None:
+        return [own]
     data = own.encode()
     sizes = [torch.tensor(0) for _ in range(_group.count)]
     _safely(dist.all_gather, sizes, torch.tensor(len(data)))

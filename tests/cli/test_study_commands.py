@@ -11,6 +11,7 @@ from run_files import CONFIG, finish_step
 from satkit.experiments.run_folder import Run
 from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.experiments.study_folder import StudyFolder
+from satkit.utils.launched import VARIABLES
 
 pytestmark = pytest.mark.usefixtures("runs")
 
@@ -139,3 +140,50 @@ def test_a_page_is_asked_for_with_its_study_file_and_images(satkit_says, monkeyp
     code, out, error = satkit_says("page", "--images", "many")
     assert (code, out) == (2, "")
     assert "--images must be a whole number, got 'many'" in one_sentence(error)
+
+
+def test_the_words_of_a_training_arrive_as_settings(satkit_says, monkeypatch):
+    asked = []
+    monkeypatch.setattr("satkit.studies.train.train", lambda *arguments: asked.append(arguments))
+    assert satkit_says("train", "--task", "10-10", "--seed", "3", "--out", "x", "--strategy", "mib+attention")[0] == 0
+    assert satkit_says("train")[0] == 0
+    assert asked == [("x", {"task": "10-10", "seed": 3}, "mib+attention"), ("", {}, "sats")]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--strategy", "stas"], "Unknown strategy 'stas'. Did you mean 'sats'?"),
+        (["--preset", "smok"], "Unknown preset 'smok'"),
+        (["--strategies", "sats"], "unrecognized arguments: --strategies sats. Did you mean --strategy?"),
+    ],
+)
+def test_a_training_that_cannot_be_is_one_sentence(satkit_says, words, said, runs):
+    code, out, error = satkit_says("train", *words)
+    assert (code, out) == (2, "")
+    assert said in one_sentence(error)
+    assert not runs.exists()
+
+
+def test_a_study_is_trained_by_so_many_processes_first(satkit_says, monkeypatch):
+    asked = []
+    monkeypatch.setattr("satkit.studies.torchrun.train_by_several", lambda *arguments: asked.append(arguments[1:]))
+    monkeypatch.setattr("satkit.studies.study.run_study", lambda *arguments: asked.append(arguments[1:]))
+    assert satkit_says("study", "--strategies", "sats", "--nproc", "2")[0] == 0
+    assert satkit_says("study", "--strategies", "sats")[0] == 0
+    assert asked == [(("sats",), 2), (("sats",),), (("sats",), 1), (("sats",),)]
+    code, _, error = satkit_says("study", "--nproc", "two")
+    assert (code, error) == (2, "satkit: --nproc must be a whole number, got 'two'.\n")
+
+
+@pytest.mark.parametrize("words", [["study"], ["runs"], ["doctor"]], ids=str)
+def test_torchrun_starts_no_other_command(satkit_says, monkeypatch, words, runs):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    code, out, error = satkit_says(*words)
+    assert (code, out) == (2, "")
+    assert (
+        error == f"satkit, process 1: torchrun starts satkit train, got satkit {words[0]}. Run it without torchrun.\n"
+    )
+    assert not runs.exists()

@@ -281,3 +281,26 @@ def test_batches_and_evaluation_show_the_images_of_a_shifted_step_shifted():
 def test_exemplars_need_a_batch_of_two_or_more_images():
     with pytest.raises(UsageError, match="A batch with exemplars needs at least 2 images, got 1"):
         many(40, 0.5, batch_size=1)
+
+
+@pytest.mark.parametrize("kept", [None, 4], ids=["without exemplars", "with exemplars"])
+def test_parts_of_a_batch_are_cut_out_of_it(kept):
+    images = everything(11, size=8)
+    memory = None if kept is None else Exemplars(np.array([[index, 0] for index in range(kept)]), {0: images}, 0.5)
+
+    def stream(part=slice(None)):
+        return BatchStream(images, 5, SimpleAugment(6, scale=(0.5, 2.0)), 4, 1, memory, part)
+
+    for number in (0, 3):
+        whole = stream().batch(number)
+        parts = [stream(part).batch(number) for part in (slice(0, 2), slice(2, 3), slice(3, 5))]
+        for mine, all_of_it in zip(zip(*parts, strict=True), whole, strict=True):
+            assert torch.equal(torch.cat(mine), all_of_it)
+
+
+def test_in_turn_processes_evaluate_every_batch_once():
+    images = everything(11)
+    whole = [batch[2].tolist() for batch in evaluation_batches(images, 2)]
+    parts = [[batch[2].tolist() for batch in evaluation_batches(images, 2, turn=(number, 3))] for number in range(3)]
+    assert parts == [whole[0::3], whole[1::3], whole[2::3]]
+    assert list(evaluation_batches(images, 11, turn=(1, 2))) == []

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from satkit.experiments.best_weights import BestWeights
+from satkit.experiments.best_weights import BestWeights, ScoredByAll
 from satkit.experiments.run_folder import Run
 from satkit.utils.files import DamagedFile
 
@@ -58,3 +58,14 @@ def test_best_weights_that_are_lost_are_said_and_never_replaced_by_others(run):
     path.unlink()
     with pytest.raises(DamagedFile, match=r"best\.safetensors is missing"):
         tried(run, scores, first=9)
+
+
+def test_another_process_scores_in_the_same_iterations_and_keeps_nothing():
+    asked, student = [], torch.nn.Linear(1, 1)
+    best = ScoredByAll(student, lambda student: asked.append(round(student.weight.item())))
+    for number in range(1, 20):
+        torch.nn.init.constant_(student.weight, number)
+        best(SimpleNamespace(number=number, total=19))
+    assert asked == list(range(1, 20))
+    assert best.put_back() is None
+    assert student.weight.item() == 19

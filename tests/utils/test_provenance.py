@@ -29,3 +29,9 @@ def test_what_differs_between_two_machines_is_named():
     assert versions_changed(before, before) == ""
     now = {**before, "torch": "2.13", "threads": 2, "cores": 2, "new": 1}
     assert versions_changed(before, now) == "torch 2.12 (now 2.13), threads 4 (now 2)"
+
+
+def test_how_many_processes_train_together_is_recorded(monkeypatch):
+    assert machine(torch.device("cpu"))["processes"] == 1
+    monkeypatch.setattr("satkit.utils.provenance.processes", lambda: 3)
+    assert machine(torch.device("cpu"))["processes"] == 3

@@ -29,3 +29,10 @@ def test_a_stream_that_is_closed_stops_no_work(capsys):
     with saying("Counting ...", stream, seconds=0.01):
         time.sleep(0.2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_of_several_processes_the_first_says_it(capsys, monkeypatch):
+    monkeypatch.setattr("satkit.utils.saying.rank", lambda: 1)
+    with saying("Counting ...", seconds=0.01):
+        time.sleep(0.2)
+    assert capsys.readouterr() == ("", "")

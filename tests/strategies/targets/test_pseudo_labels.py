@@ -223,3 +223,14 @@ def test_settings_that_mean_nothing_are_refused():
         EntropyPseudoLabels(entropy="total")
     with pytest.raises(UsageError, match="Unknown treatment of exemplars 'keep'. Did you mean 'kept'"):
         EntropyPseudoLabels(exemplars="keep")
+
+
+@pytest.mark.parametrize("threshold", ["median", "as_released"])
+def test_counts_of_several_parts_of_the_images_give_the_thresholds_of_all(threshold):
+    generator = torch.Generator().manual_seed(0)
+    seen = [(torch.zeros(2, 8, 8, dtype=torch.uint8), 3 * torch.randn(2, STEP.num_old, 8, 8, generator=generator))] * 2
+    seen += [(each[0], -each[1]) for each in seen[:1]]
+    policy, counted = EntropyPseudoLabels(0.0, threshold), []
+    policy.fit(lambda: iter(seen[1:]), STEP, lambda counts: counted.append(counts) or counts)
+    found = policy.fit(lambda: iter(seen[:1]), STEP, lambda counts: counts + counted[0])
+    assert torch.equal(found["thresholds"], policy.fit(lambda: iter(seen), STEP)["thresholds"])
