@@ -4,12 +4,14 @@ The runs are those of a study: the base step and the strategy's own. The first p
 part in every step that it trains, and read nothing but the data.
 """
 
+import shlex
 import time
 from collections.abc import Mapping
 
 from satkit.experiments.configuration import RECORDED_ONLY, config_hash
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
+from satkit.experiments.run_places import run_folder
 from satkit.experiments.study_folder import StudyFolder, open_study
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study import checked, collect, open_runs, show
@@ -83,10 +85,10 @@ def lead(study: StudyFolder, strategy: str, plan: Plan) -> None:
             result = collect(study, {strategy: plan})
     finally:
         processes.dismiss()
-    named = study.folder.name
+    place = study.folder if run_folder(study.folder.name) != study.folder else study.folder.name
     show(f"\n{ScoreTable(result).text()}\n")
     show(
         f"Run: {study.experiment(strategy).run.folder}\n"
-        f"Figures: satkit study --study {named} --strategies {strategy}\n"
+        f"Figures: {shlex.join(['satkit', 'study', '--study', str(place), '--strategies', strategy])}\n"
         f"Took {format_seconds(time.monotonic() - began)}."
     )

@@ -155,3 +155,17 @@ def flip(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4
     path.write_bytes(data)
+
+
+class TestSeveralProcesses:
+    def test_another_than_the_first_writes_nothing_and_stops_with_the_one_that_is_stopped(self, tmp_path, monkeypatch):
+        experiment, numbers = opened(tmp_path), []
+        stopped = {1: None, 2: signal.SIGTERM}
+        monkeypatch.setattr(checkpoints.processes, "any_signal", lambda own: stopped[len(numbers) + 1])
+        monkeypatch.setattr(checkpoints.processes, "is_first", lambda: False)
+        monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", -1.0)
+        with pytest.raises(Terminated):
+            experiment.train(experiment.begin(0), lambda iteration: numbers.append(iteration.number))
+        assert numbers == [1, 2]
+        assert not list(tmp_path.rglob("checkpoint*"))
+        assert not list(tmp_path.rglob("history.csv"))

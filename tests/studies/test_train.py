@@ -34,7 +34,10 @@ class TestAlone:
             assert same_outcome(found[run.name], run)
         assert said.startswith(f"Training SATS in {tmp_path / 'one'}\n")
         assert "scenes 15-5 overlapped, preset tiny, seed 0" in said
-        assert f"Run: {tmp_path / 'one' / 'sats'}\nFigures: satkit study --study " in said
+        assert (
+            f"Run: {tmp_path / 'one' / 'sats'}\nFigures: satkit study --study {tmp_path / 'one'} --strategies sats\n"
+            in said
+        )
         assert "one  (finished)" in overview(tmp_path)
         assert "SATS" in write_report(tmp_path / "one").read_text(encoding="utf-8")
 

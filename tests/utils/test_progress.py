@@ -366,3 +366,13 @@ def test_work_that_never_began_shows_nothing(clock):
     with Progress(10, "loaded", stream=stream, clock=clock):
         pass
     assert stream.getvalue() == ""
+
+
+def test_of_several_processes_only_the_first_shows_how_far_they_are(monkeypatch, clock):
+    monkeypatch.setattr(progress, "rank", lambda: 1)
+    stream = io.StringIO()
+    with Progress(3, "training", stream=stream, clock=clock) as shown:
+        work(shown, clock, [1.0, 1.0])
+        shown.close("It goes on from here.")
+    assert stream.getvalue() == ""
+    assert shown.done == 2
