@@ -50,8 +50,13 @@ class OneBatch(TorchFunctionMode):
         return function(*args, **kwargs)
 
     def drawn(self, like: Tensor, *chance, **options) -> Tensor:
-        """This process's part of what one process draws for the whole batch; an image may have several rows."""
-        own, rows = self.own, len(like) // self.sizes[processes.number()]
+        """This process's part of what one process draws for the whole batch; an image may have several rows.
+
+        What has no rows for each image is the same for all of them, and drawn alike by all processes.
+        """
+        own, (rows, left) = self.own, divmod(len(like), self.sizes[processes.number()])
+        if left:
+            return like.bernoulli_(*chance, **options)
         whole = like.new_empty((rows * sum(self.sizes), *like.shape[1:])).bernoulli_(*chance, **options)
         return whole[rows * own.start : rows * own.stop]
 
