@@ -48,7 +48,7 @@ def _exchange(count):
     changed = {
         "count": lambda: count,
         "number": lambda: _here.number,
-        "lengths": from_all,
+        "sizes": from_all,
         "reduced": reduced,
         "summed": lambda tensor: sum(from_all(tensor)),
         "gathered": lambda tensor, sizes: torch.cat(from_all(tensor.detach())),

@@ -20,7 +20,7 @@ def as_one_batch(images: Tensor) -> AbstractContextManager:
     """Inside the block a model in training sees these images of this process as its part of a whole batch."""
     if processes.count() == 1:
         return nullcontext()
-    return OneBatch(processes.lengths(len(images)))
+    return OneBatch(processes.sizes(len(images)))
 
 
 class OneBatch(TorchFunctionMode):

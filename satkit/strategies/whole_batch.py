@@ -21,7 +21,7 @@ def own_share(inputs: LossInputs) -> Callable[[Term], Tensor]:
     """How a process computes a term from its part of a batch; alone, it just calls the term."""
     if processes.count() == 1:
         return lambda term: term(inputs)
-    sizes = processes.lengths(len(inputs.labels))
+    sizes = processes.sizes(len(inputs.labels))
     gathered: list[LossInputs] = []
 
     def share(term: Term) -> Tensor:

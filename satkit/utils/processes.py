@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -40,6 +40,7 @@ class _Group:
         host: For small things in main memory, as quick as an iteration.
         device: For what is where the model is.
         together: Whether all of them work on a step now.
+        sizes: Images of each of them in a batch of this step, by those of this one.
     """
 
     rank: int
@@ -47,6 +48,11 @@ class _Group:
     host: "dist.ProcessGroup"
     device: "dist.ProcessGroup"
     together: bool = False
+    sizes: dict[int, list[int]] = field(default_factory=dict)
+
+    def work(self, together: bool) -> None:
+        """Begin or end to work together on a step."""
+        self.together, self.sizes = together, {}
 
 
 _group: _Group | None = None  # a process has one, as it has one default group of torch's
@@ -127,9 +133,9 @@ def leading(told: dict) -> Iterator[None]:
         yield
         return
     text(json.dumps(told))
-    _group.together = True
+    _group.work(together=True)
     yield
-    _group.together = False  # not after an error, when the others are in the middle of something
+    _group.work(together=False)  # not after an error, when the others are in the middle of something
 
 
 def dismiss() -> None:
@@ -141,9 +147,9 @@ def dismiss() -> None:
 def follow(work: Callable[[dict], None]) -> None:
     """Work on whatever the first process tells, until it dismisses this one. For all other processes."""
     while (told := json.loads(text())) is not None:
-        _group.together = True
+        _group.work(together=True)
         work(told)
-        _group.together = False
+        _group.work(together=False)
 
 
 def count() -> int:
@@ -195,11 +201,13 @@ def any_signal(arrived: int | None) -> int | None:
     return int(highest) or None
 
 
-def lengths(own: int) -> list[int]:
-    """A whole number of each process, in their order."""
-    found = [torch.tensor(0) for _ in range(count())]
-    _safely(dist.all_gather, found, torch.tensor(own), _group.host)
-    return list(map(int, found))
+def sizes(own: int) -> list[int]:
+    """Images of each process in a batch, in their order; they are asked once, for all batches of a step are alike."""
+    if own not in _group.sizes:
+        found = [torch.tensor(0) for _ in range(count())]
+        _safely(dist.all_gather, found, torch.tensor(own), _group.host)
+        _group.sizes[own] = list(map(int, found))
+    return _group.sizes[own]
 
 
 def reduced(tensor: Tensor) -> Tensor:
@@ -209,14 +217,14 @@ def reduced(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def gathered(tensor: Tensor, sizes: list[int]) -> Tensor:
-    """The tensors of all processes one after the other; sizes: how long each is."""
-    padded = tensor.new_zeros((max(sizes), *tensor.shape[1:]))
+def gathered(tensor: Tensor, lengths: list[int]) -> Tensor:
+    """The tensors of all processes one after the other; lengths: how long each is."""
+    padded = tensor.new_zeros((max(lengths), *tensor.shape[1:]))
     padded[: len(tensor)] = tensor
-    found = [torch.empty_like(padded) for _ in sizes]
+    found = [torch.empty_like(padded) for _ in lengths]
     plain = [each.flatten().view(torch.uint8) for each in (*found, padded)]  # gloo does not know every type
     _safely(dist.all_gather, plain[:-1], plain[-1], _group.device)
-    return torch.cat([each[:size] for each, size in zip(found, sizes, strict=True)])
+    return torch.cat([each[:length] for each, length in zip(found, lengths, strict=True)])
 
 
 def text(own: str = "") -> str:
@@ -229,12 +237,12 @@ def texts(own: str) -> list[str]:
     if _group is None:
         return [own]
     data = own.encode()
-    sizes = [torch.tensor(0) for _ in range(_group.count)]
-    _safely(dist.all_gather, sizes, torch.tensor(len(data)))
-    padded = torch.frombuffer(bytearray(data.ljust(int(max(sizes)))), dtype=torch.uint8)
-    found = [torch.empty_like(padded) for _ in sizes]
+    lengths = [torch.tensor(0) for _ in range(_group.count)]
+    _safely(dist.all_gather, lengths, torch.tensor(len(data)))
+    padded = torch.frombuffer(bytearray(data.ljust(int(max(lengths)))), dtype=torch.uint8)
+    found = [torch.empty_like(padded) for _ in lengths]
     _safely(dist.all_gather, found, padded)
-    return [each.numpy().tobytes()[: int(size)].decode() for each, size in zip(found, sizes, strict=True)]
+    return [each.numpy().tobytes()[: int(size)].decode() for each, size in zip(found, lengths, strict=True)]
 
 
 def _bytes(own: bytes = b"") -> bytes:
