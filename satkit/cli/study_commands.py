@@ -83,15 +83,18 @@ def add_train(commands) -> None:
         "(default sats)",
     )
     add_study_name(command)
+    add_track(command)
     command.set_defaults(run=run_train)
 
 
 def run_train(options) -> int:
     """Train a strategy, or go on with it."""
     with saying(LIBRARIES):
+        from satkit.experiments.trackers.choice import tracking
         from satkit.studies.train import train
 
-    train(options.study, given(options), options.strategy)
+    with tracking(options.track):
+        train(options.study, given(options), options.strategy)
     return 0
 
 

@@ -13,6 +13,7 @@ from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
 from satkit.experiments.run_places import run_folder
 from satkit.experiments.study_folder import StudyFolder, open_study
+from satkit.experiments.trackers.choice import how_to_look
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study import checked, collect, open_runs, show
 from satkit.utils import processes
@@ -87,8 +88,10 @@ def lead(study: StudyFolder, strategy: str, plan: Plan) -> None:
         processes.dismiss()
     place = study.folder if run_folder(study.folder.name) != study.folder else study.folder.name
     show(f"\n{ScoreTable(result).text()}\n")
-    show(
-        f"Run: {study.experiment(strategy).run.folder}\n"
-        f"Figures: {shlex.join(['satkit', 'study', '--study', str(place), '--strategies', strategy])}\n"
-        f"Took {format_seconds(time.monotonic() - began)}."
+    said = (
+        f"Run: {study.experiment(strategy).run.folder}",
+        how_to_look(study.folder),
+        f"Figures: {shlex.join(['satkit', 'study', '--study', str(place), '--strategies', strategy])}",
+        f"Took {format_seconds(time.monotonic() - began)}.",
     )
+    show("\n".join(filter(None, said)))

@@ -77,7 +77,12 @@ def test_what_is_made_again_is_said_in_a_sentence(satkit_says, runs, monkeypatch
     assert error.startswith(f"Note: {runs / 'mine' / 'study.json'} is damaged, or of an earlier version of satkit")
 
 
-COMMANDS = (["study", "--preset", "smoke"], ["run", "06", "-p", "preset=smoke"], ["pretrain", "--preset", "smoke"])
+COMMANDS = (
+    ["study", "--preset", "smoke"],
+    ["train", "--preset", "smoke"],
+    ["run", "06", "-p", "preset=smoke"],
+    ["pretrain", "--preset", "smoke"],
+)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
