@@ -17,10 +17,8 @@ DIFFERENCE = (
 
 def markdown(rows: list[Row], about: dict) -> str:
     """All tables of the study."""
-    found = [effects_markdown(rows, about), worlds_markdown(rows, about)]
+    found = [effects_markdown(rows, about), worlds_markdown(rows, about), scores_markdown(rows, about)]
     names = {row.strategy for row in rows}
-    if ONE_STEP in {row.world for row in rows}:
-        found.append(scores_markdown(rows, about))
     if {with_part(MAIN[0], part) for part in STRONGER} <= names:
         found.append(fronts_markdown(rows, about))
     return "\n\n".join(found)
@@ -55,9 +53,15 @@ def worlds_markdown(rows: list[Row], about: dict) -> str:
 
 
 def scores_markdown(rows: list[Row], about: dict) -> str:
-    """Every strategy without attention transfer, in the main world and in that of the default study."""
-    worlds, names = (next(iter(about["worlds"])), ONE_STEP), ("fine-tuning", *ATTENTION, *ALONE, "joint")
-    common = {row.seed for row in rows if row.world == ONE_STEP}  # the main world has more seeds in its fronts
+    """Strategies without attention transfer: all, in the main world and that of the default study, if it is there.
+
+    Otherwise the main strategies in all worlds.
+    """
+    worlds, names = tuple(about["worlds"]), MAIN
+    if ONE_STEP in {row.world for row in rows}:
+        worlds, names = (worlds[0], ONE_STEP), (*ATTENTION, *ALONE)
+    names = ("fine-tuning", *names, "joint")
+    common = {row.seed for row in rows if row.world == worlds[-1]}  # the main world has more seeds in its fronts
     some = [row for row in rows if row.strategy in names and row.world in worlds and row.seed in common]
     columns = [(world, classes) for world in worlds for classes in CLASSES]
     heads = [Column(f"{world}: {classes}", RIGHT, form=_score) for world, classes in columns]
@@ -104,6 +108,8 @@ def _lines(rows: list[Row], world: str, name: str) -> list[list]:
 
 def _score(found: Sequence[float]) -> str:
     mean, half_width = found
+    if mean != mean:
+        return "-"
     return f"{100 * mean:.1f}" + (f" ± {100 * half_width:.1f}" if half_width == half_width else "")
 
 
