@@ -13,6 +13,7 @@ import pytest
 from every_notebook import NOTEBOOKS, environment, values
 
 from satkit.notebooks.runner import run_notebook
+from satkit.notebooks.warm_kernels import warm_kernels
 from satkit.studies.saved_figures import kept_figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.notebooks]
@@ -28,13 +29,20 @@ KEPT = {
 }
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """Where kernels start at once, as in a study."""
+    with warm_kernels() as server:
+        yield server
+
+
 @pytest.fixture(scope="module", params=NOTEBOOKS)
-def executed(request, tmp_path_factory):
+def executed(request, tmp_path_factory, warm):
     """A notebook that was run in its own folder: its name, its folder of runs, and its executed copy."""
     name, path = request.param, NOTEBOOKS[request.param]
     folder = tmp_path_factory.mktemp(name.replace("/", "-"))
     with chdir(path.parent):
-        result = run_notebook(path, folder / "executed.ipynb", values(path), env=environment(folder))
+        result = run_notebook(path, folder / "executed.ipynb", values(path), env=environment(folder), warm=warm)
     return name, folder / "runs", nbformat.read(str(result.output), 4)
 
 
