@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from satkit.models import Segmenter, SegmenterOutput
+from satkit.models.gradient_checkpointing import gradient_checkpointing
 from satkit.models.one_batch import as_one_batch
 from satkit.scenario import Step
 from satkit.strategies import LossInputs, Strategy
@@ -150,6 +151,7 @@ class StepSetup:
         teacher: Frozen model of the step before; None at step 0.
         state: What was measured before the step; its importances become those that the step leaves.
         autocast: "bfloat16" for forward passes of student and teacher in it; "" for all in float32.
+        gradient_checkpointing: Whether the student computes activations again instead of keeping them.
     """
 
     step: Step
@@ -158,6 +160,7 @@ class StepSetup:
     teacher: Segmenter | None = None
     state: StepState = field(default_factory=StepState)
     autocast: str = ""
+    gradient_checkpointing: bool = False
 
     def seen(self, model: Segmenter, images: Tensor, attention: bool) -> SegmenterOutput:
         """What a model says about images, in float32."""
@@ -254,7 +257,8 @@ def see_batch(setup: StepSetup, batch: tuple[Tensor, Tensor]) -> LossInputs:
             taught = setup.seen(teacher, images, strategy.needs_attention)
     if taught is not None or strategy.targets.in_base_step:
         targets = strategy.targets(labels, taught, step, setup.state.targets or {}, images)
-    with as_one_batch(images):  # of which this process may have a part
+    saving = gradient_checkpointing(setup.student.backbone, setup.gradient_checkpointing)
+    with saving, as_one_batch(images):  # of which this process may have a part
         learnt = setup.seen(setup.student, images, strategy.needs_attention and taught is not None)
     return LossInputs(step, labels, targets, learnt, taught)
 

@@ -107,7 +107,7 @@ class Experiment:
             return StepInProgress(step, plan.strategy, student, teacher, state, images=images, finished=True)
         check_equal({"student": student, "teacher": teacher})
         state = StepState.from_tensors(processes.from_first(lambda: self._left_for(index).tensors()))
-        started = StepInProgress(step, plan.strategy, student, teacher, state, plan.settings.autocast, images=images)
+        started = StepInProgress(step, plan.strategy, student, teacher, state, **plan.computing, images=images)
         started.state.targets = self._fitted(started)
         return started
 

@@ -21,6 +21,7 @@ from satkit.experiments.settings import AUTOCASTS, FIELDS, PLACES, Settings
 from satkit.experiments.shared_models import SharedModel
 from satkit.models import BackboneError, Segmenter, build_segmenter
 from satkit.models.attention_check import check_attention
+from satkit.models.gradient_checkpointing import transformer_blocks
 from satkit.models.pretrained import comes_with_kit, other_backbones, pretrained_weights
 from satkit.scenario import DOMAIN_SETTINGS, SETTINGS, Scenario, Step, scenario, usual_tasks
 from satkit.strategies import Strategy
@@ -147,8 +148,9 @@ class Plan:
             settings.pop(left_out)
         if self.settings.data != "scenes":
             settings.pop("habitat")
-        if not self.settings.autocast:  # earlier configurations do not have it
-            settings.pop("autocast")
+        for younger in ("autocast", "gradient_checkpointing"):  # earlier configurations do not have them
+            if not settings[younger]:
+                settings.pop(younger)
         schedules = [asdict(self.schedule(step)) for step in self.steps]
         if self.given_base:
             settings["base_model"] = f"sha256 {self.given_base.about['weights']}"
@@ -216,6 +218,8 @@ class Plan:
                 segmenter(images)
                 if attention:
                     check_attention(segmenter.backbone, images)
+                if self.settings.gradient_checkpointing:
+                    transformer_blocks(segmenter.backbone)
         except BackboneError:
             raise
         except Exception as error:  # networks of timm say in many ways that they do not fit
@@ -223,6 +227,11 @@ class Plan:
                 f"Backbone {self.backbone!r} cannot take images of {size} x {size} pixels ({str(error).rstrip('.')}). "
                 f"{other_backbones(self.backbone)}"
             ) from error
+
+    @property
+    def computing(self) -> dict:
+        """How training computes, see `StepSetup`."""
+        return {name: getattr(self.settings, name) for name in ("autocast", "gradient_checkpointing")}
 
     def blank(self) -> Segmenter:
         """A segmenter without classes, initialised from the seed."""

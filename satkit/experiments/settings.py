@@ -102,6 +102,12 @@ class Settings:
         "everything does without it",
         tag=str,
     )
+    gradient_checkpointing: bool = option(
+        False,
+        "compute the backbone's activations again in the backward pass instead of keeping them: less memory, more "
+        "time, the same result",
+        tag=lambda _: "gradient-checkpointing",
+    )
     protocol: str = option(
         "",
         "conventions of the scores, single ones changed as in mib,evaluation=windows (or full, centre); empty: the "

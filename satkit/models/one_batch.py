@@ -6,6 +6,7 @@ every process, which takes its own part; so the random generators of all process
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,11 @@ def as_one_batch(images: Tensor) -> AbstractContextManager:
     return OneBatch(processes.sizes(len(images)))
 
 
+def entered_again() -> AbstractContextManager:
+    """The block of `as_one_batch` that this is called in, for computing the same once more after it has ended."""
+    return _entered.get() or nullcontext()
+
+
 class OneBatch(TorchFunctionMode):
     """Gives functions that look at more than one image, or draw for them, the whole batch.
 
@@ -33,6 +39,14 @@ class OneBatch(TorchFunctionMode):
     def __init__(self, sizes: list[int]):
         super().__init__()
         self.sizes = sizes
+
+    def __enter__(self) -> "OneBatch":
+        _entered.set(self)
+        return super().__enter__()
+
+    def __exit__(self, *error) -> None:
+        _entered.set(None)
+        super().__exit__(*error)
 
     @property
     def own(self) -> slice:
@@ -59,6 +73,9 @@ class OneBatch(TorchFunctionMode):
             return like.bernoulli_(*chance, **options)
         whole = like.new_empty((rows * sum(self.sizes), *like.shape[1:])).bernoulli_(*chance, **options)
         return whole[rows * own.start : rows * own.stop]
+
+
+_entered: ContextVar[OneBatch | None] = ContextVar("entered", default=None)  # of each thread
 
 
 def dropout(batch: OneBatch, function, images, p=0.5, training=True, inplace=False) -> Tensor:

@@ -121,7 +121,7 @@ class Segmenter(nn.Module):
             if torch.is_grad_enabled() and any(self._without_gradient(tap) for tap in taps):
                 raise RuntimeError(
                     "The tapped queries carry no gradient, so attention transfer would silently do nothing. "
-                    "Use non-reentrant gradient checkpointing (use_reentrant=False) in the backbone."
+                    "Use non-reentrant gradient checkpointing (use_reentrant=False), as satkit's setting does."
                 )
         else:
             features, taps = self._features(images), ()

@@ -115,23 +115,22 @@ class Trainer:
         self.base = build_segmenter(size.backbone, (1 + len(self.step.old),), decoder_width=size.decoder_width)
         self.base = self.base.to(device).eval()
 
-    def setup(self, strategy: str, autocast: str = "") -> StepSetup:
-        """A step that can be trained at once."""
+    def setup(self, strategy: str, **computing) -> StepSetup:
+        """A step that can be trained at once; computing: options of `StepSetup`."""
         found: Strategy = preset("scenes").adapt(find_strategy(strategy))
         student, teacher = begin_step(self.base, self.step, found, seed=0)
         with torch.no_grad():  # a student that has moved away from its teacher
             for parameter in student.parameters():
                 parameter.mul_(1 + 0.01 * torch.randn_like(parameter))
-        setup = StepSetup(self.step, found, student.to(self.device).train(), teacher, autocast=autocast)
-        return setup
+        return StepSetup(self.step, found, student.to(self.device).train(), teacher, **computing)
 
     def inputs(self, setup: StepSetup) -> LossInputs:
         """What the loss terms see, with the complete labels as targets."""
         return replace(see_batch(setup, (self.images, self.labels)), targets=self.labels)
 
-    def one(self, strategy: str, autocast: str = "") -> Callable[[], object]:
-        """A call that trains one step."""
-        setup = self.setup(strategy, autocast)
+    def one(self, strategy: str, **computing) -> Callable[[], object]:
+        """A call that trains one step; computing: options of `StepSetup`."""
+        setup = self.setup(strategy, **computing)
         optimiser = make_optimiser(setup.student, SCHEDULE, setup.strategy)
         return lambda: learn_batch(setup, self.inputs(setup), optimiser, SCHEDULE.clip, {}, 0)
 
@@ -265,13 +264,14 @@ def _measured(sizes: dict[str, Size], device: torch.device, pairs: int, say: Cal
 
 def _ratios(trainer: Trainer, label: str, compare: Callable[..., Ratio], say: Callable) -> Iterator[Measurement]:
     steps, size = {name: trainer.one(name) for name in (FINE_TUNING, DISTILLATION, SATS)}, trainer.size
-    known = trainer.one_with_known_teacher(SATS)
+    known, saving = trainer.one_with_known_teacher(SATS), trainer.one(SATS, gradient_checkpointing=True)
     for what, first, second, target in (
         ("SATS step / distillation step", steps[SATS], steps[DISTILLATION], size.term),
         ("distillation step / fine-tuning step", steps[DISTILLATION], steps[FINE_TUNING], 1.30),
         ("SATS step / fine-tuning step", steps[SATS], steps[FINE_TUNING], 1.35),
         ("SATS step with known teacher / fine-tuning step", known, steps[FINE_TUNING], 1.08),
-        ("SATS step in bfloat16 / in float32", trainer.one(SATS, "bfloat16"), steps[SATS], None),
+        ("SATS step in bfloat16 / in float32", trainer.one(SATS, autocast="bfloat16"), steps[SATS], None),
+        ("SATS step with gradient checkpointing / without", saving, steps[SATS], None),
         ("evaluation / forward passes", *trainer.evaluation(), 1.20),
     ):
         say(f"{what}, {label}")

@@ -82,6 +82,15 @@ def test_autocast_is_in_the_configuration_only_where_it_was_chosen():
         Plan(replace(SETTINGS, autocast="bfloat15"))
 
 
+def test_gradient_checkpointing_is_in_the_configuration_only_where_it_was_chosen_and_tried_before():
+    usual, saving = Plan(SETTINGS), Plan(replace(SETTINGS, gradient_checkpointing=True))
+    assert "gradient_checkpointing" not in usual.config
+    assert saving.config == {**usual.config, "gradient_checkpointing": True}
+    saving.check()
+    with pytest.raises(BackboneError, match="needs a backbone with a list of blocks, which RegNet has not"):
+        Plan(replace(saving.settings, backbone="regnety_002")).check()
+
+
 @pytest.fixture
 def pretraining_preset(tiny_preset, monkeypatch):
     """The smallest preset, starting from the weights of the kit."""

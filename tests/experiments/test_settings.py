@@ -18,7 +18,12 @@ ORDER = tuple(range(20, 0, -1))
 CHANGES = ({"seed": 1}, {"task": "15-1"}, {"preset": "smoke"}, {"setting": "disjoint"}, {"order": ORDER})
 CHANGES += ({"backbone": "mit_b0"}, {"protocol": "plop"}, {"protocol": "plop,void=background"}, {"shift": 0.5})
 CHANGES += ({"protocol": "evaluation=windows"}, {"habitat": 0.0}, {"habitat": 0.5}, {"from_scratch": True})
-CHANGES += ({"autocast": "bfloat16"}, {"base_model": "sats"}, {"base_model": "/a/study/base"})
+CHANGES += (
+    {"autocast": "bfloat16"},
+    {"gradient_checkpointing": True},
+    {"base_model": "sats"},
+    {"base_model": "/a/study/base"},
+)
 
 
 def test_every_setting_has_a_help():

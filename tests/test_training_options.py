@@ -1,8 +1,8 @@
-"""A step in bfloat16: only its forward passes are; losses are near those in float32, and it goes on bit for bit."""
+"""A step in bfloat16, and one with gradient checkpointing: near to the usual one, and they go on bit for bit."""
 
 import pytest
 import torch
-from training_pieces import ADAMW, SCENARIO, RandomBatches, begun, same, train
+from training_pieces import ADAMW, SCENARIO, SGD, RandomBatches, begun, same, train
 
 from satkit.models.attention_taps import AttentionTap
 from satkit.strategies import FINE_TUNING, MIB, PLOP, SATS
@@ -15,6 +15,12 @@ STRATEGIES = (FINE_TUNING, SATS, MIB, PLOP, find_strategy("dkd"), find_strategy(
 def short(step, strategy):
     setup = begun(step, strategy)
     setup.autocast = "bfloat16"
+    return setup
+
+
+def saving(step, strategy, autocast=""):
+    setup = begun(step, strategy)
+    setup.gradient_checkpointing, setup.autocast = True, autocast
     return setup
 
 
@@ -52,3 +58,24 @@ def test_weights_stay_in_float32_and_a_step_goes_on_bit_for_bit():
     assert later == losses[3:]
     usual, _, _ = train(step, SATS, ADAMW)
     assert not same(usual, expected)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda each: each.name)
+def test_a_step_with_gradient_checkpointing_ends_as_without(strategy):
+    step = SCENARIO.steps[1]
+    expected, losses, _ = train(step, strategy, SGD)
+    found, same_losses, _ = train(step, strategy, SGD, setup=saving(step, strategy))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    for (*_, one), (*_, other) in zip(losses, same_losses, strict=True):
+        assert {name: float(loss) for name, loss in other.items()} == pytest.approx(
+            {name: float(loss) for name, loss in one.items()}, rel=1e-4
+        )
+
+
+def test_gradient_checkpointing_and_bfloat16_go_on_bit_for_bit_together():
+    step = SCENARIO.steps[1]
+    both = [saving(step, SATS, autocast="bfloat16") for _ in range(2)]
+    expected, losses, snapshots = train(step, SATS, ADAMW, setup=both[0], snapshot_at=(3,))
+    found, later, _ = train(step, SATS, ADAMW, setup=both[1], resume=snapshots[3])
+    assert same(found, expected)
+    assert later == losses[3:]
