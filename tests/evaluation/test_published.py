@@ -2,12 +2,20 @@
 
 import csv
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import groupby
 
 import pytest
 
-from satkit.evaluation.published import FILE, NOT_RUN, PublishedResult, markdown, published, read_results
+from satkit.evaluation.published import (
+    FILE,
+    NOT_RUN,
+    PublishedResult,
+    markdown,
+    published,
+    read_results,
+    share_of_joint,
+)
 from satkit.scenario import TASKS
 from satkit.strategies import recipes
 from satkit.strategies.strategy import Strategy
@@ -299,6 +307,17 @@ def test_the_markdown_table_has_a_line_a_row_and_shows_what_decides_comparabilit
     rows = published(data="voc", task="15-1", method="SATS")
     lines = markdown(rows).splitlines()
     assert len(lines) == 2 + len(rows)
-    assert lines[0] == "| method | backbone | old | new | all | average | background in old | source |"
+    assert lines[0] == "| method | backbone | old | new | all | average | % of joint | background in old | source |"
     assert all(line.count("|") == lines[0].count("|") for line in lines)
-    assert any("| 78.38 | 62.02 | 74.48 |" in line and "| yes |" in line for line in lines)
+    assert any("| 78.38 | 62.02 | 74.48 |" in line and "| 94 | yes |" in line for line in lines)
+
+
+def test_the_share_of_joint_training_is_that_of_the_same_network_on_the_same_data():
+    best = row("SATS", "15-1", SATS, backbone="SegFormer-B2", setting="overlapped")
+    assert share_of_joint(best) == pytest.approx(100 * best.all / 79.44)
+    for other in published(data="voc", method="PLOP"):
+        if other.backbone == "ResNet-101":  # joint training has 77.4 and 77.43 in two sources
+            assert share_of_joint(other) == pytest.approx(100 * other.all / 77.42, abs=0.05)
+    assert {share_of_joint(each) for each in published() if each.backbone == "Swin-B"} == {None}
+    assert share_of_joint(replace(best, all=None)) is None
+    assert share_of_joint(row("joint", "15-1", SATS, backbone="ResNet-101")) == pytest.approx(100, abs=0.1)
