@@ -102,6 +102,13 @@ def test_the_tables_of_results_are_those_of_the_stored_reference_study(table):
     assert between(page("assets/results.md"), table) == made.strip()
 
 
+@pytest.mark.parametrize("table", ["worlds", "scores"])
+def test_the_tables_of_photographs_are_those_of_the_stored_study_of_camvid(table):
+    rows, about = read_rows(asset("camvid_study.csv")), read_json(asset("camvid_study.json"))
+    made = getattr(attention_report, f"{table}_markdown")(rows, about)
+    assert between(page("assets/results.md"), f"camvid_{table}") == made.strip()
+
+
 def test_the_table_of_conventions_is_that_of_the_code():
     assert between(page("assets/data.md"), "protocols") == conventions.markdown()
 
