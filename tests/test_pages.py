@@ -15,7 +15,7 @@ from satkit.notebooks.parameters import parse_assignments
 from satkit.scenario import SETTINGS, task_sizes
 from satkit.strategies import PARTS, STRATEGIES
 from satkit.strategies.lookup import find_strategy, names
-from satkit.studies import attention_report
+from satkit.studies import attention_report, published_cost
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
@@ -107,6 +107,10 @@ def test_the_tables_of_photographs_are_those_of_the_stored_study_of_camvid(table
     rows, about = read_rows(asset("camvid_study.csv")), read_json(asset("camvid_study.json"))
     made = getattr(attention_report, f"{table}_markdown")(rows, about)
     assert between(page("assets/results.md"), f"camvid_{table}") == made.strip()
+
+
+def test_the_table_of_what_published_rows_cost_is_that_of_the_code():
+    assert between(page("assets/results.md"), "cost") == published_cost.markdown().strip()
 
 
 def test_the_table_of_conventions_is_that_of_the_code():
