@@ -13,6 +13,7 @@ from satkit.analysis.attention import (
     relation_matrix,
     relations_of,
 )
+from satkit.analysis.feature_colours import feature_map, shared_colours, similarity
 from satkit.analysis.images import (
     confusions_by_image,
     image_and_labels,
@@ -28,6 +29,7 @@ __all__ = [
     "attention_drift",
     "attention_of",
     "confusions_by_image",
+    "feature_map",
     "head_drift",
     "heads_of",
     "image_and_labels",
@@ -40,6 +42,8 @@ __all__ = [
     "query_at",
     "relation_matrix",
     "relations_of",
+    "shared_colours",
+    "similarity",
     "targets_of",
     "informative_images",
 ]

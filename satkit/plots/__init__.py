@@ -12,6 +12,7 @@ from satkit.plots.attention_heads import attention_heads
 from satkit.plots.class_flow import class_flow
 from satkit.plots.comparison import effects, score_dots
 from satkit.plots.contact_sheet import contact_sheet
+from satkit.plots.feature_maps import feature_maps
 from satkit.plots.forgetting import (
     compare_strategies,
     confusion_blocks,
@@ -46,6 +47,7 @@ __all__ = [
     "draw_image",
     "draw_region",
     "effects",
+    "feature_maps",
     "film_strip",
     "forgetting_per_class",
     "fronts",
