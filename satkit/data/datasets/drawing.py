@@ -71,7 +71,39 @@ def background(
     return np.clip(canvas, 0.0, 1.0)
 
 
-def paint_object(canvas, labels, label: int, look: tuple[Shape, Fill], position, random) -> None:
+@dataclass(frozen=True)
+class Pose:
+    """Where an object lies, and how it looks beside its shape and its fill.
+
+    Attributes:
+        row: Of the centre, as a part of the image's side.
+        column: Likewise.
+        radius: Likewise.
+        turn: Of the shape, in whole turns.
+        fill_turn: Of the fill, in half turns.
+        fill_shift: Of the fill, in its periods.
+        colour: Red, green and blue in [0, 1].
+    """
+
+    row: float
+    column: float
+    radius: float
+    turn: float
+    fill_turn: float
+    fill_shift: float
+    colour: tuple[float, float, float]
+
+
+def draw_pose(canvas, position, random) -> Pose:
+    """The pose of an object at row, column and radius, its turns and colour drawn; nothing is painted."""
+    row, column, radius = position
+    turn, fill_turn, fill_shift = random.random(3).tolist()
+    size = canvas.shape[-1]
+    colour = _colour(random, canvas[:, int(size * row), int(size * column)])
+    return Pose(row, column, radius, turn, fill_turn, fill_shift, tuple(colour.tolist()))
+
+
+def paint_object(canvas, labels, label: int, look: tuple[Shape, Fill], pose: Pose) -> None:
     """Paint an object over image and labels: its edge mixed over one pixel, the pixels around it IGNORE.
 
     Args:
@@ -79,13 +111,11 @@ def paint_object(canvas, labels, label: int, look: tuple[Shape, Fill], position,
         labels: uint8 (size, size); changed in place.
         label: Of the object.
         look: Its shape and its fill.
-        position: Row, column and radius in parts of the side.
-        random: Draws turn and colours.
+        pose: Its centre must be in the image.
     """
     size = labels.shape[0]
-    row, column, radius = (size * part for part in position)
-    turn, fill_turn, fill_shift = random.random(3)
-    colour = _colour(random, canvas[:, int(row), int(column)])
+    row, column, radius = (size * part for part in (pose.row, pose.column, pose.radius))
+    colour = np.array(pose.colour)
 
     reach = REACH * radius + 2.0  # 2 pixels for edge and border
     top, left = max(0, int(row - reach)), max(0, int(column - reach))
@@ -94,11 +124,11 @@ def paint_object(canvas, labels, label: int, look: tuple[Shape, Fill], position,
     along = (np.arange(left, right) + 0.5 - column)[None, :]
 
     shape, fill = look
-    x, y = turned(along, down, 2.0 * math.pi * turn)
+    x, y = turned(along, down, 2.0 * math.pi * pose.turn)
     distance = radius * shape(x / radius, y / radius)
     cover = np.clip(0.5 - distance, 0.0, 1.0)
-    u, v = turned(along, down, math.pi * fill_turn)
-    pattern = np.broadcast_to(fill(u, v, radius, fill_shift), cover.shape)
+    u, v = turned(along, down, math.pi * pose.fill_turn)
+    pattern = np.broadcast_to(fill(u, v, radius, pose.fill_shift), cover.shape)
     paint = colour[:, None, None] + pattern * (1.0 - 2.0 * colour)[:, None, None]
 
     part = canvas[:, top:bottom, left:right]

@@ -19,6 +19,7 @@ from satkit.data.datasets.drawing import (
     Placing,
     Shape,
     background,
+    draw_pose,
     paint_object,
     plain,
     stripe_period,
@@ -238,7 +239,7 @@ def draw_pretext(split: str, index: int, size: int, seed: int) -> tuple[np.ndarr
     for _ in range(FEWEST_OBJECTS + int((MOST_OBJECTS - FEWEST_OBJECTS + 1) * random.random())):
         label = 1 + int(len(LOOKS) * random.random())
         taken.append(PLACING(random, taken))
-        paint_object(canvas, labels, label, LOOKS[label - 1], taken[-1], random)
+        paint_object(canvas, labels, label, LOOKS[label - 1], draw_pose(canvas, taken[-1], random))
     return to_pixels(canvas), labels
 
 

@@ -23,7 +23,17 @@ from pathlib import Path
 import numpy as np
 
 from satkit.data.dataset import SegmentationData
-from satkit.data.datasets.drawing import Placing, Shape, background, paint_object, plain, striped, to_pixels
+from satkit.data.datasets.drawing import (
+    Placing,
+    Pose,
+    Shape,
+    background,
+    draw_pose,
+    paint_object,
+    plain,
+    striped,
+    to_pixels,
+)
 from satkit.data.datasets.drawn import SPLITS, DrawnData
 from satkit.data.labels import BACKGROUND
 from satkit.utils.errors import UsageError
@@ -140,21 +150,32 @@ def drawn(habitat: float = HABITAT) -> DrawnData:
 
 def draw_scene(split: str, index: int, size: int, seed: int, habitat: float = HABITAT) -> tuple[np.ndarray, np.ndarray]:
     """One scene: its image, uint8 (size, size, 3), and its labels, uint8 (size, size)."""
+    canvas, labels, _ = drawn_objects(split, index, size, seed, habitat)
+    return to_pixels(canvas), labels
+
+
+def drawn_objects(
+    split: str, index: int, size: int, seed: int, habitat: float = HABITAT
+) -> tuple[np.ndarray, np.ndarray, list[tuple[int, Pose]]]:
+    """The canvas and the labels of a scene, and label and pose of each object, from the back to the front."""
     number = SPLITS.index(split)
     random = np.random.Generator(np.random.PCG64([seed, number, index]))
     again = np.random.Generator(np.random.PCG64([seed, number, index, 1])).random(MOST_OBJECTS) < habitat
     canvas = background(random, size)
     labels = np.full((size, size), BACKGROUND, dtype=np.uint8)
     taken: list[tuple[float, float, float]] = []
-    main = 0
+    main, objects = 0, []
     for each in range(1 + int(MOST_OBJECTS * random.random())):
         label = 1 + int(len(LOOKS) * random.random())
         main = main or label
         taken.append(PLACING(random, taken))
-        draw_object(canvas, labels, main if again[each] else label, taken[-1], random)
-    return to_pixels(canvas), labels
+        shown = main if again[each] else label
+        objects.append((shown, draw_object(canvas, labels, shown, taken[-1], random)))
+    return canvas, labels, objects
 
 
-def draw_object(canvas, labels, label: int, position, random) -> None:
-    """Draw an object of a class over image and labels; see `paint_object`."""
-    paint_object(canvas, labels, label, LOOKS[label - 1], position, random)
+def draw_object(canvas, labels, label: int, position, random) -> Pose:
+    """Draw an object of a class over image and labels, at row, column and radius; gives its pose."""
+    pose = draw_pose(canvas, position, random)
+    paint_object(canvas, labels, label, LOOKS[label - 1], pose)
+    return pose

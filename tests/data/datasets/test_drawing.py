@@ -9,6 +9,7 @@ from satkit.data import BACKGROUND, IGNORE
 from satkit.data.datasets.drawing import (
     Placing,
     background,
+    draw_pose,
     paint_object,
     plain,
     stripe_period,
@@ -31,7 +32,7 @@ def painted(*objects, fill=plain, size=64, grey=0.5):
     """A grey image with discs, each given by label, position and seed; and its labels."""
     canvas, labels = np.full((3, size, size), grey), np.zeros((size, size), dtype=np.uint8)
     for label, position, seed in objects:
-        paint_object(canvas, labels, label, (disc, fill), position, generator(seed))
+        paint_object(canvas, labels, label, (disc, fill), draw_pose(canvas, position, generator(seed)))
     return canvas, labels
 
 
