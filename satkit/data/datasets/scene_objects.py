@@ -23,7 +23,7 @@ KIND, VERSION = "satkit scene", 1
 LARGEST_SIZE = 512
 MOST_OBJECTS = 12
 RADIUS = (0.05, 0.6)  # parts of the side
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = 2**53 - 1  # JavaScript knows whole numbers up to here
 # Lowest and highest value of what a file says about a pose; the centre is always in the image.
 RANGES = {
     "row": (0.0, 1.0 - 1e-9),
