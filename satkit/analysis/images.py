@@ -102,6 +102,20 @@ def informative_images(images: StepImages, classes, count: int = 1, among: int =
     return chosen
 
 
+def varied_image(images: StepImages, among: int = 200) -> int:
+    """Number of the image that shows most classes; of several the one whose smallest class is largest.
+
+    Args:
+        among: How many images are searched, from the first.
+    """
+
+    def variety(index: int) -> tuple[int, int]:
+        counts = np.bincount(images.labels(index).ravel(), minlength=256)[1:IGNORE]
+        return int((counts > 0).sum()), int(counts[counts > 0].min(initial=images.labels(index).size))
+
+    return max(range(min(among, len(images))), key=variety)
+
+
 def middle_of(labels: np.ndarray, label: int) -> tuple[int, int]:
     """A pixel of a class far from the border of its region.
 

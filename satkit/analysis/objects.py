@@ -17,9 +17,15 @@ from satkit.models import AttentionTap, Segmenter
 
 @dataclass(frozen=True)
 class CloseLook(Look):
-    """A `Look` with the probability of the most likely class of every pixel, float32 (height, width)."""
+    """A `Look` with more of what the model says.
+
+    Attributes:
+        probability: Of the most likely class of every pixel, float32 (height, width).
+        outputs: Number of classes that the model knows, with background.
+    """
 
     probability: np.ndarray
+    outputs: int
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,9 @@ def look_closely(model: Segmenter, image: np.ndarray) -> CloseLook:
         BackboneError: As `look`.
     """
     output = run_on_image(model, image, lambda images: model.eval()(images, attention=True))
-    probability = output.logits.softmax(dim=1).max(dim=1).values
+    probability = output.logits[0].softmax(dim=0).amax(dim=0)
     classes = output.classes()[0].to(torch.uint8).cpu().numpy()
-    return CloseLook(output.attention, classes, probability[0].cpu().numpy())
+    return CloseLook(output.attention, classes, probability.cpu().numpy(), output.logits.shape[1])
 
 
 def object_answer(seen: CloseLook, labels: np.ndarray, mine: np.ndarray) -> ObjectAnswer | None:

@@ -2,7 +2,8 @@
 
 from satkit.widgets.attention import explore_attention
 from satkit.widgets.forgetting import explore_forgetting
+from satkit.widgets.playground import playground
 from satkit.widgets.relations import explore_relations
 from satkit.widgets.training import watch_training
 
-__all__ = ["explore_attention", "explore_forgetting", "explore_relations", "watch_training"]
+__all__ = ["explore_attention", "explore_forgetting", "explore_relations", "playground", "watch_training"]

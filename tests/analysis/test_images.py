@@ -19,6 +19,7 @@ from satkit.analysis.images import (
     middle_of,
     prediction,
     targets_of,
+    varied_image,
 )
 from satkit.data import IGNORE
 from satkit.data.batches import evaluation_batches
@@ -55,6 +56,19 @@ def test_images_that_tell_most_come_first_and_each_class_before_any_comes_again(
     assert informative_images(images, (1, 2, 3)) == [1]
     assert informative_images(images, (1, 2, 3), count=3) == [1, 3, 5]
     assert sorted(informative_images(images, (1, 2, 3), count=99)) == list(range(6))
+
+
+def test_the_most_varied_image_shows_most_classes_and_each_of_them_well():
+    def two(first, second):
+        labels = share(first, 1)
+        labels[-1, :second] = 2
+        return labels
+
+    empty = share(0, 1)
+    images = step_images(empty, share(900, 1), two(50, 3), two(40, 9), two(700, 2))
+    assert varied_image(images) == 3
+    assert varied_image(images, among=3) == 2
+    assert varied_image(step_images(empty)) == 0
 
 
 def test_only_the_first_images_are_looked_through_and_their_labels_are_those_of_the_step():

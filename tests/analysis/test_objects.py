@@ -12,7 +12,7 @@ from satkit.data.labels import IGNORE
 
 def seen_as(prediction, probability=0.5):
     prediction = np.array(prediction, dtype=np.uint8)
-    return CloseLook((), prediction, np.full(prediction.shape, probability))
+    return CloseLook((), prediction, np.full(prediction.shape, probability), 4)
 
 
 LABELS = np.array([[1, 1, 255, 2], [1, 1, 255, 2], [0, 0, 0, 1]], dtype=np.uint8)
@@ -50,6 +50,7 @@ def test_a_closer_look_sees_the_same_and_the_probability_of_what_is_predicted(ca
         expected = run_on_image(model, image, lambda images: model.eval()(images).logits.softmax(1)[0])
     chosen = np.take_along_axis(expected.numpy(), close.prediction[None].astype(int), axis=0)[0]
     np.testing.assert_allclose(close.probability, chosen, rtol=1e-5)
+    assert close.outputs == len(expected) == 16
 
 
 @pytest.mark.parametrize("stage", [0, 3])

@@ -4,13 +4,24 @@ import re
 
 import pytest
 
-from satkit.widgets.canvas_script import FOLDER, PARTS, canvas_script, canvas_style
+from satkit.widgets.canvas_script import (
+    FOLDER,
+    PARTS,
+    PLAYGROUND,
+    PLAYGROUND_PARTS,
+    canvas_script,
+    canvas_style,
+    playground_script,
+    playground_style,
+)
 
-FILES = sorted(FOLDER.glob("*.js"))
+FILES = sorted([*FOLDER.glob("*.js"), *PLAYGROUND.glob("*.js")])
+SCRIPTS = {"explorer": canvas_script("cells.js", "page.js"), "playground": playground_script()}
+STYLES = {"explorer": canvas_style(), "playground": playground_style()}
 
 
 def test_every_file_is_part_of_a_script():
-    assert {path.name for path in FILES} == {*PARTS, "widget.js", "page.js", "cells.js"}
+    assert {path.name for path in FILES} == {*PARTS, *PLAYGROUND_PARTS, "widget.js", "page.js", "cells.js"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -23,23 +34,30 @@ def test_a_file_is_short_says_what_it_is_for_and_evaluates_nothing(path):
     )
 
 
-def test_no_two_parts_define_the_same_name():
-    names = re.findall(r"^(?:async )?function (\w+)|^const (\w+) =", canvas_script("cells.js", "page.js"), re.MULTILINE)
-    flat = ["".join(each) for each in names]
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_no_two_parts_define_the_same_name(name):
+    found = re.findall(r"^(?:async )?function (\w+)|^const (\w+) =", SCRIPTS[name], re.MULTILINE)
+    flat = ["".join(each) for each in found]
     assert sorted(flat) == sorted(set(flat))
-    assert "mount" in flat
+    assert {"explorer": "mount", "playground": "openPlayground"}[name] in flat
 
 
-def test_the_script_of_a_notebook_ends_in_what_anywidget_asks_for_and_that_of_a_page_exports_nothing():
-    assert canvas_script("widget.js").rstrip().endswith("export default { render };")
-    assert "export" not in canvas_script("cells.js", "page.js")
+@pytest.mark.parametrize("script", [canvas_script("widget.js"), playground_script()])
+def test_the_script_of_a_notebook_ends_in_what_anywidget_asks_for(script):
+    assert script.rstrip().endswith("export default { render };")
 
 
-def test_jupyterlab_is_kept_from_taking_the_keys():
-    assert 'dataset.lmSuppressShortcuts = "true"' in canvas_script()  # else it deletes cells on "dd"
+def test_that_of_a_page_exports_nothing():
+    assert "export" not in SCRIPTS["explorer"]
 
 
-def test_no_text_is_smaller_than_nine_pixels():
-    sizes = [float(size) for size in re.findall(r"(?:font-size:|font:) (\d+)px", canvas_style())]
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_jupyterlab_is_kept_from_taking_the_keys(script):
+    assert 'dataset.lmSuppressShortcuts = "true"' in script  # else it deletes cells on "dd"
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_no_text_is_smaller_than_nine_pixels(style):
+    sizes = [float(size) for size in re.findall(r"(?:font-size:|font:) (\d+)px", style)]
     assert min(sizes) >= 9
-    assert "url(" not in canvas_style()
+    assert "url(" not in style

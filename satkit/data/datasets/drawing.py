@@ -21,6 +21,7 @@ Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Fill = Callable[[np.ndarray, np.ndarray, float, float], np.ndarray | float]
 
 STRIPE_PERIOD = 0.5  # in radii
+SHORTEST_PERIOD = 4.0  # in pixels, so that a pattern can be seen
 REACH = 1.3  # radii around the centre in which an object is drawn
 
 
@@ -162,8 +163,8 @@ def striped(u, v, radius: float, shift: float) -> np.ndarray:
 
 
 def stripe_period(radius: float) -> float:
-    """Length of a period of a pattern, in pixels: at least 4, so that it can be seen."""
-    return max(4.0, STRIPE_PERIOD * radius)
+    """Length of a period of a pattern, in pixels."""
+    return max(SHORTEST_PERIOD, STRIPE_PERIOD * radius)
 
 
 def wave(phase: np.ndarray, period: float) -> np.ndarray:

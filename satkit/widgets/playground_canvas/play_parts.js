@@ -1,0 +1,146 @@
+// The parts of the playground on the page: scene, buttons, classes to add, file, and a column of answers per model.
+
+const PLAY_HINT =
+  "Drag an object; its round handle turns it, its square one resizes it. The answers are for the picture as it is now. " +
+  "Move over any picture: what is there, and what its patch attends to.";
+const PLAY_KEYS =
+  "Keys, once the scene has the focus: Tab next object, arrows move (with Shift four pixels), [ and ] or , and . turn, " +
+  "+ and \u2212 resize, C colour, S stripes, F front, B back, Delete, Escape; Ctrl+Z undoes, Ctrl+Y redoes.";
+const BUTTONS = [
+  ["turn left", "turned", -1], ["turn right", "turned", 1], ["smaller", "sized", -1], ["larger", "sized", 1],
+  ["to front", "front"], ["to back", "back"], ["stripes on or off", "striped"], ["delete", "deleted"],
+];
+const STEPS = [["undo", "undo"], ["redo", "redo"], ["reset", "reset"]];
+const THUMB = 26; // pixels of a class to add
+
+function buttonOf(text) {
+  const button = element("button", "satkit-button", text);
+  button.type = "button";
+  return button;
+}
+
+function layered(parts, size) {
+  const [box, map, marks] = [element("div", "satkit-box"), canvasOf(size, size), canvasOf(size, size)];
+  box.style.aspectRatio = "1";
+  box.append(map, marks);
+  return { box, map, marks };
+}
+
+// A small picture of each class; a click adds an object of it.
+function buildPalette(view) {
+  const palette = element("div", "satkit-palette");
+  palette.setAttribute("role", "toolbar");
+  palette.setAttribute("aria-label", "add an object of a class; arrow keys go from class to class");
+  view.kit.classes.forEach((each, number) => {
+    const button = element("button", "satkit-add");
+    const empty = new Uint8Array(3 * THUMB * THUMB).fill(236);
+    const object = { row: 0.5, column: 0.5, radius: 0.4, turn: 0, fill_turn: 0.3, fill_shift: 0, ...each };
+    const scene = { size: THUMB, objects: [{ ...object, colour: [0.12, 0.25, 0.45] }] };
+    button.type = "button";
+    button.tabIndex = number ? -1 : 0;
+    button.title = `add ${each.name}`;
+    button.setAttribute("aria-label", button.title);
+    button.append(pictureOf(paintedScene(scene, empty, view.kit), THUMB));
+    palette.append(button);
+  });
+  return palette;
+}
+
+function buildTools(view, parts) {
+  const tools = element("div", "satkit-tools");
+  const group = (name, buttons) => {
+    const box = element("div", "satkit-group");
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", name);
+    box.append(...buttons);
+    tools.append(box);
+  };
+  parts.steps = Object.fromEntries(STEPS.map(([text, name]) => [name, buttonOf(text)]));
+  parts.buttons = BUTTONS.map(([text, name, value]) => ({ button: buttonOf(text), name, value }));
+  parts.colour = inputOf("color");
+  parts.palette = buildPalette(view);
+  parts.file = inputOf("text", { value: "scene.json", spellcheck: false });
+  [parts.save, parts.load] = [buttonOf("save"), buttonOf("load")];
+  group("steps", Object.values(parts.steps));
+  group("the chosen object", [...parts.buttons.map(({ button }) => button), labelled("colour", parts.colour)]);
+  tools.append(element("p", "satkit-title", "Add an object:"), parts.palette);
+  group("file in the notebook's folder", [labelled("file", parts.file), parts.save, parts.load]);
+  parts.note = element("p", "satkit-title");
+  parts.note.setAttribute("role", "status");
+  tools.append(parts.note);
+  return tools;
+}
+
+function buildModel(name) {
+  const figure = element("figure", "satkit-panel satkit-model");
+  const [prediction, attention] = [layered(), layered()];
+  const [called, relation] = [element("p", "satkit-said"), element("p", "satkit-said")];
+  const [first, second] = [element("figcaption", "satkit-name", name), element("p", "satkit-title", "attention")];
+  [prediction.box.dataset.kind, attention.box.dataset.kind] = ["prediction", "attention"];
+  figure.append(first, prediction.box, called, second, attention.box, relation);
+  return { figure, prediction, attention, called, relation };
+}
+
+// The element that takes keys and the pointer; JupyterLab would take "Delete" and the arrows for itself.
+function buildFrame(parts) {
+  const frame = element("div", "satkit-canvas satkit-scene");
+  frame.tabIndex = 0;
+  frame.dataset.testid = "satkit-picture";
+  frame.dataset.lmSuppressShortcuts = "true";
+  frame.setAttribute("role", "application");
+  const { box, map, marks } = layered();
+  Object.assign(parts, { frame, box, picture: map, marks });
+  frame.append(box);
+  return frame;
+}
+
+function buildPlayParts(view) {
+  const parts = {};
+  const [both, left, right] = [element("div", "satkit-play"), element("div", "satkit-left"), element("div", "satkit-right")];
+  left.append(buildFrame(parts), buildTools(view, parts));
+  parts.object = element("p", "satkit-object");
+  const columns = element("div", "satkit-models");
+  columns.style.setProperty("--columns", view.kit.models.length);
+  parts.models = view.kit.models.map(({ name }) => buildModel(name));
+  columns.append(...parts.models.map(({ figure }) => figure));
+  parts.bar = buildBar();
+  right.append(parts.object, columns, parts.bar.box);
+  both.append(left, right);
+  parts.tip = element("div", "satkit-tip");
+  parts.tip.hidden = true;
+  parts.tip.setAttribute("aria-hidden", "true");
+  parts.line = element("div", "satkit-line");
+  parts.line.dataset.testid = "satkit-line";
+  parts.trouble = element("div", "satkit-trouble");
+  parts.trouble.setAttribute("role", "alert");
+  parts.spoken = element("div", "satkit-spoken");
+  parts.spoken.dataset.testid = "satkit-spoken";
+  parts.spoken.setAttribute("role", "status");
+  parts.spoken.setAttribute("aria-live", "polite");
+  both.append(parts.tip);
+  view.root.classList.add("satkit-attention");
+  const [hint, keys] = [PLAY_HINT, PLAY_KEYS].map((text) => element("p", "satkit-hint", text));
+  view.root.append(hint, both, parts.line, parts.trouble, keys, parts.spoken);
+  parts.both = both;
+  return parts;
+}
+
+// As many pixels in each canvas as the screen has there.
+function fitPlay(view) {
+  const { parts } = view;
+  view.sharpness = window.devicePixelRatio || 1;
+  const pairs = parts.models.flatMap(({ prediction, attention }) => [prediction, attention]);
+  for (const { box, map, marks } of [{ box: parts.box, map: parts.picture, marks: parts.marks }, ...pairs]) {
+    const side = Math.max(1, Math.round(box.clientWidth * view.sharpness));
+    for (const canvas of [map, marks]) if (canvas.width !== side) [canvas.width, canvas.height] = [side, side];
+  }
+}
+
+// The colours of the bar below the attention maps.
+function drawPlayBar(view) {
+  const image = new ImageData(256, 1);
+  const table = view.kit.tables.attention;
+  for (let shade = 0; shade < 256; shade += 1)
+    image.data.set([...table.subarray(3 * shade, 3 * shade + 3), 255], 4 * shade);
+  view.parts.bar.canvas.getContext("2d").putImageData(image, 0, 0);
+}
