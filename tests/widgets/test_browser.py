@@ -22,6 +22,7 @@ PATIENCE = 180_000  # milliseconds for anything to appear: two cores are slow
 OPEN = """
 from satkit.experiments.kit_models import SETTINGS, kit_model
 from satkit.experiments.plan import Plan
+from satkit.analysis import prediction
 from satkit.widgets import explore_attention, explore_forgetting, explore_relations
 experiment = kit_model(Plan(SETTINGS, "fine-tuning"))
 """.strip()
@@ -307,6 +308,47 @@ def test_the_other_explorers_answer_a_click_too(page):
     lab.page.keyboard.press("ArrowLeft")
     lab.says("after step 0")
     assert lab.slider("step") == "0"
+
+
+def test_the_playground_answers_hand_and_keys_too(page):
+    begin = """
+from satkit.widgets import playground
+models = {"teacher": experiment.model(0), "student": experiment.model(1)}
+play = playground(models, experiment.plan, image=3)
+play
+""".strip()
+    lab = page("playground.ipynb", OPEN, begin).run_all()
+    lab.page.evaluate(
+        "document.addEventListener('satkit-answered', "
+        "(event) => (window.waited ??= []).push(event.detail.milliseconds))"
+    )
+    box = lab.page.locator(".satkit-scene .satkit-box")
+    box.scroll_into_view_if_needed()
+    place = box.bounding_box()
+    row, column = (
+        float(part) for part in lab.ask("(play.scene.objects[-1].row, play.scene.objects[-1].column)")[1:-1].split(",")
+    )
+    lab.page.mouse.move(place["x"] + column * place["width"], place["y"] + row * place["height"])
+    lab.page.mouse.down()
+    lab.page.mouse.move(place["x"] + 0.5 * place["width"], place["y"] + 0.5 * place["height"], steps=20)
+    lab.page.mouse.up()
+    lab.becomes("round(play.scene.objects[-1].column, 2)", "0.5")
+    same = "bool((play.arrays()['teacher'] == prediction(models['teacher'], play.scene.drawn().image)).all())"
+    lab.becomes(same, "True")
+    lab.picture.focus()
+    count = int(lab.ask("len(play.scene.objects)"))
+    lab.page.keyboard.press("d")
+    lab.page.keyboard.press("d")  # would delete the cell in command mode
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("Delete")
+    lab.becomes("len(play.scene.objects)", str(count - 1))
+    lab.page.keyboard.press("Control+z")
+    lab.becomes("len(play.scene.objects)", str(count))
+    assert lab.page.locator(".jp-CodeCell").count() == 2
+    lab.ask("play.choose(image=4)")
+    lab.page.wait_for_function("document.querySelector('.satkit-play').getAttribute('aria-busy') === 'false'")
+    assert lab.page.get_by_role("button", name="undo").is_disabled()
+    assert len(lab.page.evaluate("window.waited")) >= 3
 
 
 def test_the_stop_button_stops_a_training_in_a_running_cell(page):

@@ -159,7 +159,6 @@ def test_what_is_painted_while_the_kernel_works_is_what_the_kernel_draws(page, p
     scenes = [scene_of("test", index, 64) for index in range(8)]
     ask = """([kit, scene, empty]) => {
       const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-      const plain = (value) => value && value.$bytes !== undefined ? value.$bytes : value;
       const deep = (value) => Array.isArray(value) || typeof value !== 'object' || value === null ? value
         : value.$bytes !== undefined ? value.$bytes
         : Object.fromEntries(Object.entries(value).map(([name, each]) => [name, deep(each)]));
@@ -171,8 +170,8 @@ def test_what_is_painted_while_the_kernel_works_is_what_the_kernel_draws(page, p
         made = page.evaluate(ask, [sendable(play.picture.kit), json.loads(scene.to_json()), empty])
         painted = np.frombuffer(base64.b64decode(made), dtype=np.uint8).reshape(64, 64, 3).astype(int)
         apart = np.abs(painted - scene.drawn().image).max(axis=-1)
-        assert np.mean(apart <= 2) > 0.98
-        assert apart.max() < 40  # of 255, at single pixels of sharp edges
+        assert np.mean(apart <= 4) > 0.98  # of 255
+        assert apart.max() < 40  # at single pixels of sharp edges
 
 
 @pytest.mark.parametrize("width", [1280, 780, 400])

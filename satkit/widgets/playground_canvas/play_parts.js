@@ -118,7 +118,7 @@ function buildPlayParts(view) {
   parts.spoken.setAttribute("role", "status");
   parts.spoken.setAttribute("aria-live", "polite");
   both.append(parts.tip);
-  view.root.classList.add("satkit-attention");
+  view.root.classList.add("satkit-attention", "satkit-playground");
   const [hint, keys] = [PLAY_HINT, PLAY_KEYS].map((text) => element("p", "satkit-hint", text));
   view.root.append(hint, both, parts.line, parts.trouble, keys, parts.spoken);
   parts.both = both;
