@@ -36,8 +36,8 @@ class ObjectAnswer:
         called: Class index that most of its visible pixels are called.
         share: Part of its visible pixels that are called so.
         probability: Mean probability of these pixels.
-        iou: Pixels of the object that are called its class, as a part of these, of its other pixels, and of those that
-            are called its class and lie on no other object of the class.
+        iou: Pixels of the object that are called its class, as a part of these, of its other pixels, and of those
+            around it that are called its class too: connected with it, and on no other object of the class.
     """
 
     called: int
@@ -71,9 +71,9 @@ def object_answer(seen: CloseLook, labels: np.ndarray, mine: np.ndarray) -> Obje
     called = int(np.bincount(seen.prediction[mine], minlength=256).argmax())
     agreed = mine & (seen.prediction == called)
     label = labels[mine][0]
-    counted = mine | ((labels != label) & (labels != IGNORE))  # pixels on other objects of the class are theirs
-    named = counted & (seen.prediction == label)
-    iou = (named & mine).sum() / (named | mine).sum()
+    named = (seen.prediction == label) & (mine | (labels != label))  # pixels on other objects of the class are theirs
+    found = _connected(named, named & mine) & (labels != IGNORE)
+    iou = (found & mine).sum() / (found | mine).sum()
     return ObjectAnswer(called, float(agreed.sum() / mine.sum()), float(seen.probability[agreed].mean()), float(iou))
 
 
@@ -88,3 +88,14 @@ def relations_by_class(tap: AttentionTap, labels: np.ndarray) -> dict[int, dict[
     rows = [dict(zip(columns, map(float, row), strict=True)) for row in relation_matrix(tap, labels, regions)]
     ordered = [dict(sorted(row.items(), key=lambda item: -item[1])) for row in rows]
     return dict(zip(regions, ordered, strict=True))
+
+
+def _connected(mask: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The pixels of a mask that are connected with those of `start`, which lie in it."""
+    while True:
+        padded = np.pad(start, 1)
+        grown = padded[2:, 1:-1] | padded[:-2, 1:-1] | padded[1:-1, 2:] | padded[1:-1, :-2] | start
+        grown &= mask
+        if np.array_equal(grown, start):
+            return start
+        start = grown

@@ -26,6 +26,20 @@ def test_an_object_is_called_what_most_of_its_pixels_are():
     assert answer.iou == pytest.approx(3 / 5)  # one pixel missed, one of background added; IGNORE and the other 1 not
 
 
+def test_what_is_called_its_class_elsewhere_does_not_count_against_an_object():
+    labels = np.zeros((5, 9), dtype=np.uint8)
+    labels[1:4, 1:4], labels[0:5, 7:9] = 1, 2
+    labels[1:4, 4] = IGNORE
+    prediction = np.where(labels == IGNORE, 1, labels)
+    assert object_answer(seen_as(prediction), labels, labels == 1).iou == 1.0
+    prediction[labels == 2] = 1  # another object, far away
+    assert object_answer(seen_as(prediction), labels, labels == 1).iou == 1.0
+    prediction[2, 5] = 1  # beyond its border, and connected
+    assert object_answer(seen_as(prediction), labels, labels == 1).iou == pytest.approx(9 / 10)
+    prediction[2, 6] = 1  # and so as far as the other object
+    assert object_answer(seen_as(prediction), labels, labels == 1).iou == pytest.approx(9 / 21)
+
+
 def test_an_object_that_is_called_something_else_has_an_iou_of_zero():
     answer = object_answer(seen_as(np.full((3, 4), 2)), LABELS, FIRST)
     assert (answer.called, answer.share, answer.iou) == (2, 1.0, 0.0)

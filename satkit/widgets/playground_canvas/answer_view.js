@@ -15,28 +15,41 @@ function decodedAnswer(answer, size) {
   };
 }
 
-// Classes of a label map without background, largest first: label, and a pixel near the middle of its pixels.
+// Connected regions of a label map without background, largest first: label, and a pixel near the middle of each.
 function regionsIn(labels, size) {
-  const sums = new Map();
+  const seen = new Uint8Array(labels.length);
+  const found = [];
   labels.forEach((label, place) => {
-    const sum = sums.get(label) ?? [0, 0, 0];
-    sums.set(label, [sum[0] + 1, sum[1] + Math.floor(place / size), sum[2] + (place % size)]);
+    if (!label || seen[place]) return;
+    const places = connectedTo(place, labels, size, seen);
+    if (places.length >= NAMED_FROM * labels.length) found.push({ label, places });
   });
-  const found = [...sums].filter(([label, [count]]) => label && count >= NAMED_FROM * size * size);
-  return found.sort((one, other) => other[1][0] - one[1][0]).map(([label, [count, rows, columns]]) => {
-    const middle = [rows / count, columns / count];
-    return { label, pixel: nearestPixel(labels, size, label, middle) };
-  });
+  found.sort((one, other) => other.places.length - one.places.length);
+  return found.map(({ label, places }) => ({ label, pixel: middlePixel(places, size) }));
 }
 
-function nearestPixel(labels, size, label, [row, column]) {
-  let [best, found] = [Infinity, [row, column]];
-  labels.forEach((each, place) => {
-    const pixel = [Math.floor(place / size), place % size];
-    const away = Math.hypot(pixel[0] - row, pixel[1] - column);
-    if (each === label && away < best) [best, found] = [away, pixel];
-  });
-  return found;
+function connectedTo(start, labels, size, seen) {
+  const places = [start];
+  seen[start] = 1;
+  for (let at = 0; at < places.length; at += 1) {
+    const place = places[at];
+    const column = place % size;
+    const beside = [place - size, place + size, column ? place - 1 : -1, column < size - 1 ? place + 1 : -1];
+    for (const next of beside)
+      if (labels[next] === labels[start] && !seen[next]) {
+        seen[next] = 1;
+        places.push(next);
+      }
+  }
+  return places;
+}
+
+// The pixel of a region that is nearest to the mean of its pixels.
+function middlePixel(places, size) {
+  const pixels = places.map((place) => [Math.floor(place / size), place % size]);
+  const mean = [0, 1].map((axis) => pixels.reduce((sum, pixel) => sum + pixel[axis], 0) / pixels.length);
+  const away = (pixel) => Math.hypot(pixel[0] - mean[0], pixel[1] - mean[1]);
+  return pixels.reduce((best, pixel) => (away(pixel) < away(best) ? pixel : best));
 }
 
 function drawPrediction(view, canvas, model) {
