@@ -16,9 +16,11 @@ from tiny import SETTINGS, TINY_NOTEBOOKS
 from satkit.cli.parser import guarded
 from satkit.data import load_data
 from satkit.data.datasets import drawn, scenes
+from satkit.experiments import experiment as experiments
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.study_folder import StudyFolder
 from satkit.studies import study as studies
+from satkit.studies.train import train
 
 HALF_WRITTEN = 0.5  # seconds for which a file that is written in place is not whole
 
@@ -102,6 +104,21 @@ def study(folder, alone=True):
     if code:
         refused.touch()
     return code
+
+
+def training(folder):
+    """The steps that this process itself has trained, of a strategy that both train in one study."""
+    PRESETS["scenes"]["tiny"] = TINY_NOTEBOOKS
+    learn, trained = experiments.train_step, []
+
+    def train_step(started, *arguments, **options):
+        trained.append(started.step.index)
+        time.sleep(1.0)  # so that the other process finds it at work
+        return learn(started, *arguments, **options)
+
+    experiments.train_step = train_step
+    train(str(folder), {"preset": "tiny"}, "sats")
+    return trained
 
 
 @contextlib.contextmanager

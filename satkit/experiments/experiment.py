@@ -28,7 +28,7 @@ from satkit.experiments.equal_models import check_equal, model_from_first, take_
 from satkit.experiments.in_progress import Checkpoint, forget_progress, newest_checkpoint
 from satkit.experiments.mending import mend_steps
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import Run
+from satkit.experiments.run_folder import PATIENCE, Run
 from satkit.experiments.run_record import recorded, write_record
 from satkit.models import Segmenter
 from satkit.scenario import Step
@@ -232,10 +232,14 @@ class Experiment:
                 warnings.warn(f"{error} This was done now.", stacklevel=3)
                 run.finish(self.result())
 
-    def learn(self, index: int, report: Callable[[Iteration], None] = SILENT) -> Segmenter:
-        """Carry out one whole step, with the help of all processes of torchrun, or load it if it is finished."""
+    def learn(self, index: int, report: Callable[[Iteration], None] = SILENT, patience: float = PATIENCE) -> Segmenter:
+        """Carry out one whole step, with the help of all processes of torchrun, or load it if it is finished.
+
+        Args:
+            patience: Seconds to wait for another process, which may be learning the same step.
+        """
         run = self.run
-        with run.writing():
+        with run.writing(patience):
             if run.is_done(index):
                 started, confusion = self.begin(index), run.load_evaluation(index)
             else:

@@ -53,6 +53,7 @@ from satkit.utils.provenance import machine
 from satkit.utils.sealed_json import read_sealed, write_sealed
 
 CHECKPOINT, CHECKPOINT_BEFORE, BEST = "checkpoint.safetensors", "checkpoint-before.safetensors", "best.safetensors"
+PATIENCE = 15.0  # seconds to wait for another process that writes, such as a kernel that is about to end
 UNTIL_DONE = (CHECKPOINT, CHECKPOINT_BEFORE, BEST)  # files of a step that is not finished
 SETTINGS_AGAIN = "Run the command that made the run again, with the same settings: it writes the file again."
 
@@ -296,11 +297,11 @@ class Run:
         return result
 
     @contextmanager
-    def writing(self, patience: float = 15.0) -> Iterator[None]:
+    def writing(self, patience: float = PATIENCE) -> Iterator[None]:
         """Hold the run for writing; released when the process ends, however it ends.
 
         Args:
-            patience: Seconds to wait for another process, such as a kernel that is about to end.
+            patience: Seconds to wait for another process.
 
         Raises:
             RunBusy: If another process holds it.

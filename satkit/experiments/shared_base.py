@@ -11,6 +11,7 @@ from satkit.strategies.recipes import BASE, base_of
 from satkit.strategies.step_state import StepState
 from satkit.strategies.strategy import digest
 from satkit.utils.errors import UsageError
+from satkit.utils.one_writer import FOREVER
 
 
 def base_folder(strategy: Strategy) -> str:
@@ -33,6 +34,8 @@ def take_base(experiment: Experiment, base: Experiment) -> None:
             f"The base step in {base.run.folder} has other settings ({key}: {there!r} there, {asked!r} asked for). "
             "Choose another name for the study."
         )
+    if experiment.run.is_done(0):  # another process has taken it over meanwhile
+        return
     state = base.run.load_state(0) if experiment.plan.strategy.importance else StepState()
-    with experiment.run.writing():
+    with experiment.run.writing(FOREVER):
         experiment.run.adopt_base(base.run, state)

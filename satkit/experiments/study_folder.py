@@ -28,6 +28,7 @@ from satkit.utils.errors import UsageError, nearest
 from satkit.utils.files import DamagedFile
 from satkit.utils.json_form import must_hold
 from satkit.utils.names import slug
+from satkit.utils.one_writer import FOREVER
 from satkit.utils.progress import training_progress
 from satkit.utils.sealed_json import read_sealed, write_sealed
 
@@ -97,6 +98,8 @@ class StudyFolder:
     ) -> Experiment:
         """The experiment of a strategy with its first steps finished; what is missing is trained now.
 
+        A step that another process is training is waited for, and taken from it.
+
         Args:
             steps: How many steps must be finished; None for all.
             report: Makes a callable for the reports of the training loop, from the number of iterations and a label.
@@ -109,14 +112,14 @@ class StudyFolder:
             last = step.index == len(plan.steps) - 1
             if not run.is_done(step.index) or (last and run.result() is None):
                 label = f"{plan.strategy.name}, step {step.index}"
-                experiment.learn(step.index, report(plan.schedule(step).iterations, label))
+                experiment.learn(step.index, report(plan.schedule(step).iterations, label), FOREVER)
         return experiment
 
     def train_base(self, strategy: str | Strategy = BASE, report: Report = training_progress) -> Experiment:
         """The base step that a strategy starts from, trained now if it is not finished."""
         base = self.base(strategy)
         if not base.run.is_done(0):
-            base.learn(0, report(base.plan.schedule(base.plan.steps[0]).iterations, "base step"))
+            base.learn(0, report(base.plan.schedule(base.plan.steps[0]).iterations, "base step"), FOREVER)
         return base
 
     def remember_settings(self) -> None:

@@ -2,6 +2,9 @@
 
 The runs are those of a study: the base step and the strategy's own. The first process writes them; the others take
 part in every step that it trains, and read nothing but the data.
+
+Several trainings may go on in one study at the same time. What they write together they write one after the other, and
+a step that two of them need is trained by one: the other waits for it.
 """
 
 import shlex
@@ -19,7 +22,7 @@ from satkit.studies.study import checked, collect, open_runs, show
 from satkit.utils import processes
 from satkit.utils.errors import UsageError
 from satkit.utils.launched import processes as started_processes
-from satkit.utils.one_writer import only_writer
+from satkit.utils.one_writer import FOREVER, only_writer
 from satkit.utils.progress import format_seconds
 
 
@@ -33,7 +36,6 @@ def train(name: str, given: Mapping[str, object], strategy: str) -> None:
 
     Raises:
         UsageError: For settings that do not fit, or processes that were not given the same.
-        RunBusy: If another process writes into the study.
     """
     with processes.joined():
         train_together(name, given, strategy)
@@ -78,11 +80,12 @@ def lead(study: StudyFolder, strategy: str, plan: Plan) -> None:
     """Train what is missing, with the help of the other processes, and say what was written."""
     began = time.monotonic()
     try:
-        with only_writer(study.folder):
-            by = f", by {started_processes()} processes" if started_processes() > 1 else ""
-            show(f"Training {plan.strategy.name} in {study.folder}{by}")
+        by = f", by {started_processes()} processes" if started_processes() > 1 else ""
+        show(f"Training {plan.strategy.name} in {study.folder}{by}")
+        with only_writer(study.folder, FOREVER):
             open_runs(study, {strategy: plan})
-            study.trained(strategy)
+        study.trained(strategy)
+        with only_writer(study.folder, FOREVER):
             result = collect(study, {strategy: plan})
     finally:
         processes.dismiss()

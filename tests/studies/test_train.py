@@ -1,9 +1,13 @@
 """A strategy trained without notebooks: by one process as by a study, and by several as by one."""
 
+import os
 import re
+import sys
 
+import kill_harness
 import numpy as np
 import pytest
+import together
 from several import ended, preset, started
 from tiny_studies import learn, same_outcome
 
@@ -95,6 +99,16 @@ def trained(folder, strategies, count, **options):
         return runs_of(folder)
     finally:
         del PRESETS["scenes"]["tiny"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="processes are forked, as on POSIX")
+def test_two_trainings_in_one_study_train_what_both_need_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+    both = together.together(together.training, tmp_path / "study")
+    assert sorted(step for done in both for step in done.result) == [0, 1], [done.said for done in both]
+    assert kill_harness.problems(tmp_path / "study") == []
+    assert Run.open(tmp_path / "study" / "sats").result() is not None
 
 
 @pytest.mark.slow
