@@ -15,7 +15,7 @@ from pathlib import Path
 
 from satkit.experiments.settings import FIELDS, WHOLE, described, read
 from satkit.notebooks.finding import NotebookError, read_notebook
-from satkit.utils.errors import UsageError, unknown
+from satkit.utils.errors import UsageError, choose
 
 TYPES = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
 
@@ -108,46 +108,84 @@ def check_house_rules(path: str | Path) -> None:
         )
 
 
+def accepted(path: str | Path) -> dict[str, Parameter]:
+    """Everything that a notebook can be given, by name: its parameters, and the further settings of a lesson."""
+    return {**parameters(path), **further_settings(path)}
+
+
 def parse_assignments(path: str | Path, assignments: Sequence[str]) -> dict:
-    """Values for a notebook from texts such as "seed=3", each read as the type that its parameter declares.
+    """Values for a notebook from texts such as "seed=3", see `read_assignments`."""
+    return read_assignments(accepted(path), assignments, Path(path).stem)
+
+
+def read_assignments(declared: dict[str, Parameter], assignments: Sequence[str], what: str) -> dict:
+    """Values from texts such as "seed=3", each read as the type that its parameter declares.
 
     Numbers are plain ("3", "-1", "0.5", "1e-3"), bools are true or false, lists and dicts are JSON.
+
+    Args:
+        declared: The parameters that there are.
+        what: Whose parameters they are, for messages.
 
     Raises:
         UsageError: For a text without "=", an unknown or repeated name, or a value of another type.
     """
-    declared = {**parameters(path), **further_settings(path)}
     values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError(f"A parameter is given as name=value, got {assignment!r}.")
-        if name not in declared:
-            raise _unknown_parameter(path, name, declared)
+        parameter = declared_one(declared, name, what)
         if name in values:
             raise UsageError(f"Parameter {name!r} is given more than once.")
-        values[name] = _parse(name, declared[name].type, text)
-    if isinstance(values.get("order"), str):
-        values["order"] = list(read("order", values["order"]))
-    check_parameters(path, values)
+        values[name] = parse(parameter, text)
     return values
 
 
-def check_parameters(path: str | Path, values: dict) -> None:
-    """Check names and types of values for a notebook; an int will do for a float, a bool never for a number.
+def declared_one(declared: dict[str, Parameter], name: str, what: str) -> Parameter:
+    """The parameter of a name.
 
     Raises:
-        UsageError: For an unknown name, or a value that is not exactly of the declared type.
+        UsageError: If there is none, with the nearest match.
     """
-    declared = {**parameters(path), **further_settings(path)}
+    if not declared:
+        raise UsageError(f"{what} has no parameters, so {name!r} cannot be set.")
+    return choose("parameter", name, declared)
+
+
+def check_parameters(path: str | Path, values: dict) -> None:
+    """Check names and types of values for a notebook.
+
+    Raises:
+        UsageError: For an unknown name, or as `check_value`.
+    """
+    declared = accepted(path)
     for name, value in values.items():
-        if name not in declared:
-            raise _unknown_parameter(path, name, declared)
-        kind = declared[name].type
-        if type(value) is not TYPES[kind] and not (kind == "float" and type(value) is int):
-            raise _wrong_type(name, kind, value)
-        if not _is_plain(value):
-            raise UsageError(f"Parameter {name!r} must hold only plain values and finite numbers, got {value!r}.")
+        check_value(declared_one(declared, name, Path(path).stem), value)
+
+
+def check_value(parameter: Parameter, value: object) -> None:
+    """Check the type of a value; an int will do for a float, a bool never for a number.
+
+    Raises:
+        UsageError: For a value that is not exactly of the declared type, or holds what is no plain value.
+    """
+    name, kind = parameter.name, parameter.type
+    if type(value) is not TYPES[kind] and not (kind == "float" and type(value) is int):
+        raise _wrong_type(name, kind, value)
+    if not _is_plain(value):
+        raise UsageError(f"Parameter {name!r} must hold only plain values and finite numbers, got {value!r}.")
+
+
+def parse(parameter: Parameter, text: str):
+    """The value that a text stands for; of a class order also names between commas.
+
+    Raises:
+        UsageError: If it is none of the declared type.
+    """
+    value = list(read("order", text)) if parameter.name == "order" else _parse(parameter.name, parameter.type, text)
+    check_value(parameter, value)
+    return value
 
 
 def _tagged_sources(path: str | Path) -> list[str]:
@@ -182,7 +220,7 @@ def _comments(source: str) -> dict[int, str]:
 
 
 def _parse(name: str, kind: str, text: str):
-    if kind == "str" or name == "order":
+    if kind == "str":
         return text
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
@@ -210,9 +248,3 @@ def _wrong_type(name: str, kind: str, value) -> UsageError:
     examples = {"bool": " (true or false)", "list": ' (JSON, as ["a", 1])', "dict": ' (JSON, as {"a": 1})'}
     wanted = kind + examples.get(kind, "")
     return UsageError(f"Parameter {name!r} must be of type {wanted}, got {value!r} ({type(value).__name__}).")
-
-
-def _unknown_parameter(path: str | Path, name: object, declared: dict) -> UsageError:
-    if not declared:
-        return UsageError(f"{Path(path).stem} has no parameters, so {name!r} cannot be set.")
-    return unknown("parameter", name, declared)
