@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 
 import satkit
-from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands
+from satkit.cli import bench_command, data_commands, model_commands, notebook_commands, study_commands, sweep_command
 from satkit.utils.disk_places import check_environment, unusable
 from satkit.utils.errors import nearest
 from satkit.utils.interrupts import Terminated, terminating
@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   satkit study --data voc --root FOLDER --task 15-1
   satkit data check folder --root FOLDER          everything wrong with images and masks of your own
   satkit run 09 -p study=scenes-15-5-quick-seed0  one notebook with a parameter
+  satkit sweep train --grid strategy=mib,sats --grid seed=0-4 --jobs 2
   satkit predict sats PICTURES --out MASKS        masks and overlays for images of your own
   satkit play                                     JupyterLab on the first lesson
   satkit doctor                                   what is installed, what is missing and how to get it
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     for add in (
         study_commands.add_study,
         study_commands.add_train,
+        sweep_command.add_sweep,
         notebook_commands.add_run,
         notebook_commands.add_play,
         notebook_commands.add_export,
