@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from satkit.notebooks.parameters import Parameter
 from satkit.studies.sweep import Sweep
-from satkit.studies.sweep_process import Workers
 from satkit.studies.sweep_run import carry_out
 from satkit.studies.sweep_targets import Meaning
+from satkit.studies.sweep_workers import Workers
 
 
 class CellFailed(RuntimeError):

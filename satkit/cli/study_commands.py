@@ -7,12 +7,19 @@ import argparse
 
 from satkit.cli.options import add_settings, add_track, given, number, whole_numbers
 from satkit.experiments.settings import STRATEGIES
+from satkit.utils.errors import UsageError
 from satkit.utils.saying import LIBRARIES, saying
 
 TORCHRUN = """several processes:
   torchrun --standalone --nproc-per-node 2 -m satkit train --strategy sats
   Each has its part of every batch, so it is the same training as by one process, but faster: on a computer with
   several GPUs (one process for each) or cores. On several computers, give torchrun's --nnodes and the same data.
+"""
+
+RUNS = """examples:
+  satkit runs                                              studies and sweeps, one after the other
+  satkit runs --where strategy=sats,mib --sort miou        runs of all of them in one table, the best first
+  satkit runs runs/sweep-NAME --mean --csv scores.csv      means over seeds; every run with all scores as CSV
 """
 
 
@@ -143,8 +150,25 @@ def run_page(options) -> int:
 
 def add_runs(commands) -> None:
     """satkit runs."""
-    command = commands.add_parser("runs", help="list studies and their scores")
-    command.add_argument("folder", nargs="?", default="", help="folder of runs, or of one study; default: runs")
+    command = commands.add_parser(
+        "runs",
+        help="list studies and sweeps with their scores, or compare runs: filter, sort, means, CSV",
+        epilog=RUNS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("folder", nargs="?", default="", help="of runs, or of one study or sweep; default: runs")
+    command.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="only runs with one of these values, separated by commas, or a range: strategy=sats,mib or seed=0-2",
+    )
+    command.add_argument("--sort", default="", metavar="NAME", help="by a parameter or a score, such as miou")
+    command.add_argument(
+        "--mean", action="store_true", help="means with 95 %% intervals over runs that differ in seed or order only"
+    )
+    command.add_argument("--csv", default="", metavar="FILE", help="write the runs into a file too")
     command.add_argument(
         "--verify", action="store_true", help="instead, check every file of every run against its hash; 1 if damaged"
     )
@@ -152,19 +176,24 @@ def add_runs(commands) -> None:
 
 
 def run_runs(options) -> int:
-    """List studies, or check their files."""
+    """List or compare runs, or check their files."""
     with saying(LIBRARIES):
         from satkit.experiments.run_places import runs_root
-        from satkit.studies.overview import overview
+        from satkit.studies.run_listing import comparison, listing
         from satkit.studies.verification import verify
 
+    compared = options.where or options.sort or options.mean or options.csv
+    if options.verify and compared:
+        raise UsageError("--verify checks files and compares nothing. Leave --where, --sort, --mean and --csv out.")
     if options.verify:
         text, sound = verify(options.folder or runs_root())
         print(text)
         return 0 if sound else 1
 
     with saying("Reading the runs ..."):
-        text = overview(options.folder or runs_root())
+        root = options.folder or runs_root()
+        asked = (options.where, options.sort, options.mean, options.csv)
+        text = comparison(root, *asked) if compared else listing(root)
     print(text)
     return 0
 

@@ -85,13 +85,14 @@ def _add_places(command: argparse.ArgumentParser) -> None:
 
 def run_sweep(options) -> int:
     """Carry out a sweep, or one run of it."""
-    with saying(LIBRARIES):
-        from satkit.experiments.trackers.choice import tracking
-        from satkit.studies.sweep import Sweep
-        from satkit.studies.sweep_process import end_with_parent
+    from satkit.studies.run_process import end_with_parent
 
     if options.worker:
         end_with_parent()
+    with saying(LIBRARIES):
+        from satkit.experiments.trackers.choice import tracking
+        from satkit.studies.sweep import Sweep
+
     here, jobs, threads = _places(options)
     target, grid = asked(options)
     with saying("Looking at the runs ..."):
@@ -133,7 +134,7 @@ def _places(options) -> tuple[bool, int, int]:
 
 def workers(options, jobs: int, threads: int):
     """What carries the runs out."""
-    from satkit.studies.sweep_process import dask_cluster, processes_here, read_resources
+    from satkit.studies.sweep_workers import dask_cluster, processes_here, read_resources
 
     if options.scheduler:
         return dask_cluster(options.scheduler, read_resources(options.resources), threads)

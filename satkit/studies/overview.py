@@ -1,15 +1,19 @@
 """All studies in a folder: their scores, or how far they have come."""
 
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
+from satkit.evaluation.conventions import sentence
 from satkit.experiments.run_folder import Run
+from satkit.studies.study_result import CONVENTIONS
 from satkit.utils.disk_places import no_file
 from satkit.utils.files import DamagedFile
 from satkit.utils.json_form import SCORE, must_hold
 from satkit.utils.tables import RIGHT, Column, Table, in_percent
 
 SCORES = ("old", "new", "all", "forgetting", "kept")
+MEANING = "Scores in %; all is the mean IoU over all classes after the last step."
 
 
 def overview(root: str | Path) -> str:
@@ -38,9 +42,19 @@ def one_study(folder: Path) -> str:
     state = "finished" if (folder / "result.json").exists() else "not finished"
     columns = [Column("run"), Column("steps"), *(Column(name, RIGHT, form=in_percent) for name in SCORES)]
     rows = [_row(config.parent) for config in sorted(folder.glob("*/config.json"))]
-    text = f"{folder.name}  ({state})\n{textwrap.indent(Table(columns, rows).text(), '    ')}"
+    text = f"{folder.name}  ({state})\n{textwrap.indent(Table(columns, rows, _conventions(folder)).text(), '    ')}"
     damaged = any("damaged" in row for row in rows)
     return f"{text}\n    What is damaged says: satkit runs --verify {folder}" if damaged else text
+
+
+def _conventions(folder: Path) -> str:
+    """The conventions that the scores of a study follow; "" while there are no scores, or they cannot be read."""
+    for place in sorted(path.parent for path in folder.glob("*/result.json")):
+        with suppress(DamagedFile):
+            config = Run.open(place).config
+            must_hold(place / "config.json", config, {"conventions": CONVENTIONS})
+            return f"{MEANING} {sentence(config['conventions'])}"
+    return ""
 
 
 def _row(folder: Path) -> list:

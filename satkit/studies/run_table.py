@@ -6,6 +6,7 @@ from pathlib import Path
 
 from satkit.evaluation.conventions import sentence
 from satkit.evaluation.seeds import Estimate, estimate
+from satkit.studies.overview import MEANING
 from satkit.studies.run_rows import FAILED, SCORES, RunRow
 from satkit.utils.csv_files import write_csv
 from satkit.utils.progress import format_seconds
@@ -14,7 +15,6 @@ from satkit.utils.tables import RIGHT, Column, Table, in_percent, is_missing
 OVER = ("seed", "order")  # parameters over which means are taken
 SHOWN = ("old", "new", "all", "forgetting", "kept")  # scores of satkit in a table; a file has all
 LONGEST = 40  # characters of a value
-MEANING = "Scores in %; all is the mean IoU over all classes after the last step."
 INTERVAL = (
     "Mean ± half of the 95 % interval of the mean (Student's t), over the runs that differ in {} only; runs: how many."
 )

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from satkit.experiments.run_places import run_folder
 from satkit.experiments.study_folder import is_study
+from satkit.studies.run_process import INTERRUPTED, LOG, STOP_SECONDS
 from satkit.studies.run_rows import RunRow, row_of
 from satkit.studies.run_table import failures, has_several, mean_table, run_table, write_rows
-from satkit.studies.sweep_process import INTERRUPTED, STOP_SECONDS, Workers
 from satkit.studies.sweep_progress import SweepProgress
-from satkit.studies.sweep_run import DONE, FAILED, LOG, RUNNING, WAITING, State, SweepRun, at_work
+from satkit.studies.sweep_run import DONE, FAILED, RUNNING, WAITING, State, SweepRun, at_work
 from satkit.studies.sweep_targets import Target
+from satkit.studies.sweep_workers import Workers
 from satkit.utils.errors import UsageError
 from satkit.utils.names import printable
 from satkit.utils.one_writer import only_writer

@@ -26,14 +26,13 @@ from types import NoneType
 
 import satkit
 from satkit.studies.sweep_targets import PROGRESS, Meaning, Target
-from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 from satkit.utils.json_form import NUMBER, must_hold
 from satkit.utils.one_writer import FOREVER, is_held, only_writer
 from satkit.utils.progress import read_progress
 from satkit.utils.sealed_json import read_sealed, write_sealed
 
-FILE, LOG = "run.json", "run.log"
+FILE = "run.json"
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 CUT = 300  # characters of an error that are kept
 
@@ -266,16 +265,3 @@ def runs_in(folder: Path) -> dict[Path, State]:
     """
     found = {path.parent: read_state(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))}
     return {place: state for place, state in found.items() if state is not None}
-
-
-def check_version(version: str) -> None:
-    """Raise where another version of satkit is at work, which would give the run another name.
-
-    Raises:
-        UsageError: If it is another one.
-    """
-    if version != satkit.__version__:
-        raise UsageError(
-            f"A sweep needs the same satkit everywhere, but this worker has {satkit.__version__} and the sweep was "
-            f"started with {version}. Install the same version."
-        )

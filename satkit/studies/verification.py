@@ -5,6 +5,7 @@ from pathlib import Path
 from satkit.experiments.study_folder import FILE, STUDY_AGAIN
 from satkit.experiments.verification import Findings, verify_run
 from satkit.studies.overview import study_folders
+from satkit.studies.run_rows import sweep_folders
 from satkit.studies.saved_figures import read_figure
 from satkit.utils.progress import QUIET_SECONDS, Progress
 from satkit.utils.saying import saying
@@ -17,9 +18,10 @@ def verify(root: str | Path) -> tuple[str, bool]:
     """What is damaged in the studies of a folder, as text, and whether everything is sound.
 
     Args:
-        root: A folder of studies, or one study.
+        root: A folder of studies and sweeps, or one of them.
     """
-    folders = study_folders(root)
+    inside = [study for sweep in sweep_folders(root) if sweep != Path(root) for study in study_folders(sweep)]
+    folders = [*study_folders(root), *inside]
     if not folders:
         return f"No runs in {root}.", True
     lines, sound = [], True

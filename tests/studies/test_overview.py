@@ -19,11 +19,14 @@ def test_the_overview_says_how_far_each_study_has_come(tmp_path):
     Run.open(study.folder / "sats").finish(scores)
     lines = [" ".join(line.split()) for line in overview(tmp_path).splitlines()]
     assert lines[:2] == ["half (not finished)", "run steps old new all forgetting kept"]
-    assert lines[3:] == [
+    assert lines[3:6] == [
         "base 0 of 1 - - - - -",
         "fine-tuning 0 of 2 - - - - -",
         "sats 0 of 2 50.0 - 25.0 12.5 100.0",
     ]
+    note = " ".join(lines[6:])
+    assert "Background counts as an old class" in note
+    assert "with the last weights of each step." in note
 
 
 def test_a_file_in_place_of_the_folder_is_named(tmp_path):

@@ -4,13 +4,14 @@ import csv
 import threading
 import time
 from concurrent.futures import Future, wait
+from dataclasses import replace
 
 import pytest
 from sweeps import SIX, Threads, Told, swept
 
 from satkit.studies.sweep import Sweep
-from satkit.studies.sweep_process import Workers
 from satkit.studies.sweep_run import DONE, FAILED, RUNNING, WAITING
+from satkit.studies.sweep_workers import Workers
 from satkit.utils.errors import UsageError
 from satkit.utils.one_writer import RunBusy, only_writer
 
@@ -125,7 +126,7 @@ class TestBaseSteps:
 
             def _end(self, run, future):
                 run.target.carry_out(run.values, run.out, run.folder)
-                run.write(run.new.__class__(**{**vars(run.new), "state": DONE}))
+                run.write(replace(run.new, state=DONE))
                 future.set_result(0)
 
         sweep = Sweep(told := Told(bases=tmp_path / "bases"), SIX, str(tmp_path / "sweep"))
@@ -154,7 +155,7 @@ class TestStopping:
 
             def _work(self, run, stop, future, held):
                 with only_writer(run.folder):
-                    run.write(run.new.__class__(**{**vars(run.new), "state": RUNNING}))
+                    run.write(replace(run.new, state=RUNNING))
                     held.set()
                     while not stop.exists():
                         time.sleep(0.01)

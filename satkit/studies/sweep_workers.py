@@ -1,34 +1,24 @@
 """Where the runs of a sweep are carried out: by processes of this machine, or by the workers of a Dask cluster.
 
-Both are an executor, as `concurrent.futures` has it, to which the same function is given: `run_one` starts a run as a
-process of its own and waits for it. So a run that needs too much memory, or crashes, ends alone. A cluster and this
+Both are an executor, as `concurrent.futures` has it, to which the same function is given, `run_one`. A cluster and this
 machine share a disk: runs write there, and a file there says that a sweep has been stopped.
 """
 
 import os
 import queue
-import signal
 import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import satkit
 from satkit.experiments.trackers.choice import VARIABLE, chosen
-from satkit.studies.sweep_run import LOG, SweepRun, check_version
-from satkit.utils.assets import python_command, source_path
+from satkit.studies.run_process import run_one
+from satkit.studies.sweep_run import SweepRun
 from satkit.utils.errors import UsageError
-from satkit.utils.interrupts import HANGUP
 
-POLL_SECONDS = 0.3
-STOP_SECONDS = 60.0  # for a run that was stopped, to save a checkpoint
 CONNECT_SECONDS = 5.0
-INTERRUPTED = tuple(128 + number for number in (signal.SIGINT, signal.SIGTERM, HANGUP or signal.SIGTERM))
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 RETRIES = 3  # of a run whose worker has ended
 WHERE = "Start one with `dask scheduler`, which prints its address, or leave --scheduler out to run here."
@@ -36,57 +26,6 @@ MISSING = (
     "--scheduler needs a package that is not installed ({}). Install the extra cluster of satkit, or only: "
     'python -m pip install "dask[distributed]"'
 )
-
-
-def run_one(words: list[str], folder: str, environment: Mapping[str, str], stop: str, version: str) -> int:
-    """Carry out one run as a process; gives its exit code. The function that every executor is given.
-
-    Args:
-        words: What comes after `satkit`, see `SweepRun.words`.
-        folder: Of the run; what it prints goes into its log.
-        environment: Variables that it gets beside those of this process.
-        stop: A file that appears when the sweep is stopped.
-        version: Of satkit.
-
-    Raises:
-        UsageError: If satkit is of another version here.
-    """
-    check_version(version)
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    command = python_command("-m", "satkit", *words, "--worker")
-    environment = {**os.environ, **source_path(os.environ), **environment}
-    with (place / LOG).open("ab") as log:
-        own = dict(stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
-        process = subprocess.Popen(command, env=environment, **own)
-        try:
-            return _waited_for(process, Path(stop))
-        finally:
-            process.stdin.close()
-
-
-def _waited_for(process: subprocess.Popen, stop: Path) -> int:
-    """The exit code of a process, which is told to end, once, when a file appears."""
-    told = None
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(POLL_SECONDS)
-        if told is None and stop.exists():
-            told = time.monotonic()
-            process.stdin.close()  # see `end_with_parent`
-        if told is not None and time.monotonic() - told > STOP_SECONDS:
-            process.kill()
-
-
-def end_with_parent(stream=None) -> None:
-    """Let this process end, as at SIGTERM, when whoever has started it closes its input or ends, however it ends."""
-    source = stream or sys.stdin.buffer
-
-    def watch() -> None:
-        source.read()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 class Workers:
