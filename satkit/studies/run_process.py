@@ -25,7 +25,9 @@ STOP_SECONDS = 60.0  # for a run that was stopped, to save a checkpoint
 INTERRUPTED = tuple(128 + number for number in (signal.SIGINT, signal.SIGTERM, HANGUP or signal.SIGTERM))
 
 
-def run_one(words: list[str], folder: str, environment: Mapping[str, str], stop: str, version: str) -> int:
+def run_one(
+    words: list[str], folder: str, environment: Mapping[str, str], stop: str, version: str, where: str = ""
+) -> int:
     """Carry out one run as a process; gives its exit code. The function that every executor is given.
 
     Args:
@@ -34,6 +36,7 @@ def run_one(words: list[str], folder: str, environment: Mapping[str, str], stop:
         environment: Variables that it gets beside those of this process.
         stop: A file that appears when the sweep is stopped.
         version: Of satkit.
+        where: The working directory, if this machine has it; otherwise, and if empty, that of this process.
 
     Raises:
         UsageError: If satkit is of another version here.
@@ -45,7 +48,7 @@ def run_one(words: list[str], folder: str, environment: Mapping[str, str], stop:
     environment = {**os.environ, **source_path(os.environ), **environment}
     with (place / LOG).open("ab") as log:
         own = dict(stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
-        process = subprocess.Popen(command, env=environment, **own)
+        process = subprocess.Popen(command, env=environment, cwd=where if os.path.isdir(where) else None, **own)
         try:
             return _waited_for(process, Path(stop))
         finally:

@@ -55,13 +55,13 @@ class Workers:
         """The exit code of a run, as a future."""
         words = [*run.words, *(["--retry-failed"] if retry_failed else [])]
         environment = {**self.environment, **({VARIABLE: chosen()} if chosen() else {})}
-        given = (words, str(run.folder), environment, str(stop), satkit.__version__)
+        given = (words, str(run.folder), environment, str(stop), satkit.__version__, os.getcwd())
         return self.executor.submit(self._with_share, *given) if self._shared else self.executor.submit(run_one, *given)
 
-    def _with_share(self, words, folder, environment, stop, version) -> int:
+    def _with_share(self, words: list[str], folder: str, environment: Mapping[str, str], *others: str) -> int:
         share = self._free.get()
         try:
-            return run_one(words, folder, {**environment, **share}, stop, version)
+            return run_one(words, folder, {**environment, **share}, *others)
         finally:
             self._free.put(share)
 

@@ -34,10 +34,11 @@ def python(tmp_path, monkeypatch):
 @POSIX
 class TestRunOne:
     def test_a_run_gets_its_words_and_variables_and_a_session_of_its_own(self, tmp_path, python):
-        python("print(json.dumps([sys.argv[1:], os.environ['MINE'], os.getsid(0)]))\nsys.exit(3)")
-        code = run_one(["sweep", "x"], str(tmp_path / "run"), {"MINE": "1"}, str(tmp_path / "stop"), satkit.__version__)
-        words, mine, session = json.loads((tmp_path / "run" / LOG).read_text())
-        assert (code, mine) == (3, "1")
+        python("print(json.dumps([sys.argv[1:], os.environ['MINE'], os.getsid(0), os.getcwd()]))\nsys.exit(3)")
+        given = ({"MINE": "1"}, str(tmp_path / "stop"), satkit.__version__, str(tmp_path))
+        code = run_one(["sweep", "x"], str(tmp_path / "run"), *given)
+        words, mine, session, where = json.loads((tmp_path / "run" / LOG).read_text())
+        assert (code, mine, where) == (3, "1", str(tmp_path))
         assert words == ["-P", "-m", "satkit", "sweep", "x", "--worker"]
         assert session != os.getsid(0)
 

@@ -46,7 +46,7 @@ class TestHere:
         monkeypatch.setattr(sweep_workers, "shares_of_graphics", lambda jobs: [{"GPU": str(n)} for n in range(jobs)])
         held, twice = set(), []
 
-        def run(words, folder, environment, stop, version):
+        def run(words, folder, environment, *others):
             twice.append(environment["GPU"] in held)
             held.add(environment["GPU"])
             time.sleep(0.05)
@@ -119,3 +119,50 @@ def test_on_a_cluster_every_run_is_done_once_although_a_worker_is_killed(tmp_pat
     assert killed
     assert [run.state.state for run in sweep.runs] == [DONE] * 4
     assert [run.state.scores["all"] for run in sweep.runs] == [0.0, 0.1, 0.2, 0.3]
+
+
+TWELVE = [
+    {"preset": "smoke", "strategy": strategy, "seed": seed}
+    for strategy in ("fine-tuning", "pseudo+distillation", "sats", "mib")
+    for seed in (0, 1, 2)
+]
+
+
+def twelve(folder, workers):
+    """Scores of twelve trainings by their parameters, and how many seconds they took."""
+    sweep, began = Sweep(target("train"), TWELVE, str(folder)), time.monotonic()
+    assert sweep.carry_out(workers)
+    scores = {run.label: run.state.scores for run in sweep.runs}
+    return scores, time.monotonic() - began, sweep
+
+
+@pytest.mark.full
+def test_twelve_trainings_on_a_cluster_have_the_results_of_those_here_although_a_worker_is_killed(tmp_path):
+    distributed = pytest.importorskip("distributed", reason='python -m pip install "dask[distributed]"')
+    with processes_here(2, threads=1) as workers:
+        here, _, _ = twelve(tmp_path / "here", workers)
+    local = dict(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1")
+    with distributed.LocalCluster(**local) as cluster:
+
+        def kill():
+            wait_for(lambda: len(list((tmp_path / "there").glob("*/run.log"))) > 4, seconds=1800)
+            os.kill(cluster.workers[0].pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with dask_cluster(cluster.scheduler_address, {}, threads=1) as workers:
+            there, _, _ = twelve(tmp_path / "there", workers)
+        killer.join()
+    assert there == here
+
+
+@pytest.mark.full
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_two_jobs_are_faster_than_one(tmp_path):
+    if os.getloadavg()[0] > 0.5:
+        pytest.skip("the cores are not idle, so that no time can be compared")
+    seconds = []
+    for jobs in (1, 2):
+        with processes_here(jobs, threads=1) as workers:
+            seconds.append(twelve(tmp_path / str(jobs), workers)[1])
+    assert seconds[0] / seconds[1] >= 1.6
