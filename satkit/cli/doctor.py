@@ -54,6 +54,7 @@ def report() -> list[Finding]:
         check_torchvision,
         check_notebooks,
         check_trackers,
+        check_cluster,
         check_folders,
         check_browser,
     ):
@@ -200,6 +201,15 @@ def check_trackers() -> list[Finding]:
         return [Finding("trackers", "ok", f"{', '.join(there)} (satkit study --track NAME)")]
     remedy = f"Only for --track {', '.join(TRACKERS)}: python -m pip install {TRACKERS['tensorboard'].package}"
     return [Finding("trackers", "ok", "none installed", remedy)]
+
+
+def check_cluster() -> list[Finding]:
+    """Dask, which sweeps on a cluster need."""
+    version = _version("distributed")
+    if version != MISSING:
+        return [Finding("cluster", "ok", f"dask.distributed {version} (satkit sweep --scheduler ADDRESS)")]
+    remedy = 'Only for satkit sweep --scheduler ADDRESS: python -m pip install "dask[distributed]"'
+    return [Finding("cluster", "ok", "dask.distributed is not installed", remedy)]
 
 
 def check_folders() -> list[Finding]:

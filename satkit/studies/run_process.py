@@ -7,7 +7,6 @@ has nothing else to do.
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -68,12 +67,17 @@ def _waited_for(process: subprocess.Popen, stop: Path) -> int:
             process.kill()
 
 
-def end_with_parent(stream=None) -> None:
-    """Let this process end, as at SIGTERM, when whoever has started it closes its input or ends, however it ends."""
-    source = stream or sys.stdin.buffer
+def end_with_parent(source: int = 0) -> None:
+    """Let this process end, as at SIGTERM, when whoever has started it closes its input or ends, however it ends.
+
+    Args:
+        source: File descriptor of the input. It is read directly: a thread in the middle of a read of `sys.stdin` would
+            hold a lock that Python needs to end.
+    """
 
     def watch() -> None:
-        source.read()
+        while os.read(source, 1024):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -157,7 +157,7 @@ class Turn:
 
     def start(self) -> None:
         """Give to the workers what they can do now."""
-        while (self.workers.slots is None or len(self.given) < self.workers.slots) and (run := self.next()):
+        while len(self.given) < self.workers.slots and (run := self.next()):
             self.left.remove(run)
             self.given[self.workers.submit(run, self.stop, self.retry_failed)] = run
 

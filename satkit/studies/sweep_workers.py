@@ -20,6 +20,7 @@ from satkit.utils.errors import UsageError
 
 CONNECT_SECONDS = 5.0
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+QUEUED = 200  # runs that a cluster is given at a time, so that one that grows has enough to do
 RETRIES = 3  # of a run whose worker has ended
 WHERE = "Start one with `dask scheduler`, which prints its address, or leave --scheduler out to run here."
 MISSING = (
@@ -34,7 +35,7 @@ class Workers:
     Args:
         executor: Of `concurrent.futures`, or shaped like one.
         environment: Variables that every run gets.
-        slots: How many runs are given to it at a time; None for all.
+        slots: How many runs are given to it at a time.
         shares: Variables of which one set after the other is given to the runs at work, such as a GPU each.
     """
 
@@ -42,7 +43,7 @@ class Workers:
         self,
         executor: Executor,
         environment: Mapping[str, str],
-        slots: int | None = None,
+        slots: int,
         shares: list[dict[str, str]] | None = None,
     ):
         self.executor, self.environment, self.slots = executor, dict(environment), slots
@@ -115,7 +116,7 @@ def dask_cluster(address: str, resources: Mapping[str, float], threads: int = 0)
     with _client(address) as client:
         given = {"resources": dict(resources)} if resources else {}
         executor = client.get_executor(pure=False, retries=RETRIES, **given)
-        yield Workers(executor, thread_variables(threads) if threads else {})
+        yield Workers(executor, thread_variables(threads) if threads else {}, QUEUED)
 
 
 @contextmanager

@@ -302,3 +302,12 @@ def test_commands_of_remedies_survive_wrapping():
     long = 'python -m pip install "a-package-with-a-long-name>=1.0.20,!=1.0.21,!=1.0.22,!=1.0.23,<2" --upgrade'
     text = doctor.table([Finding("package", "problem", "old", long)])
     assert long.split('"')[1] in text
+
+
+def test_a_cluster_is_optional(monkeypatch):
+    fake_versions(monkeypatch, distributed="2026.8.0")
+    assert only("cluster", doctor.check_cluster()).detail.startswith("dask.distributed 2026.8.0")
+    fake_versions(monkeypatch, distributed=None)
+    found = only("cluster", doctor.check_cluster())
+    assert (found.status, found.detail) == ("ok", "dask.distributed is not installed")
+    assert found.remedy.endswith('python -m pip install "dask[distributed]"')

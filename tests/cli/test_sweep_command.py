@@ -1,6 +1,7 @@
 """satkit sweep: its words arrive as a grid, its lines are runs of their own, and what is wrong is one sentence."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -182,7 +183,8 @@ def test_two_smoke_trainings_share_a_base_step_that_is_trained_once(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     logs = [path.read_text() for path in (tmp_path / "sweep").glob("*/run.log")]
-    assert sum("base step" in log for log in logs) <= 1, logs
+    assert sum(bool(re.search("^base step", log, re.MULTILINE)) for log in logs) == 1, logs
+    assert not any("Fatal" in log for log in logs)
     sweep = Sweep(
         target("train"),
         [{"preset": "smoke", "strategy": name} for name in ("fine-tuning", "sats")],

@@ -1,6 +1,5 @@
 """A run as a process: what it is given, how it is stopped, and how it ends with whoever has started it."""
 
-import io
 import json
 import os
 import signal
@@ -63,8 +62,20 @@ class TestRunOne:
 def test_a_process_whose_parent_has_ended_gets_a_signal(monkeypatch):
     sent = threading.Event()
     monkeypatch.setattr(os, "kill", lambda pid, number: (pid, number) == (os.getpid(), signal.SIGTERM) and sent.set())
-    end_with_parent(io.BytesIO())
+    source, held = os.pipe()
+    end_with_parent(source)
+    os.write(held, b"any")
+    assert not sent.wait(0.2)
+    os.close(held)
     assert sent.wait(10)
+
+
+def test_a_process_that_watches_its_parent_ends_by_itself_without_a_word():
+    code = "from satkit.studies.run_process import end_with_parent; end_with_parent(); import time; time.sleep(0.3)"
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    assert (process.wait(60), process.stdout.read()) == (0, b"")
+    process.stdin.close()
 
 
 def test_the_same_version_is_accepted():
