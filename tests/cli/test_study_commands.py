@@ -192,3 +192,18 @@ def test_torchrun_starts_no_other_command(satkit_says, monkeypatch, words, runs)
         error == f"satkit, process 1: torchrun starts satkit train, got satkit {words[0]}. Run it without torchrun.\n"
     )
     assert not runs.exists()
+
+
+def test_runs_are_compared_as_the_options_say_and_verified_alone(satkit_says, monkeypatch, runs):
+    asked = []
+    monkeypatch.setattr("satkit.studies.run_listing.comparison", lambda *words: asked.append(words) or "a table")
+    words = ("--where", "strategy=sats", "--where", "seed=0-2", "--sort", "miou", "--mean", "--csv", "x.csv")
+    assert satkit_says("runs", *words) == (0, "a table\n", "")
+    assert satkit_says("runs", "there", "--mean")[0] == 0
+    assert asked == [
+        (runs, ["strategy=sats", "seed=0-2"], "miou", True, "x.csv"),
+        ("there", [], "", True, ""),
+    ]
+    code, out, error = satkit_says("runs", "--verify", "--mean")
+    assert (code, out) == (2, "")
+    assert "--verify checks files and compares nothing" in one_sentence(error)
