@@ -27,6 +27,7 @@ from types import NoneType
 import satkit
 from satkit.studies.sweep_targets import PROGRESS, Meaning, Target
 from satkit.utils.files import DamagedFile
+from satkit.utils.interrupts import Terminated
 from satkit.utils.json_form import NUMBER, must_hold
 from satkit.utils.one_writer import FOREVER, is_held, only_writer
 from satkit.utils.progress import read_progress
@@ -156,7 +157,7 @@ def carry_out(run: SweepRun, retry_failed: bool = False) -> State:
 
     Raises:
         RunFailed: If it has failed before and is not retried.
-        BaseException: Whatever the run raises, when its state is kept.
+        Exception: Whatever the run raises, when its state is kept.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     with only_writer(run.folder, FOREVER):
@@ -187,7 +188,7 @@ def _carried_out(run: SweepRun) -> State:
     except Exception as error:
         ended(FAILED, **_reason(error))
         raise
-    except BaseException:  # a signal: the training has kept a checkpoint
+    except (KeyboardInterrupt, Terminated):  # the training has kept a checkpoint
         ended(WAITING)
         raise
     return ended(DONE, scores=scores)
