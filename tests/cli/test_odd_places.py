@@ -138,7 +138,7 @@ def test_this_search_finds_a_command_that_raises_or_prints_a_traceback(ask, monk
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("satkit.studies.overview.overview", broken)
+    monkeypatch.setattr("satkit.studies.run_listing.listing", broken)
     with pytest.raises(ZeroDivisionError):
         ask("runs")
     assert not is_said(2, "satkit: No.\nTraceback (most recent call last):")

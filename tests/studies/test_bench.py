@@ -46,7 +46,7 @@ def test_every_line_says_what_was_measured_and_whether_its_target_is_met(monkeyp
     monkeypatch.setattr(bench, "STARTS", 1)
     said = []
     found = list(measure(["tiny"], pairs=2, say=said.append))
-    assert len({(each.what, each.size) for each in found}) == len(found) == 11
+    assert len({(each.what, each.size) for each in found}) == len(found) == 12
     assert found[0].size == "tiny, 32 px"
     assert found[0].met
     for each in found[:6]:  # each ratio is named before it is measured, so that nobody waits without knowing for what
