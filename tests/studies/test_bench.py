@@ -49,10 +49,10 @@ def test_every_line_says_what_was_measured_and_whether_its_target_is_met(monkeyp
     assert len({(each.what, each.size) for each in found}) == len(found) == 12
     assert found[0].size == "tiny, 32 px"
     assert found[0].met
-    for each in found[:6]:  # each ratio is named before it is measured, so that nobody waits without knowing for what
+    for each in found[:7]:  # each ratio is named before it is measured, so that nobody waits without knowing for what
         assert f"{each.what}, {each.size}" in said
     assert said[0] == "models of tiny, 32 px"
-    assert len(said) == 10
+    assert len(said) == 11
     for each in found:
         assert each.value >= 0
         assert each.low is None or each.low <= each.value <= each.high
