@@ -2,11 +2,23 @@
 
 from pathlib import Path
 
+from satkit.experiments.settings import STRATEGIES, Settings
+from satkit.experiments.study_folder import open_study
 from satkit.notebooks.finding import list_notebooks, list_solutions
 from satkit.notebooks.parameters import parameters
 
 NOTEBOOKS = {path.stem: path for path in list_notebooks()}
 NOTEBOOKS |= {f"solutions/{path.stem}": path for path in list_solutions()}
+# Notebooks that look at trained models. They find the usual ones; all others begin with an empty folder of runs.
+LOOKS = tuple(name for name in NOTEBOOKS if name.rpartition("/")[2][:2] in ("03", "04", "05", "08", "09", "11"))
+
+
+def train_usual(runs: Path) -> None:
+    """Train the usual strategies with the smallest preset, in the study that notebooks find in a folder of runs."""
+    settings = Settings(preset="smoke")
+    study = open_study(str(runs / settings.name("15-5")), {"preset": settings.preset})
+    for strategy in STRATEGIES:
+        study.trained(strategy)
 
 
 def values(path: Path) -> dict:

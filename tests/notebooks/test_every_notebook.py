@@ -1,16 +1,18 @@
 """Every lesson and every solution runs to its end, draws, and does not complain.
 
-One execution of a notebook, alone, in its own folder and with an empty folder of runs, serves all checks of its result.
+One execution of a notebook, alone, in its own folder and with a folder of runs of its own, serves all checks of its
+result. That folder is empty, but for notebooks that look at trained models: these find them there.
 That it can be interrupted and run again: test_repetitions.
 """
 
 import json
 import re
+import shutil
 from contextlib import chdir
 
 import nbformat
 import pytest
-from every_notebook import NOTEBOOKS, environment, values
+from every_notebook import LOOKS, NOTEBOOKS, environment, train_usual, values
 
 from satkit.notebooks.runner import run_notebook
 from satkit.notebooks.warm_kernels import warm_kernels
@@ -36,11 +38,21 @@ def warm():
         yield server
 
 
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """A folder of runs with the models that lessons look at."""
+    runs = tmp_path_factory.mktemp("usual")
+    train_usual(runs)
+    return runs
+
+
 @pytest.fixture(scope="module", params=NOTEBOOKS)
-def executed(request, tmp_path_factory, warm):
+def executed(request, tmp_path_factory, warm, usual):
     """A notebook that was run in its own folder: its name, its folder of runs, and its executed copy."""
     name, path = request.param, NOTEBOOKS[request.param]
     folder = tmp_path_factory.mktemp(name.replace("/", "-"))
+    if name in LOOKS:
+        shutil.copytree(usual, folder / "runs")
     with chdir(path.parent):
         result = run_notebook(path, folder / "executed.ipynb", values(path), env=environment(folder), warm=warm)
     return name, folder / "runs", nbformat.read(str(result.output), 4)
