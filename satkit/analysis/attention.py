@@ -60,11 +60,7 @@ def attention_of(tap: AttentionTap, query: tuple[int, int], head: int | None = N
     Raises:
         UsageError: If there is no such head.
     """
-    row = _row(tap, query)
-    if head is not None and not 0 <= head < len(row):
-        raise UsageError(f"{tap.name} has the heads 0..{len(row) - 1}, got {head}.")
-    row = row.mean(dim=0) if head is None else row[head]
-    return row.reshape(tap.key_grid).cpu().numpy()
+    return _of_head(_row(tap, query), head, tap).reshape(tap.key_grid).cpu().numpy()
 
 
 def heads_of(tap: AttentionTap, query: tuple[int, int]) -> np.ndarray:
@@ -83,22 +79,30 @@ def labels_of_keys(tap: AttentionTap, labels: np.ndarray) -> np.ndarray:
     return resize_labels(_one(labels, tap), tap.key_grid)[0].to(torch.uint8).cpu().numpy()
 
 
-def relations_of(tap: AttentionTap, labels: np.ndarray, classes) -> tuple[np.ndarray, list[int]]:
-    """Relations of the regions in one image, mean over heads: (region, key height, key width), and their classes."""
+def relations_of(
+    tap: AttentionTap, labels: np.ndarray, classes, head: int | None = None
+) -> tuple[np.ndarray, list[int]]:
+    """Relations of the regions in one image, (region, key height, key width), and their classes.
+
+    Mean over heads unless one is given.
+
+    Raises:
+        UsageError: If there is no such head.
+    """
     classes = tuple(classes)
     relations, present = region_pool(tap, _one(labels, tap), classes)
     kept = [each for each, there in zip(classes, present[0].tolist(), strict=True) if there]
-    chosen = relations[0].mean(dim=1)[present[0]]  # (region, key)
+    chosen = _of_head(relations[0].movedim(1, 0), head, tap)[present[0]]  # (region, key)
     return chosen.reshape(-1, *tap.key_grid).cpu().numpy(), kept
 
 
-def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes) -> np.ndarray:
+def relation_matrix(tap: AttentionTap, labels: np.ndarray, classes, head: int | None = None) -> np.ndarray:
     """How much of each region's attention falls on each region, (region, region + 1); background's is the first column.
 
     Rows are the regions present among the queries, as `relations_of` lists them. Columns are background and the same
     classes, at the keys' resolution; pixels of none of them (IGNORE) are left out.
     """
-    relations, kept = relations_of(tap, labels, classes)
+    relations, kept = relations_of(tap, labels, classes, head)
     at_key = labels_of_keys(tap, labels)
     columns = [relations[:, at_key == each].sum(axis=1) for each in (BACKGROUND, *kept)]
     return np.stack(columns, axis=1)
@@ -124,6 +128,13 @@ def attention_drift(teacher: Look, student: Look, labels: np.ndarray, classes) -
 def _row(tap: AttentionTap, query: tuple[int, int]) -> Tensor:
     """The attention row of one query, (head, key)."""
     return tap.weights([query[0] * tap.query_grid[1] + query[1]])[0, :, 0]
+
+
+def _of_head(values: Tensor, head: int | None, tap: AttentionTap) -> Tensor:
+    """The values of one head, which are those of its place in the first dimension, or their mean."""
+    if head is not None and not 0 <= head < len(values):
+        raise UsageError(f"{tap.name} has the heads 0..{len(values) - 1}, got {head}.")
+    return values.mean(dim=0) if head is None else values[head]
 
 
 def _one(labels: np.ndarray, tap: AttentionTap) -> Tensor:

@@ -1,5 +1,6 @@
 """Attention and relations of figures equal slow computations and the loss."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -165,6 +166,22 @@ def test_relations_are_mean_attention_rows_of_their_pixels(views, stage):
     assert 3 not in kept  # no pixel has it
     np.testing.assert_allclose(relations, np.stack(list(slow.values())), rtol=1e-5)
     np.testing.assert_allclose(relations.sum(axis=(1, 2)), 1.0, rtol=1e-5)
+
+
+def test_the_mean_over_heads_of_relations_and_of_their_matrices_is_shown_unless_one_is_asked_for(views):
+    tap = views[0].taps[2]
+    heads = range(tap.queries.shape[1])
+    assert len(heads) > 1
+    relations = lambda head: relations_of(tap, LABELS, (1, 2), head)[0]  # noqa: E731
+    for measure in (relations, partial(relation_matrix, tap, LABELS, (1, 2))):
+        single = [measure(head) for head in heads]
+        assert not np.allclose(single[0], single[1])
+        np.testing.assert_allclose(np.mean(single, axis=0), measure(None), rtol=1e-5, atol=1e-7)
+    weights = tap.weights()[0, 1].reshape(*tap.query_grid, *tap.key_grid).numpy()
+    mine = weights[cell_labels(LABELS, tap.query_grid) == 1].mean(axis=0)
+    np.testing.assert_allclose(relations_of(tap, LABELS, (1,), 1)[0][0], mine, rtol=1e-5)
+    with pytest.raises(ValueError, match=f"the heads 0..{len(heads) - 1}, got 9"):
+        relations_of(tap, LABELS, (1,), 9)
 
 
 @pytest.mark.parametrize("stage", [0, 1])
