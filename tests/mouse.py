@@ -27,6 +27,16 @@ def rest(explorer, pixel, pinned=None):
     send(explorer.picture, {"kind": "query", "pixel": list(pixel), "pinned": pinned, "number": 1})
 
 
+def point(explorer, region, pinned=None):
+    """Move the hand to a region of the relation canvas and let it rest there."""
+    send(explorer.picture, {"kind": "query", "region": region, "pinned": pinned, "number": 1})
+
+
+def turn_page(explorer, step):
+    """Press a page key in a canvas: 1 for the next stage, -1 for the one before."""
+    send(explorer.picture, {"kind": "stage", "step": step, "number": 1})
+
+
 def press(explorer, key, shift=False):
     """Press a key in the picture."""
     send(explorer.picture, {"kind": "key", "key": key, "shift": shift})

@@ -22,7 +22,7 @@ from satkit.studies.confusion_data import confusion_data
 from satkit.studies.page_data import Students, extent_of, json_inside, page_data, telling_images
 from satkit.widgets.canvas_script import canvas_script, canvas_style
 
-ENDS = ("cells.js", "page.js")
+ENDS = ("table.js", "cells.js", "page.js")
 SCRIPT = 80_000  # bytes of script, style and what else does not grow
 STILL = 50_000  # bytes of a still picture
 CELLS = 300_000  # bytes of the images behind the cells of the confusion matrix, before these are made

@@ -1,14 +1,14 @@
-"""The attention canvas in a notebook: the kernel sends arrays once, and the browser draws what the hand asks for.
+"""The canvases of the explorers in a notebook: the kernel sends arrays once, and the browser draws what is asked for.
 
-The kernel is told of a query once the hand rests, so that its sliders, its text and its own picture follow. That
-picture is for where the canvas is missing, and for notebooks that were saved.
+The kernel is told of a query or region once the hand rests, so that its controls, its text and its own picture follow.
+That picture is for where the canvas is missing, and for notebooks that were saved.
 """
 
 from collections.abc import Callable
 
 import traitlets
 
-from satkit.widgets.canvas_script import canvas_script, canvas_style
+from satkit.widgets.canvas_script import canvas_script, canvas_style, relations_script, relations_style
 from satkit.widgets.picture import Picture
 
 Pixel = tuple[int, int]
@@ -34,7 +34,7 @@ class Canvas(Picture):
     chosen = traitlets.Dict().tag(sync=True)
     trouble = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, label: str, on_query: Callable[[Pixel, Pixel | None], None], on_stage: Callable[[int], None]):
+    def __init__(self, label: str, on_query: Callable, on_stage: Callable[[int], None]):
         """A canvas that calls back.
 
         Args:
@@ -45,16 +45,40 @@ class Canvas(Picture):
         self._queried, self._staged = on_query, on_stage
         self.number = 0
 
+    def query(self, event: dict) -> tuple[Pixel, Pixel | None]:
+        """What a message says about the hand: what is looked at, and what is pinned.
+
+        Raises:
+            KeyError, TypeError, ValueError: If it says something else.
+        """
+        pinned = event["pinned"]
+        return _pixel(event["pixel"]), None if pinned is None else _pixel(pinned)
+
     def _receive(self, _, event: dict, buffers) -> None:
         try:
             self.number = int(event.get("number", 0))
             if event.get("kind") == "query":
-                pinned = event["pinned"]
-                self._queried(_pixel(event["pixel"]), None if pinned is None else _pixel(pinned))
+                self._queried(*self.query(event))
             elif event.get("kind") == "stage":
                 self._staged(1 if int(event["step"]) > 0 else -1)
         finally:
             self.answers += 1
+
+
+class RelationCanvas(Canvas):
+    """The relations of the regions of one image in some models; `stage` holds their `classes` too.
+
+    Attributes:
+        chosen: As that of a `Canvas`, with the classes `region` and `pinned` for pixels. The callback gets these.
+    """
+
+    _esm = relations_script()
+    _css = relations_style()
+
+    def query(self, event: dict) -> tuple[int, int | None]:
+        """What a message says about the hand: the class of the region, and that of the pinned one."""
+        pinned = event["pinned"]
+        return int(event["region"]), None if pinned is None else int(pinned)
 
 
 def _pixel(values) -> Pixel:

@@ -1,11 +1,14 @@
-"""The attention canvas and the playground, each as one script and one style sheet, put together from short files."""
+"""The canvases of the explorers and the playground: each is one script and one style sheet, made of short files."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("attention_canvas")
-SHARED = ("decode.js", "draw.js", "layout.js", "words.js")
-PARTS = (*SHARED, "pointer.js", "mount.js")
+SHARED = ("decode.js", "draw.js", "regions.js", "layout.js", "words.js")
+HAND = ("pointer.js", "mount.js")
+ATTENTION_PARTS = ("attention_words.js", "attention.js")
+RELATIONS = Path(__file__).with_name("relations_canvas")
+RELATION_PARTS = ("relation_words.js", "matrices.js", "relations.js")
 PLAYGROUND = Path(__file__).with_name("playground_canvas")
 PLAYGROUND_PARTS = (
     *("paint.js", "edits.js", "scene_view.js", "answer_view.js", "play_parts.js", "play_hand.js", "playground.js"),
@@ -14,17 +17,29 @@ PLAYGROUND_PARTS = (
 
 
 def canvas_script(*ends: str) -> str:
-    """The canvas as the text of one module, which defines `mount`, and what follows it.
+    """The attention canvas as the text of one module, which defines `mount`, and what follows it.
 
     Args:
-        *ends: Names of further files: "widget.js" for a notebook, "page.js" for a page.
+        *ends: Names of further files: "widget.js" for a notebook, "table.js", "cells.js" and "page.js" for a page.
     """
-    return _joined(FOLDER / name for name in (*PARTS, *ends))
+    return _joined(FOLDER / name for name in (*SHARED, *ATTENTION_PARTS, *HAND, *ends))
 
 
 def canvas_style() -> str:
-    """The style sheet of the canvas."""
+    """The style sheet of the attention canvas."""
     return _joined([FOLDER / "canvas.css"])
+
+
+def relations_script() -> str:
+    """The relation canvas as the text of one module for a notebook."""
+    own = [RELATIONS / name for name in RELATION_PARTS]
+    before, after = ([FOLDER / name for name in names] for names in ((*SHARED, "table.js"), (*HAND, "widget.js")))
+    return _joined([*before, *own, *after])
+
+
+def relations_style() -> str:
+    """The style sheet of the relation canvas."""
+    return _joined([FOLDER / "canvas.css", RELATIONS / "relations.css"])
 
 
 def playground_script() -> str:

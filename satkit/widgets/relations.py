@@ -1,30 +1,30 @@
-"""Click a region: what do all pixels of this class look at together, in the teacher and in the student?"""
+"""Move over an image: what do all pixels of a class look at together, in the teacher and in the student?"""
 
 import ipywidgets
 import numpy as np
+import traitlets
+from matplotlib.figure import Figure
 
 from satkit.analysis.attention import relation_matrix, relations_of
 from satkit.analysis.images import largest_class
-from satkit.data.labels import BACKGROUND, IGNORE
+from satkit.data.labels import BACKGROUND
 from satkit.experiments.experiment import Experiment
 from satkit.plots.attention_view import AttentionView
 from satkit.plots.matrix_view import MatrixView
 from satkit.plots.style import class_colour
 from satkit.utils.errors import UsageError, choose
-from satkit.widgets.explorer import Explorer
+from satkit.widgets.canvas import RelationCanvas
+from satkit.widgets.canvas_explorer import CanvasExplorer
 from satkit.widgets.menus import offer
 from satkit.widgets.subject import Subject
 
-LABEL = (
-    "Relation explorer. Click a region of the image, or a cell of a matrix; the up and down arrows change the region, "
-    "the page keys the stage."
-)
+LABEL = "Relation explorer."
 MAPS, MATRICES = "maps", "matrices"
 MOST_NAMED = 3  # regions that the line of text names
 
 
 def explore_relations(experiment: Experiment, **choices) -> "RelationExplorer":
-    """A picture of what a region attends to, which follows the mouse, keys and menus.
+    """A picture of what a region attends to, which follows mouse, keys and menus.
 
     Args:
         experiment: Its models are shown: the base step's alone, that of every later step beside its teacher.
@@ -37,22 +37,25 @@ def explore_relations(experiment: Experiment, **choices) -> "RelationExplorer":
     return RelationExplorer(experiment, **choices)
 
 
-class RelationExplorer(Explorer):
+class RelationExplorer(CanvasExplorer):
     """See `explore_relations`; `choose` does in code what the mouse does.
 
     Attributes:
-        subject: The models and the image.
+        pinned: Class of the pinned region, or None.
         note: What had to be chosen otherwise than asked for, in a sentence.
     """
 
+    canvas = RelationCanvas
+
     def __init__(self, experiment: Experiment, *, step=None, image=None, **choices):
-        self.subject = Subject(experiment, step, image)
-        self.stage = self.subject.stage
         self.region = ipywidgets.Dropdown(description="region")
         self.view = ipywidgets.Dropdown(description="show", options=[MAPS, MATRICES])
+        self.pin = ipywidgets.ToggleButton(description="pin region", tooltip="keep this region in a row of its own")
         self.note = ""
         self._measured: tuple = ()
-        super().__init__(LABEL, [self.subject.step, self.subject.image, self.stage, self.region, self.view])
+        super().__init__(LABEL, Subject(experiment, step, image), [self.region, self.pin, self.view])
+        shown = (self.picture, "alive"), (self.view.layout, "display")  # the canvas has both side by side
+        traitlets.dlink(*shown, lambda alive: "none" if alive else "flex")
         with self.with_one_refresh():
             self._load()
             objects = [each for each in self._classes if each != BACKGROUND]
@@ -63,8 +66,9 @@ class RelationExplorer(Explorer):
         """Choose in code; everything that is not named stays as it is.
 
         Args:
-            **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `region`, a class index, 0
-                for background; `view`, "maps" or "matrices".
+            **choices: `step` and `image`, numbers from 0; `stage`, from 1 as in its name; `head`, from 1, or "mean";
+                `region`, a class index, 0 for background; `pinned`, whether the region stays in a row of its own;
+                `view`, "maps" or "matrices": what is drawn where the browser does not draw both, and what is saved.
 
         Raises:
             ValueError: If there is no such thing, or the region has no query at this stage.
@@ -80,65 +84,71 @@ class RelationExplorer(Explorer):
     def refresh(self) -> None:
         """Draw what the controls ask for."""
         self._load()
+        if self.pin.value != (self.pinned is not None):
+            self.pinned = self.region.value if self.pin.value else None
         place = self._classes.index(self.region.value)
         if self.view.value == MATRICES:
-            view = self._matrix_view
-            view.choose(place)
+            figure = self._matrix_view.figure
+            self._matrix_view.choose(place)
         else:
-            view, label = self._map_view, self.region.value
-            maps = {name: values[place] for name, values in self._relations.items()}
-            view.show(maps, region=self.subject.labels == label, colour=class_colour(label))
+            figure = self._draw_maps()
         text = " \N{MIDDLE DOT} ".join(filter(None, [self.note, self._describe(place)]))
         self.note = ""
         alt = f"Relations of the regions of one image in {self.stage.label}. {text}"
-        self.show(view.figure, text, alt, drawn=self.view.value == MATRICES)
+        with self.picture.hold_sync():
+            self.show(figure, text, alt, drawn=self.view.value == MATRICES)
+            chosen = {"region": self.region.value, "pinned": self.pinned}
+            self.send(self.subject.panels, {"classes": self._classes}, chosen)
 
-    def clicked(self, ax, x: float, y: float) -> None:
-        """Take the region under the mouse, or the row of the cell."""
-        if self.view.value == MATRICES:
-            cell = self._matrix_view.cell(ax, x, y)
-            if cell:
-                self.region.value = self._classes[cell[0]]
-                self.picture.text = self._describe_cell(*cell)
-        elif ax in self._map_view.axes[0]:
-            label = int(self.subject.labels[round(y), round(x)])
-            if label == IGNORE:
-                raise UsageError("This pixel is not annotated, so it belongs to no region. Click an object.")
-            self._check_region(label)
-            self.region.value = label
-
-    def pressed(self, key: str, shift: bool) -> None:
-        """Up and down arrows change the region, Page keys the stage."""
-        change = {"ArrowUp": -1, "ArrowDown": 1, "PageUp": -1, "PageDown": 1}.get(key, 0)
-        menu = self.region if key.startswith("Arrow") else self.stage
-        values = [value for _, value in menu.options]
-        menu.value = values[(values.index(menu.value) + change) % len(values)]
+    def take(self, now: int, pinned: int | None) -> None:
+        """Take over the region and the pin of the canvas."""
+        for each in (now, pinned):
+            if each is not None:
+                self._check_region(each)
+        with self.with_one_refresh():
+            self.region.value = now
+            self.pinned, self.pin.value = pinned, pinned is not None
 
     def _load(self) -> None:
         """Load models and image, and measure the relations of every region at the stage."""
         subject = self.subject
         with self.without_refresh():
             subject.load()
-            wanted = (subject.step.value, subject.image.value, self.stage.value)
+            self.offer_heads()
+            wanted = (subject.step.value, subject.image.value, self.stage.value, self.head.value)
             if wanted != self._measured:
                 self._measure()
                 self._measured = wanted
 
     def _measure(self) -> None:
-        subject, asked = self.subject, (BACKGROUND, *self.subject.now.seen)
+        subject, asked, head = self.subject, (BACKGROUND, *self.subject.now.seen), self.head_index
         taps = subject.taps
-        found = {name: relations_of(tap, subject.labels, asked) for name, tap in taps.items()}
+        found = {name: relations_of(tap, subject.labels, asked, head) for name, tap in taps.items()}
         self._relations = {name: relations for name, (relations, _) in found.items()}
         self._classes = next(iter(found.values()))[1]
         self._matrices = {
-            name: relation_matrix(tap, subject.labels, asked)[:, 1:] for name, tap in taps.items()
+            name: relation_matrix(tap, subject.labels, asked, head)[:, 1:] for name, tap in taps.items()
         }  # background is among the regions here, so its own column comes first already
         before = self.region.value
         offer(self.region, [(subject.name(each), each) for each in self._classes])
         if before is not None and before != self.region.value:
             self.note = f"{subject.name(before)} has no query here, so this is {self.region.label}"
-        self._map_view = AttentionView(subject.picture, subject.panels)
+        if self.pinned not in self._classes:
+            self.pinned, self.pin.value = None, False
+        self._map_view: AttentionView | None = None
         self._drawn: MatrixView | None = None
+
+    def _draw_maps(self) -> Figure:
+        """The maps of the region, and above them those of the pinned one."""
+        now = {"region": self.region.value}
+        regions = now if self.pinned is None else {"pinned": self.pinned, **now}
+        if self._map_view is None or len(self._map_view.axes) != len(regions):
+            self._map_view = AttentionView(self.subject.picture, self.subject.panels, rows=len(regions))
+        for row, (name, label) in enumerate(regions.items()):
+            maps = {each: values[self._classes.index(label)] for each, values in self._relations.items()}
+            mask, name = self.subject.labels == label, name if len(regions) > 1 else ""
+            self._map_view.show(maps, row=row, region=mask, colour=class_colour(label), name=name)
+        return self._map_view.figure
 
     @property
     def _matrix_view(self) -> MatrixView:
@@ -148,12 +158,17 @@ class RelationExplorer(Explorer):
             self._drawn = MatrixView(self._matrices, names, names)
         return self._drawn
 
-    def _choose(self, *, step=None, image=None, stage=None, region=None, view=None) -> None:
+    def _choose(self, *, step=None, image=None, stage=None, head=None, region=None, pinned=None, view=None) -> None:
         self.subject.choose(step, image, stage)
         self._load()
+        if head is not None:
+            self.choose_head(head)
         if region is not None:
             self._check_region(region)
             self.region.value = region
+        if pinned is not None:
+            self.pinned = None
+            self.pin.value = pinned
         if view is not None:
             self.view.value = choose("view", view, {MAPS: MAPS, MATRICES: MATRICES})
 
@@ -176,8 +191,3 @@ class RelationExplorer(Explorer):
             ]
             parts.append(f"{name}: {', '.join(shares)}")
         return " \N{MIDDLE DOT} ".join(parts)
-
-    def _describe_cell(self, row: int, column: int) -> str:
-        looking, seen = (self.subject.name(self._classes[each]) for each in (row, column))
-        shares = [f"{name} {100 * matrix[row, column]:.1f} %" for name, matrix in self._matrices.items()]
-        return f"of the attention of {looking}, this much falls on {seen}: {', '.join(shares)}"

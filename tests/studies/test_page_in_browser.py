@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 import pytest
+from canvas_page import COLOURS, HOVER
 
 from satkit.analysis.codes import decoded
 from satkit.studies.explorer import with_explorer
@@ -19,32 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATIENCE = 60_000
 READY = ".satkit-panel canvas"
-# What one model's map shows: the colours of all its pixels, and those of the bar, as numbers.
-COLOURS = """([selector, bar]) => {
-  const colours = (canvas) => {
-    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), found = new Set();
-    for (let at = 0; at < data.length; at += 4) found.add(data[at] * 65536 + data[at + 1] * 256 + data[at + 2]);
-    return [...found];
-  };
-  const bars = document.querySelectorAll('.satkit-bar canvas');
-  return [colours(document.querySelector(selector + ' canvas')), colours(bars[bar])];
-}"""
-# Move the pointer over the image, event by event; gives how many frames later each was drawn.
-HOVER = """async (count) => {
-  const root = document.querySelector('#satkit-explorer');
-  const box = document.querySelector('.satkit-panel[data-kind=image] .satkit-box'), waited = [];
-  for (let number = 0; number < count; number += 1) {
-    const place = box.getBoundingClientRect();
-    let frames = 0, drawn = false;
-    root.addEventListener('satkit-drawn', () => { drawn = true; }, {once: true});
-    box.dispatchEvent(new PointerEvent('pointermove', {bubbles: true, pointerType: 'mouse',
-      clientX: place.left + place.width * ((number * 37) % 100) / 100,
-      clientY: place.top + place.height * ((number * 61) % 100) / 100}));
-    while (!drawn) { frames += 1; await new Promise(requestAnimationFrame); }
-    waited.push(frames);
-  }
-  return waited;
-}"""
+ROOT = "#satkit-explorer"
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +178,7 @@ def test_every_colour_of_a_map_is_in_its_bar_unless_the_image_is_asked_to_shine_
 
 
 def test_a_movement_is_drawn_in_the_next_frame(page):
-    waited = page.page.evaluate(HOVER, 30)
+    waited = page.page.evaluate(HOVER, [30, ROOT])[0]
     assert sorted(waited)[15] <= 1
     assert max(waited) <= 2
 
@@ -339,9 +315,9 @@ def test_two_hundred_movements_leave_nothing_behind(page):
         counts = client.send("Memory.getDOMCounters")
         return counts["nodes"], counts["jsEventListeners"]
 
-    page.page.evaluate(HOVER, 10)
+    page.page.evaluate(HOVER, [10, ROOT])
     before = census()
-    page.page.evaluate(HOVER, 200)
+    page.page.evaluate(HOVER, [200, ROOT])
     nodes, listeners = census()
     assert nodes <= before[0] + 20
     assert listeners <= before[1] + 2

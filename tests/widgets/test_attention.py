@@ -106,7 +106,7 @@ def test_image_and_models_are_sent_once_and_maps_once_for_each_stage(explorer):
 def test_what_is_sent_are_the_maps_that_are_shown(explorer):
     explorer.choose(stage=3, head=2)
     stage = explorer.picture.stage
-    query = query_at(explorer._tap, explorer.pixel, explorer.subject.size)
+    query = query_at(explorer.tap, explorer.pixel, explorer.subject.size)
     place = query[0] * stage["queries"][1] + query[1]
     for found, name in zip(stage["maps"], ("teacher", "student"), strict=True):
         shape = (stage["heads"], stage["queries"][0] * stage["queries"][1])

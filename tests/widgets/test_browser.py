@@ -296,12 +296,18 @@ def test_after_an_interrupt_and_another_run_everything_answers_again(page):
     lab.becomes("explorer.pixel", "(32, 6)")
 
 
-def test_the_other_explorers_answer_a_click_too(page):
-    lab = page("others.ipynb", OPEN, "relations = explore_relations(experiment); relations").run_all()
-    before = lab.line.inner_text()
+def test_the_other_explorers_answer_hand_and_keys_too(page):
+    lab = page("others.ipynb", OPEN, "relations = explore_relations(experiment, image=22); relations").run_all()
+    lab.says("region: ellipse")
+    lab.hover(0.65, 0.55)
+    lab.says("region: disc")
+    lab.becomes("relations.region.value", "1")
     lab.picture.focus()
     lab.page.keyboard.press("ArrowDown")
-    lab.page.wait_for_function(f"document.querySelector('.satkit-line').textContent !== {json.dumps(before)}")
+    lab.page.keyboard.press("Enter")
+    lab.becomes("(relations.region.value, relations.pinned)", "(3, 3)")
+    lab.ask("relations.choose(head='mean', stage=4, region=0)")
+    lab.says("region: background")
     lab = page("forgetting.ipynb", OPEN, "forgetting = explore_forgetting(experiment); forgetting").run_all()
     lab.says("after step 1")
     lab.picture.focus()

@@ -3,7 +3,7 @@
 import pytest
 from mouse import send
 
-from satkit.widgets.canvas import Canvas
+from satkit.widgets.canvas import Canvas, RelationCanvas
 
 
 @pytest.fixture
@@ -36,3 +36,15 @@ def test_its_picture_goes_to_the_fallback_and_not_to_the_canvas(canvas):
     canvas.png = b"png"
     assert image.value == b"png"
     assert "png" not in canvas.keys
+
+
+def test_a_relation_canvas_tells_of_classes():
+    heard = []
+    made = RelationCanvas("A canvas.", lambda *query: heard.append(query), heard.append)
+    send(made, {"kind": "query", "region": 0, "pinned": None, "number": 1})
+    send(made, {"kind": "query", "region": 3, "pinned": 0, "number": 2})
+    assert heard == [(0, None), (3, 0)]
+    for wrong in ({"region": None, "pinned": 1}, {"region": "up", "pinned": None}, {}):
+        with pytest.raises((KeyError, TypeError, ValueError)):
+            send(made, {"kind": "query", **wrong})
+    assert made.answers == 5

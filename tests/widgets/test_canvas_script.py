@@ -5,23 +5,34 @@ import re
 import pytest
 
 from satkit.widgets.canvas_script import (
+    ATTENTION_PARTS,
     FOLDER,
-    PARTS,
+    HAND,
     PLAYGROUND,
     PLAYGROUND_PARTS,
+    RELATION_PARTS,
+    RELATIONS,
+    SHARED,
     canvas_script,
     canvas_style,
     playground_script,
     playground_style,
+    relations_script,
+    relations_style,
 )
 
-FILES = sorted([*FOLDER.glob("*.js"), *PLAYGROUND.glob("*.js")])
-SCRIPTS = {"explorer": canvas_script("cells.js", "page.js"), "playground": playground_script()}
-STYLES = {"explorer": canvas_style(), "playground": playground_style()}
+FILES = sorted([*FOLDER.glob("*.js"), *RELATIONS.glob("*.js"), *PLAYGROUND.glob("*.js")])
+SCRIPTS = {
+    "explorer": canvas_script("table.js", "cells.js", "page.js"),
+    "relations": relations_script(),
+    "playground": playground_script(),
+}
+STYLES = {"explorer": canvas_style(), "relations": relations_style(), "playground": playground_style()}
 
 
 def test_every_file_is_part_of_a_script():
-    assert {path.name for path in FILES} == {*PARTS, *PLAYGROUND_PARTS, "widget.js", "page.js", "cells.js"}
+    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *PLAYGROUND_PARTS}
+    assert {path.name for path in FILES} == {*parts, "widget.js", "table.js", "page.js", "cells.js"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -39,10 +50,10 @@ def test_no_two_parts_define_the_same_name(name):
     found = re.findall(r"^(?:async )?function (\w+)|^const (\w+) =", SCRIPTS[name], re.MULTILINE)
     flat = ["".join(each) for each in found]
     assert sorted(flat) == sorted(set(flat))
-    assert {"explorer": "mount", "playground": "openPlayground"}[name] in flat
+    assert {"explorer": "mount", "relations": "mount", "playground": "openPlayground"}[name] in flat
 
 
-@pytest.mark.parametrize("script", [canvas_script("widget.js"), playground_script()])
+@pytest.mark.parametrize("script", [canvas_script("widget.js"), relations_script(), playground_script()])
 def test_the_script_of_a_notebook_ends_in_what_anywidget_asks_for(script):
     assert script.rstrip().endswith("export default { render };")
 

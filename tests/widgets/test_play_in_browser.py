@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from canvas_page import SIZES, nothing_wrong, sendable
 from hostile import HTML
-from play_page import drag, open_playground, sendable, settled
+from play_page import drag, open_playground, settled
 
 from satkit.analysis.images import prediction
 from satkit.data.datasets.scene_objects import Scene, SceneObject, scene_of
@@ -41,8 +42,7 @@ def page(chromium, play):
     """A page with this playground; nothing may have gone wrong there, and nothing may have been asked of the world."""
     opened = open_playground(chromium, play)
     yield opened
-    assert opened.wrong == []
-    assert [url for url in opened.asked if not url.startswith(("blob:", "data:"))] == []
+    nothing_wrong(opened)
     opened.context.close()
 
 
@@ -178,9 +178,7 @@ def test_what_is_painted_while_the_kernel_works_is_what_the_kernel_draws(page, p
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_readable_and_nothing_is_cut_off(chromium, play, width, scheme):
     page = open_playground(chromium, play, viewport={"width": width, "height": 900}, color_scheme=scheme)
-    sizes = page.evaluate("""() => [...document.querySelectorAll('#here *')].filter((each) => each.offsetParent &&
-      [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()))
-      .map((each) => parseFloat(getComputedStyle(each).fontSize))""")
+    sizes = page.evaluate(SIZES)
     assert min(sizes) >= 9
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     panels = page.locator(".satkit-model .satkit-box").evaluate_all("all => all.map((each) => each.clientWidth)")

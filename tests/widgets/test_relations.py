@@ -1,14 +1,13 @@
-"""The relation explorer shows what the loss compares, for the region that was clicked."""
+"""The relation explorer shows what the loss compares, for the region that was pointed at."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from mouse import click, panels, press
+from mouse import panels, point
 from tiny import SETTINGS, TINY
 
 from satkit.analysis.attention import look, relation_matrix, relations_of
-from satkit.data.labels import IGNORE
 from satkit.experiments.presets import PRESETS
 from satkit.experiments.study_folder import StudyFolder, silent
 from satkit.widgets import explore_relations
@@ -42,47 +41,55 @@ def test_the_map_shown_is_that_of_the_chosen_region(explorer):
         np.testing.assert_array_equal(shown, explorer.arrays()["student relations"][place])
 
 
-def test_a_click_into_the_image_takes_the_region_there(explorer):
-    labels = explorer.subject.labels
-    for panel in range(4):
-        for _, label in explorer.region.options:
-            row, column = np.argwhere(labels == label)[0]
-            click(explorer, panels(explorer)[panel], column, row)
-            assert explorer.region.value == label
-            assert f"region: {explorer.subject.name(label)}" in explorer.text
+def test_each_head_has_its_own_relations_and_their_mean_is_shown_at_first(explorer):
+    explorer.choose(stage=4)
+    mean, heads = explorer.arrays(), []
+    for head in explorer.head.options[1:]:
+        explorer.choose(head=head)
+        heads.append(explorer.arrays())
+    assert len(heads) > 1
+    for name, values in mean.items():
+        np.testing.assert_allclose(np.mean([each[name] for each in heads], axis=0), values, rtol=1e-5, atol=1e-7)
+    with pytest.raises(ValueError, match=rf"heads 1..{len(heads)}, and their 'mean', got 99"):
+        explorer.choose(head=99)
 
 
-def test_a_click_on_a_pixel_without_annotation_is_answered_in_the_line(explorer):
-    before = explorer.region.value
-    row, column = np.argwhere(explorer.subject.labels == IGNORE)[0]
-    click(explorer, panels(explorer)[0], column, row)
-    assert "not annotated, so it belongs to no region. Click an object." in explorer.text
+def test_the_region_under_the_hand_is_taken_over_and_the_words_name_it(explorer):
+    for _, label in explorer.region.options:
+        point(explorer, label)
+        assert explorer.region.value == label
+        assert f"region: {explorer.subject.name(label)}" in explorer.text
+        assert explorer.picture.chosen["region"] == label
+
+
+def test_a_region_that_is_pinned_stays_in_a_row_of_its_own(explorer):
+    first, last = (explorer.region.options[place][1] for place in (0, -1))
+    point(explorer, last, pinned=first)
+    assert (explorer.region.value, explorer.pinned, explorer.pin.value) == (last, first, True)
+    for row, label in enumerate((first, last)):
+        place = [value for _, value in explorer.region.options].index(label)
+        shown = panels(explorer, row)[2].images[-1].get_array()
+        np.testing.assert_array_equal(shown, explorer.arrays()["student relations"][place])
+    explorer.pin.value = False
+    assert explorer.picture.chosen["pinned"] is None
+    assert not panels(explorer, 1)
+    explorer.choose(region=first, pinned=True)
+    assert explorer.pinned == first
+
+
+def test_a_region_that_is_not_there_is_answered_in_words(explorer):
+    before, absent = explorer.region.value, next(each for each in range(21) if each not in explorer.subject.labels)
+    point(explorer, absent)
+    assert f"Class {absent} ({explorer.subject.name(absent)}) has no query in this image" in explorer.picture.trouble
     assert explorer.region.value == before
+    point(explorer, before)
+    assert explorer.picture.trouble == ""
 
 
-@pytest.mark.parametrize("panel", range(3))
-def test_a_click_on_a_cell_names_its_numbers_and_frames_its_row(explorer, panel):
-    explorer.choose(view="matrices")
-    last = len(explorer.region.options) - 1
-    click(explorer, panels(explorer)[panel], 1, last)
-    assert explorer.region.value == explorer.region.options[last][1]
-    for name in ("teacher", "student"):
-        assert f"{name} {100 * explorer.arrays()[f'{name} matrix'][last, 1]:.1f} %" in explorer.text
-    assert {frame.get_y() for ax in panels(explorer) for frame in ax.patches} == {last - 0.46}
-
-
-def test_keys_change_region_and_stage(explorer):
-    values = [value for _, value in explorer.region.options]
-    explorer.choose(region=values[0])
-    press(explorer, "ArrowDown")
-    assert explorer.region.value == values[1]
-    press(explorer, "ArrowUp")
-    press(explorer, "ArrowUp")
-    assert explorer.region.value == values[-1]
-    press(explorer, "PageDown")
-    assert explorer.stage.value == 1
-    press(explorer, "x")
-    assert explorer.stage.value == 1
+def test_the_menu_of_the_still_picture_is_there_only_where_the_canvas_is_not(explorer):
+    assert explorer.view.layout.display == "flex"
+    explorer.picture.alive = True
+    assert explorer.view.layout.display == "none"
 
 
 def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_so(tmp_path, monkeypatch):
@@ -104,9 +111,9 @@ def test_a_region_without_a_query_at_a_later_stage_gives_way_and_the_line_says_s
     assert f"{explorer.subject.name(gone[0])} has no query here, so this is {explorer.region.label}" in explorer.text
     with pytest.raises(ValueError, match=rf"Class {gone[0]} .* has no query in this image at stage 4"):
         explorer.choose(region=gone[0])
-    row, column = np.argwhere(explorer.subject.labels == gone[0])[0]
-    click(explorer, panels(explorer)[0], column, row)
-    assert "has no query in this image at stage 4; regions there are" in explorer.text
+    explorer.choose(stage=1, region=gone[0], pinned=True)
+    explorer.choose(stage=4)
+    assert explorer.pinned is None
 
 
 @pytest.mark.parametrize(

@@ -28,38 +28,6 @@ function imagesBehind(cells, model, label, kind) {
   return found.filter(({ count }) => count).sort((one, other) => other.count - one.count).slice(0, MOST_SHOWN);
 }
 
-// Black or white, whichever is easier to read on a colour.
-function inkOn(colour) {
-  const [red, green, blue] = colour.map((part) => (part / 255) ** 2.2);
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000000" : "#ffffff";
-}
-
-function cellButton(cells, share, name) {
-  const button = element("button", "satkit-cell", share === null ? "\u2013" : (100 * share).toFixed(0));
-  button.type = "button";
-  button.tabIndex = -1;
-  button.setAttribute("aria-label", `${name}: ${share === null ? "none" : percentText(share)}`);
-  if (share === null) {
-    button.disabled = true;
-    return button;
-  }
-  const shade = 3 * shadeOf(share, 0, 1);
-  const colour = [...cells.table.subarray(shade, shade + 3)];
-  button.style.background = `rgb(${colour.join(" ")})`;
-  button.style.color = inkOn(colour);
-  return button;
-}
-
-function headRow(texts) {
-  const row = element("tr");
-  for (const text of texts) {
-    const head = element("th", "", text);
-    head.scope = "col";
-    row.append(head);
-  }
-  return row;
-}
-
 // The table of one model; `choose` gets class and kind.
 function buildTable(cells, names, model, choose) {
   const table = element("table", "satkit-cells");
@@ -73,7 +41,9 @@ function buildTable(cells, names, model, choose) {
     counts.forEach((count, kind) => {
       const cell = element("td");
       const given = total && !(label === 0 && kind === 2) ? count / total : null;
-      const button = cellButton(cells, given, `${names[label]} called ${cells.kinds[kind]}`);
+      const words = `${names[label]} called ${cells.kinds[kind]}: ${given === null ? "none" : percentText(given)}`;
+      const button = cellButton(words);
+      fillCell(button, given === null ? null : (100 * given).toFixed(0), cells.table, given, [0, 1]);
       button.addEventListener("click", () => choose(label, kind, button));
       cell.append(button);
       row.append(cell);
@@ -82,28 +52,6 @@ function buildTable(cells, names, model, choose) {
   });
   walkByArrows(table);
   return table;
-}
-
-// One stop of the Tab key; arrows go from cell to cell.
-function walkByArrows(table) {
-  const rows = [...table.rows].slice(1).map((row) => [...row.querySelectorAll("button")]);
-  const first = rows.flat().find((button) => !button.disabled);
-  if (first) first.tabIndex = 0;
-  table.addEventListener("focusin", (event) => {
-    for (const button of rows.flat()) button.tabIndex = button === event.target ? 0 : -1;
-  });
-  table.addEventListener("keydown", (event) => {
-    const row = rows.findIndex((each) => each.includes(event.target));
-    if (!(event.key in ARROWS) || row < 0) return;
-    const [down, right] = ARROWS[event.key];
-    let [line, column] = [row, rows[row].indexOf(event.target)];
-    do [line, column] = [line + down, column + right];
-    while (rows[line]?.[column]?.disabled);
-    const next = rows[line]?.[column];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-  });
 }
 
 async function drawBehind(common, found, model) {

@@ -6,6 +6,10 @@ const FAINT = ["rgb(255 255 255 / 75%)", "rgb(0 0 0 / 45%)"];
 const BLUE = ["#7fe0ff", "#000000"];
 const CLASS_ALPHA = 0.7; // of a label map over the grey image, as in satkit.plots.style
 
+function limited(value, low, high) {
+  return Math.min(Math.max(value, low), high);
+}
+
 function canvasOf(width, height) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width, height];
@@ -123,15 +127,23 @@ function scaled(path, canvas, [height, width]) {
   return larger;
 }
 
-// What lies over a picture. Marks: border (label), frames (cells of the keys), cell (one key), query, pinned (patches).
+// The colours of a table from left to right: what a bar is made of.
+function paintBar(canvas, table) {
+  const image = new ImageData(256, 1);
+  for (let shade = 0; shade < 256; shade += 1)
+    image.data.set([...table.subarray(3 * shade, 3 * shade + 3), 255], 4 * shade);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+// What lies over a picture. Marks: borders (of labels), frames (cells of the keys), cell (one key), query, pinned (patches).
 function drawMarks(canvas, scene, marks, sharpness) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
   const { queries, keys } = scene.stage;
   const line = (path, width, dash = [], colours = STRONG) =>
     twoLines(context, path, width * sharpness, dash.map((each) => each * sharpness), colours);
-  if (marks.border !== undefined && marks.border !== scene.ignore)
-    line(scaled(borderOf(scene, marks.border), canvas, scene.image.size), 0.8, [], FAINT);
+  for (const { label, width = 0.8, dash = [], colours = FAINT } of marks.borders ?? [])
+    if (label !== scene.ignore) line(scaled(borderOf(scene, label), canvas, scene.image.size), width, dash, colours);
   for (const cell of marks.frames ?? []) line(frameOf(canvas, cell, keys), 1.2, [4, 3], BLUE);
   if (marks.cell) line(frameOf(canvas, marks.cell, keys), 2);
   if (marks.pinned) line(frameOf(canvas, marks.pinned, queries), 2, [3, 3]);

@@ -3,11 +3,6 @@
 const NARROWEST = 112; // pixels of a panel while all of a row stand side by side
 const COMFORTABLE = 150; // pixels of a panel where a row has to be broken
 const DIFFERENCE = "difference";
-const HINT = "Move over the image: every map shows what the patch under the pointer attends to. Click pins the patch.";
-const KEYS =
-  "Move over a map to read its values; drag, and the query follows. Keys: arrows (with Shift four patches), Home, End, " +
-  "Enter pins, Escape lets go, Page keys change the stage.";
-const ROWS = ["query", "pinned", "region"];
 
 function element(tag, className = "", text = "") {
   const made = document.createElement(tag);
@@ -43,15 +38,15 @@ function buildOptions(view) {
     frames: menuOf([[0, "none"], [1, "1"], [3, "3"], [5, "5"], [10, "10"]]),
     through: inputOf("range", { min: 0, max: 100, step: 5, value: 0 }),
     locked: inputOf("checkbox"),
-    region: inputOf("checkbox", { checked: view.state.region }),
   };
+  for (const name of Object.keys(KIND.more)) options[name] = inputOf("checkbox", { checked: view.state[name] });
   const bar = element("div", "satkit-options");
   bar.append(
     labelled("picture", options.picture),
     labelled("frame top keys", options.frames),
     labelled("image through maps", options.through),
     labelled("lock scale", options.locked),
-    labelled("its region", options.region),
+    ...Object.entries(KIND.more).map(([name, text]) => labelled(text, options[name])),
   );
   return { bar, options };
 }
@@ -64,14 +59,14 @@ function buildParts(view) {
   parts.frame.dataset.testid = "satkit-picture";
   parts.frame.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take "Enter" and the arrows for itself
   parts.frame.setAttribute("role", "application");
-  for (const name of ROWS) {
+  for (const name of KIND.rows) {
     const row = element("div", "satkit-row");
     parts.rows[name] = { box: row, title: element("p", "satkit-title"), grid: element("div", "satkit-grid") };
     row.append(parts.rows[name].title, parts.rows[name].grid);
     parts.frame.append(row);
   }
   const bars = element("div", "satkit-bars");
-  for (const name of ["attention", DIFFERENCE]) bars.append((parts.bars[name] = buildBar()).box);
+  for (const name of ["attention", DIFFERENCE]) bars.append((parts.bars[name] = buildBar(name)).box);
   parts.tip = element("div", "satkit-tip");
   parts.tip.hidden = true;
   parts.tip.setAttribute("aria-hidden", "true"); // the line says the same
@@ -83,19 +78,23 @@ function buildParts(view) {
   parts.spoken.dataset.testid = "satkit-spoken";
   parts.spoken.setAttribute("role", "status");
   parts.spoken.setAttribute("aria-live", "polite");
-  parts.frame.append(parts.tip);
+  parts.main = element("div", "satkit-main");
+  parts.main.append(parts.frame, bars);
+  parts.within = KIND.arrange?.(view, parts) ?? parts.main;
+  parts.within.append(parts.tip);
   view.root.classList.add("satkit-attention");
-  const [hint, keys] = [HINT, KEYS].map((text) => element("p", "satkit-hint", text));
-  view.root.append(hint, bar, parts.frame, bars, parts.line, parts.trouble, keys, parts.spoken);
+  const [hint, keys] = [KIND.hint, KIND.keys].map((text) => element("p", "satkit-hint", text));
+  view.root.append(hint, bar, parts.within, parts.line, parts.trouble, keys, parts.spoken);
   return parts;
 }
 
-function buildBar() {
+// A colour bar; table is the name of its table of colours.
+function buildBar(table) {
   const box = element("div", "satkit-bar");
   const [title, canvas, ticks] = [element("p", "satkit-title"), canvasOf(256, 1), element("div", "satkit-ticks")];
   for (let each = 0; each < 3; each += 1) ticks.append(element("span"));
   box.append(title, canvas, ticks);
-  return { box, title, canvas, ticks };
+  return { table, box, title, canvas, ticks };
 }
 
 // A panel: kind is "image", the number of a model, or "difference".
@@ -123,8 +122,8 @@ function buildPanels(view) {
   const wanted = JSON.stringify(names);
   if (wanted === view.built) return;
   view.built = wanted;
-  view.panels = ROWS.flatMap((row) => names.map(([kind, name]) => buildPanel(kind, name, row)));
-  for (const row of ROWS) {
+  view.panels = KIND.rows.flatMap((row) => names.map(([kind, name]) => buildPanel(kind, name, row)));
+  for (const row of KIND.rows) {
     const mine = view.panels.filter((panel) => panel.row === row);
     view.parts.rows[row].grid.replaceChildren(...mine.map((panel) => panel.figure));
   }
@@ -139,7 +138,7 @@ function columnsFor(width, count) {
 
 // As many panels side by side as can be read, and as many pixels in each canvas as the screen has there.
 function fitPanels(view) {
-  const [width, count] = [view.parts.frame.clientWidth, view.panels.length / ROWS.length];
+  const [width, count] = [view.parts.frame.clientWidth, view.panels.length / KIND.rows.length];
   if (!width) return;
   view.parts.frame.style.setProperty("--columns", columnsFor(width, count));
   const [high, wide] = view.scene.image.size;

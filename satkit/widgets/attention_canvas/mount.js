@@ -1,8 +1,16 @@
-// The attention canvas: it shows an image and what its patches attend to in some models, and follows the hand.
+// The canvas: it shows an image and what its patches or regions attend to in some models, and follows the hand.
 //
 // mount(root, data, callbacks) fills an element and gives { show, choose, say, close }. `data` is described by
-// satkit/widgets/scene.py. Callbacks, each of which may be missing: rest({ pixel, pinned }), when the query or the pin
-// has changed and the hand rests; stage(change), when a key asks for the next (1) or the last (-1) stage.
+// satkit/widgets/scene.py. Callbacks, each of which may be missing: rest(what), when what the hand chooses has changed
+// and the hand rests; stage(change), when a key asks for the next (1) or the last (-1) stage.
+//
+// KIND says what a canvas is for: see attention.js, and relations.js of the folder relations_canvas. It has
+//   name, hint, keys: words; rows: names of the rows of panels; more: names of further options, and their words
+//   state: what is chosen at first; hand: names of what the hand chooses, the first by moving, "pinned" by a click
+//   at(view, pixel): what a pixel stands for; same(view, one, other); byKey(view, event): what a key changes, or null
+//   settle(view): let what is chosen fit another scene; rowsOf(view): what every row shows
+//   marksOf(view, panel, row), titleOf(view, row), linesOf(view, rows), noteLines(view, reading, rows)
+//   and it may have arrange(view, parts), moreScales(view), drawMore(view, scales).
 
 const REST = 150; // milliseconds without a movement after which the hand rests
 const SPEAK = 400; // milliseconds after which the line is read aloud
@@ -21,28 +29,10 @@ function schedule(view) {
   });
 }
 
-// A row of the picture: its query or region, its maps by model, and the difference.
-function rowOf(view, name, pixel) {
-  const { scene, state } = view;
-  const { stage } = scene;
-  const patch = patchAt(pixel, scene.image.size, stage.queries);
-  const query = patch[0] * stage.queries[1] + patch[1];
-  const label = name === "region" ? stage.queryLabels[query] : labelAt(scene, scene.labels, pixel);
-  const map = (_, model) =>
-    name === "region" ? relationOf(stage, model, label, state.head) : attentionOf(stage, model, query, state.head);
-  const maps = label === scene.ignore && name === "region" ? null : scene.models.map(map);
-  const there = maps?.[0] ? maps : null;
-  const { compared } = state;
-  const difference = there && compared !== null ? there[compared].map((value, key) => value - there[0][key]) : null;
-  return { name, pixel, patch, label, maps: there, difference };
-}
-
-function rowsOf(view) {
-  const { pixel, pinned, region } = view.state;
-  const rows = [rowOf(view, "query", pixel)];
-  if (pinned) rows.push(rowOf(view, "pinned", pinned));
-  if (region) rows.push(rowOf(view, "region", pixel));
-  return rows;
+// What a model has gained over the first one, where maps and such a model are shown.
+function differenceOf(view, maps) {
+  const { compared } = view.state;
+  return maps && compared !== null ? maps[compared].map((value, key) => value - maps[0][key]) : null;
 }
 
 // One scale for all rows and models, shown or not, and one for all differences; or those that were locked.
@@ -52,7 +42,7 @@ function scalesOf(view, rows) {
   const most = maps.reduce((top, map) => map.reduce((a, b) => Math.max(a, b), top), 0) || 1;
   const apart = differences.reduce((top, map) => map.reduce((a, b) => Math.max(a, Math.abs(b)), top), 0);
   const half = Math.max(apart, view.scene.least * most);
-  return { attention: [0, most], difference: [-half, half] };
+  return { attention: [0, most], difference: [-half, half], ...KIND.moreScales?.(view) };
 }
 
 function pictureLayers(view) {
@@ -81,21 +71,19 @@ function drawPanel(view, panel, row, scales) {
     const cells = fillCells(panel.cells, values, scene.tables[kind], scales[kind]);
     layer(panel.map, [[scene.grey, state.through ? 1 : 0], [cells, 1 - state.through]]);
   } else layer(panel.map, []);
-  drawMarks(panel.marks, scene, marksOf(view, panel, row, values), view.sharpness);
+  const marks = { ...framesOf(view, panel, row, values), ...KIND.marksOf(view, panel, row) };
+  drawMarks(panel.marks, scene, marks, view.sharpness);
 }
 
-function marksOf(view, panel, row, values) {
+// What lies over a panel in every kind: the keys framed, and the one that is read.
+function framesOf(view, panel, row, values) {
   const { scene, state, reading } = view;
-  const { size } = scene.image;
-  const patch = (pixel) => pixel && patchAt(pixel, size, scene.stage.queries);
-  const marks = { border: row.label };
-  if (row.name === "query") marks.pinned = patch(state.pinned);
-  if (row.name !== "region") marks.query = row.patch;
   const mapped = panel.kind !== "image" && panel.kind !== DIFFERENCE;
+  const marks = {};
   if (mapped && values && state.frames)
     marks.frames = largestOf(values, state.frames).map((key) => cellAt(key, scene.stage.keys));
-  const read = reading && reading.panel.row === row.name && reading.panel.kind !== "image" && panel.kind !== "image";
-  if (read) marks.cell = patchAt(reading.pixel, size, scene.stage.keys);
+  const read = reading?.panel?.row === row.name && reading.panel.kind !== "image" && panel.kind !== "image";
+  if (read) marks.cell = patchAt(reading.pixel, scene.image.size, scene.stage.keys);
   return marks;
 }
 
@@ -104,32 +92,23 @@ function cellAt(key, [, columns]) {
 }
 
 function drawBars(view) {
-  for (const [name, bar] of Object.entries(view.parts.bars)) {
-    const context = bar.canvas.getContext("2d");
-    const image = new ImageData(256, 1);
-    const table = view.scene.tables[name];
-    for (let shade = 0; shade < 256; shade += 1)
-      image.data.set([...table.subarray(3 * shade, 3 * shade + 3), 255], 4 * shade);
-    context.putImageData(image, 0, 0);
-  }
+  for (const { canvas, table } of Object.values(view.parts.bars)) paintBar(canvas, view.scene.tables[table]);
 }
 
 function drawNote(view, rows) {
-  const { parts, reading, scene } = view;
-  const row = reading && rows.find((each) => each.name === reading.panel.row);
-  parts.tip.hidden = !row;
-  if (!row) return;
-  const key = patchAt(reading.pixel, scene.image.size, scene.stage.keys);
-  const lines = noteLines(view, row, reading.panel, key, reading.pixel);
+  const { parts, reading } = view;
+  const lines = reading && KIND.noteLines(view, reading, rows);
+  parts.tip.hidden = !lines;
+  if (!lines) return;
   parts.tip.replaceChildren(...lines.map((line) => element("div", "", line)));
   placeNote(view);
 }
 
 // Beside the pointer; under the image, so that the maps beside it stay in view.
 function placeNote({ parts, reading }) {
-  const [frame, note] = [parts.frame, parts.tip].map((each) => each.getBoundingClientRect());
-  const panel = reading.panel.box.getBoundingClientRect();
-  const own = reading.panel.kind === "image";
+  const [frame, note] = [parts.within, parts.tip].map((each) => each.getBoundingClientRect());
+  const own = reading.panel?.kind === "image";
+  const panel = own && reading.panel.box.getBoundingClientRect();
   const left = own ? panel.left : reading.x + 16;
   const above = reading.y - note.height - 12;
   const below = own ? panel.bottom + 2 : reading.y + 18;
@@ -139,18 +118,17 @@ function placeNote({ parts, reading }) {
 
 function sayRows(view, rows) {
   const { parts } = view;
-  for (const name of ROWS) {
+  for (const name of KIND.rows) {
     const row = rows.find((each) => each.name === name);
     parts.rows[name].box.hidden = !row;
-    if (row) parts.rows[name].title.textContent = titleOf(view, row);
+    if (row) parts.rows[name].title.textContent = KIND.titleOf(view, row);
   }
-  const queries = rows.filter((row) => row.name !== "region");
-  const texts = queries.map((row) => (queries.length > 1 ? `${row.name}: ` : "") + describe(view, row));
+  const texts = KIND.linesOf(view, rows);
   parts.line.replaceChildren(...texts.map((text) => element("div", "", text)));
   clearTimeout(view.speaking);
   view.speaking = setTimeout(() => {
     parts.spoken.textContent = texts.join(". ");
-    parts.frame.setAttribute("aria-label", `Attention explorer. ${texts.join(". ")}. ${HINT} ${KEYS}`);
+    parts.frame.setAttribute("aria-label", `${KIND.name} ${texts.join(". ")}. ${KIND.hint} ${KIND.keys}`);
   }, SPEAK);
 }
 
@@ -158,7 +136,7 @@ function draw(view) {
   if (view.closed) return;
   const began = performance.now();
   buildPanels(view);
-  const rows = rowsOf(view);
+  const rows = KIND.rowsOf(view);
   const scales = (view.scales = scalesOf(view, rows));
   sayRows(view, rows);
   for (const panel of view.panels) {
@@ -166,6 +144,7 @@ function draw(view) {
     if (row) drawPanel(view, panel, row, scales);
   }
   sayBars(view, scales);
+  KIND.drawMore?.(view, scales);
   drawNote(view, rows);
   const detail = { milliseconds: performance.now() - began, state: view.state };
   view.root.dispatchEvent(new CustomEvent("satkit-drawn", { detail, bubbles: true })); // for measurements and tests
@@ -179,9 +158,7 @@ function show(view, data) {
   const same = before?.image === data.image;
   if (same) [scene.photo, scene.grey, scene.borders] = [before.photo, before.grey, before.borders];
   else loadPhoto(view, scene, before);
-  const inside = (pixel) => pixel.map((place, axis) => clamped(place, scene.image.size[axis]));
-  state.pixel = inside(state.pixel ?? scene.image.size.map((side) => Math.floor(side / 2)));
-  if (state.pinned) state.pinned = inside(state.pinned);
+  KIND.settle(view);
   if (state.head !== null && state.head >= scene.stage.heads) state.head = null;
   const models = scene.models.map((_, model) => model);
   if (!view.asked || !view.asked.every((model) => model < models.length)) view.asked = null;
@@ -204,9 +181,9 @@ async function loadPhoto(view, scene, before) {
   schedule(view);
 }
 
-// Change in code what the hand changes: pixel, pinned, head, and which panels are shown. A hand that moves goes first.
-function choose(view, { shown, ...changes }) {
-  if (view.resting) for (const name of ["pixel", "pinned"]) delete changes[name];
+// Change in code what is chosen, and which panels are shown. A hand that moves goes first, and one that has moved since.
+function choose(view, { shown, ...changes }, late) {
+  if (view.resting || late) for (const name of KIND.hand) delete changes[name];
   if (shown !== undefined) {
     view.asked = shown;
     changes.shown = shown ?? view.scene.models.map((_, model) => model);
@@ -224,14 +201,14 @@ function close(view) {
 }
 
 function mount(root, data, callbacks = {}) {
-  const state = { pixel: null, pinned: null, head: null, frames: 0, through: 0, locked: null, region: true };
-  const view = { root, callbacks, state: { ...state, picture: "photo" }, panels: [], sharpness: 1, pending: 0 };
+  const state = { pinned: null, head: null, frames: 0, through: 0, locked: null, picture: "photo", ...KIND.state };
+  const view = { root, callbacks, state, panels: [], sharpness: 1, pending: 0 };
   view.parts = buildParts(view);
   view.told = () => {
     clearTimeout(view.resting);
     view.resting = setTimeout(() => {
       view.resting = 0;
-      callbacks.rest?.({ pixel: view.state.pixel, pinned: view.state.pinned });
+      callbacks.rest?.(Object.fromEntries(KIND.hand.map((name) => [name, view.state[name]])));
     }, REST);
   };
   show(view, data);
@@ -243,7 +220,7 @@ function mount(root, data, callbacks = {}) {
   view.watch.observe(view.parts.frame);
   return {
     show: (other) => show(view, other),
-    choose: (changes) => choose(view, changes),
+    choose: (changes, late = false) => choose(view, changes, late),
     say: (trouble) => (view.parts.trouble.textContent = trouble),
     close: () => close(view),
   };

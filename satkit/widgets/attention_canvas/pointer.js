@@ -1,7 +1,6 @@
-// Hand and keyboard: hovering, dragging, touching, clicking and keys become the query, the pin and the note.
+// Hand and keyboard: hovering, dragging, touching, clicking and keys become what is looked at, the pin and the note.
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-const FAR = 4; // patches that an arrow moves with Shift
 const STILL = 4; // pixels that a hand may tremble in a click
 
 function clamped(value, end) {
@@ -22,22 +21,23 @@ function pixelUnder(view, panel, event) {
   return [clamped(row, height), clamped(column, width)];
 }
 
-// Move the query, and tell the kernel once the hand rests.
+// Take what a pixel stands for, and tell the kernel once the hand rests.
 function moveTo(view, pixel) {
-  change(view, { pixel });
+  take(view, { [KIND.hand[0]]: KIND.at(view, pixel) });
+}
+
+// Change what the hand chooses; nothing where there is nothing to choose.
+function take(view, changes) {
+  if (Object.values(changes).some((each) => each === undefined)) return schedule(view);
+  change(view, changes);
   view.told();
 }
 
-function samePatch(view, one, other) {
-  const patch = (pixel) => patchAt(pixel, view.scene.image.size, view.scene.stage.queries).join();
-  return patch(one) === patch(other);
-}
-
-// Pin a patch, or let go of the one that is pinned there.
-function togglePin(view, pixel) {
+// Pin something, or let go of it if it is pinned.
+function togglePin(view, what) {
   const { pinned } = view.state;
-  change(view, { pinned: pinned && samePatch(view, pinned, pixel) ? null : pixel });
-  view.told();
+  const held = pinned !== null && what !== undefined && KIND.same(view, pinned, what);
+  take(view, { pinned: held ? null : what });
 }
 
 function hover(view, event) {
@@ -70,30 +70,17 @@ function press(view, event) {
 function release(view, event) {
   const { drag } = view;
   view.drag = null;
-  if (drag && !drag.moved && event.type === "pointerup") togglePin(view, pixelUnder(view, drag.panel, event));
-}
-
-// The pixel that a key leads to, or null for a key that moves nothing.
-function pixelByKey(view, event) {
-  const { image, stage } = view.scene;
-  const [rows, columns] = stage.queries;
-  const [row, column] = patchAt(view.state.pixel, image.size, stage.queries);
-  if (event.key === "Home" || event.key === "End")
-    return centreOf([row, event.key === "Home" ? 0 : columns - 1], image.size, stage.queries);
-  if (!(event.key in ARROWS)) return null;
-  const [down, right] = ARROWS[event.key].map((step) => step * (event.shiftKey ? FAR : 1));
-  return centreOf([clamped(row + down, rows), clamped(column + right, columns)], image.size, stage.queries);
+  if (drag && !drag.moved && event.type === "pointerup")
+    togglePin(view, KIND.at(view, pixelUnder(view, drag.panel, event)));
 }
 
 function pressKey(view, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const pixel = pixelByKey(view, event);
-  if (pixel) moveTo(view, pixel);
-  else if (event.key === "Enter") togglePin(view, view.state.pinned ?? view.state.pixel);
-  else if (event.key === "Escape") {
-    change(view, { pinned: null });
-    view.told();
-  } else if (event.key === "PageUp" || event.key === "PageDown") view.callbacks.stage?.(event.key === "PageDown" ? 1 : -1);
+  const moved = KIND.byKey(view, event);
+  if (moved) take(view, moved);
+  else if (event.key === "Enter") togglePin(view, view.state.pinned ?? view.state[KIND.hand[0]]);
+  else if (event.key === "Escape") take(view, { pinned: null });
+  else if (event.key === "PageUp" || event.key === "PageDown") view.callbacks.stage?.(event.key === "PageDown" ? 1 : -1);
   else return;
   event.preventDefault();
   event.stopPropagation();
@@ -108,5 +95,6 @@ function listen(view) {
   options.frames.addEventListener("change", () => change(view, { frames: Number(options.frames.value) }));
   options.through.addEventListener("input", () => change(view, { through: Number(options.through.value) / 100 }));
   options.locked.addEventListener("change", () => change(view, { locked: options.locked.checked ? view.scales : null }));
-  options.region.addEventListener("change", () => change(view, { region: options.region.checked }));
+  for (const name of Object.keys(KIND.more))
+    options[name].addEventListener("change", () => change(view, { [name]: options[name].checked }));
 }

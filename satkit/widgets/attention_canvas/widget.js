@@ -32,12 +32,12 @@ function render({ model, el }) {
     stage: (step) => send({ kind: "stage", step }),
   });
 
-  // What the kernel has chosen; not what it says about a query that the hand has left meanwhile.
+  // What the kernel has chosen; not what it says about something that the hand has left meanwhile.
   function follow() {
-    const { answers, pixel, pinned, head, shown, compared } = model.get("chosen");
+    const { answers, ...chosen } = model.get("chosen");
     const late = waiting?.kind === "query" || answers < number;
     number = Math.max(number, answers);
-    canvas.choose(late ? { head, shown, compared } : { head, shown, compared, pixel, pinned });
+    canvas.choose(chosen, late);
   }
 
   const listeners = [

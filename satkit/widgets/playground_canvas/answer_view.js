@@ -1,7 +1,6 @@
 // What the models answer: label maps with names in them, the attention of a patch, and words about the chosen object.
 
 const MOST_RELATIONS = 4; // classes named below an attention map
-const NAMED_FROM = 0.012; // part of a picture from which a class is named in a label map
 
 function decodedAnswer(answer, size) {
   const maps = answer.predictions.map((runs) => labelsOf(runs, size * size));
@@ -11,45 +10,8 @@ function decodedAnswer(answer, size) {
     labels: labelsOf(answer.labels, size * size),
     predictions: maps,
     stage: decodedStage(answer.stage),
-    regions: maps.map((map) => regionsIn(map, size)),
+    regions: maps.map((map) => regionsIn(map, [size, size])),
   };
-}
-
-// Connected regions of a label map without background, largest first: label, and a pixel near the middle of each.
-function regionsIn(labels, size) {
-  const seen = new Uint8Array(labels.length);
-  const found = [];
-  labels.forEach((label, place) => {
-    if (!label || seen[place]) return;
-    const places = connectedTo(place, labels, size, seen);
-    if (places.length >= NAMED_FROM * labels.length) found.push({ label, places });
-  });
-  found.sort((one, other) => other.places.length - one.places.length);
-  return found.map(({ label, places }) => ({ label, pixel: middlePixel(places, size) }));
-}
-
-function connectedTo(start, labels, size, seen) {
-  const places = [start];
-  seen[start] = 1;
-  for (let at = 0; at < places.length; at += 1) {
-    const place = places[at];
-    const column = place % size;
-    const beside = [place - size, place + size, column ? place - 1 : -1, column < size - 1 ? place + 1 : -1];
-    for (const next of beside)
-      if (labels[next] === labels[start] && !seen[next]) {
-        seen[next] = 1;
-        places.push(next);
-      }
-  }
-  return places;
-}
-
-// The pixel of a region that is nearest to the mean of its pixels.
-function middlePixel(places, size) {
-  const pixels = places.map((place) => [Math.floor(place / size), place % size]);
-  const mean = [0, 1].map((axis) => pixels.reduce((sum, pixel) => sum + pixel[axis], 0) / pixels.length);
-  const away = (pixel) => Math.hypot(pixel[0] - mean[0], pixel[1] - mean[1]);
-  return pixels.reduce((best, pixel) => (away(pixel) < away(best) ? pixel : best));
 }
 
 function drawPrediction(view, canvas, model) {
@@ -57,28 +19,9 @@ function drawPrediction(view, canvas, model) {
   const scene = { ...kit, labels: answer.predictions[model] };
   answer.grey = answer.grey ?? greyOf(answer.picture, [size, size]);
   layer(canvas, [[answer.grey, 1], [colouredOf(answer.predictions[model], [size, size], scene), 1]]);
-  const taken = [];
-  for (const { label, pixel } of answer.regions[model]) writeName(view, canvas, nameOf(kit, label), pixel, taken);
+  const names = answer.regions[model].map(({ label, pixel }) => [nameOf(kit, label), pixel]);
+  writeNames(canvas, names, [size, size], view.sharpness);
   drawQuery(view, canvas, 1.2);
-}
-
-// The name of a class over its pixels, moved down where another name stands already.
-function writeName(view, canvas, name, [row, column], taken) {
-  const context = canvas.getContext("2d");
-  const [scale, height] = [canvas.width / view.size, 13 * view.sharpness];
-  context.font = `600 ${11 * view.sharpness}px system-ui, "DejaVu Sans", sans-serif`;
-  [context.textAlign, context.textBaseline, context.lineJoin] = ["center", "middle", "round"];
-  const half = context.measureText(name).width / 2 + 3 * view.sharpness;
-  const x = limited((column + 0.5) * scale, half, canvas.width - half);
-  let y = limited((row + 0.5) * scale, height / 2, canvas.height - height / 2);
-  while (taken.some((each) => Math.abs(each.y - y) < height && Math.abs(each.x - x) < each.half + half)) y += height;
-  if (y > canvas.height - height / 2) return; // the line below the picture names it
-  taken.push({ x, y, half });
-  context.lineWidth = 3.5 * view.sharpness;
-  context.strokeStyle = "rgb(0 0 0 / 80%)";
-  context.strokeText(name, x, y);
-  context.fillStyle = "#ffffff";
-  context.fillText(name, x, y);
 }
 
 // The attention of the patch in every model, on one scale that begins at 0.

@@ -34,10 +34,6 @@ function stripeAt(object, size, row, column, kit) {
   return limited(0.5 + period * (Math.abs(phase - Math.floor(phase) - 0.5) - 0.25), 0, 1);
 }
 
-function limited(value, low, high) {
-  return Math.min(Math.max(value, low), high);
-}
-
 // Paint an object over pixels: red, green and blue from 0 to 1, row after row.
 function paintOne(pixels, size, object, kit) {
   const shape = kit.shapes[object.shape];

@@ -103,7 +103,7 @@ function buildPlayParts(view) {
   columns.style.setProperty("--columns", view.kit.models.length);
   parts.models = view.kit.models.map(({ name }) => buildModel(name));
   columns.append(...parts.models.map(({ figure }) => figure));
-  parts.bar = buildBar();
+  parts.bar = buildBar("attention");
   right.append(parts.object, columns, parts.bar.box);
   both.append(left, right);
   parts.tip = element("div", "satkit-tip");
@@ -134,13 +134,4 @@ function fitPlay(view) {
     const side = Math.max(1, Math.round(box.clientWidth * view.sharpness));
     for (const canvas of [map, marks]) if (canvas.width !== side) [canvas.width, canvas.height] = [side, side];
   }
-}
-
-// The colours of the bar below the attention maps.
-function drawPlayBar(view) {
-  const image = new ImageData(256, 1);
-  const table = view.kit.tables.attention;
-  for (let shade = 0; shade < 256; shade += 1)
-    image.data.set([...table.subarray(3 * shade, 3 * shade + 3), 255], 4 * shade);
-  view.parts.bar.canvas.getContext("2d").putImageData(image, 0, 0);
 }

@@ -136,7 +136,7 @@ function takeAnswer(view, answer) {
 function openPlayground(root, kit, callbacks) {
   const view = { root, kit: decodedKit(kit), callbacks, selected: null, pointer: null, drag: null, number: 0, sharpness: 1 };
   view.parts = buildPlayParts(view);
-  drawPlayBar(view);
+  paintBar(view.parts.bar.canvas, view.kit.tables.attention);
   listenPlay(view);
   view.watch = new ResizeObserver(() => {
     fitPlay(view);

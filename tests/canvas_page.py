@@ -1,0 +1,119 @@
+"""Canvases on a plain page: their own script, with the kernel's side called directly instead of over a comm."""
+
+import base64
+import json
+
+PAGE = """<!doctype html><meta charset="utf-8"><style>
+body { margin: 12px; } @media (prefers-color-scheme: dark) { body { background: #111; --satkit-ink: #ddd;
+  --satkit-soft: #aaa; --satkit-line: #555; --satkit-paper: #222; } }
+%s</style><div id="here"></div>"""
+OPEN = """async ([script, state]) => {
+  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  const plain = (value) => {
+    if (Array.isArray(value)) return value.map(plain);
+    if (!value || typeof value !== 'object') return value;
+    if (value.$bytes !== undefined) return bytes(value.$bytes);
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plain(each)]));
+  };
+  const [values, listeners] = [plain(state), {}];
+  window.sent = [];
+  window.held = null;
+  window.take = (text) => {
+    const changed = plain(JSON.parse(text));
+    Object.assign(values, changed);
+    for (const name of Object.keys(changed)) for (const listener of listeners[`change:${name}`] ?? []) listener();
+  };
+  const model = {
+    get: (name) => values[name],
+    set: (name, value) => { values[name] = value; },
+    save_changes: () => {},
+    on: (name, listener) => (listeners[name] = listeners[name] ?? []).push(listener),
+    off: () => {},
+    send: async (event) => {
+      window.sent.push(event);
+      await window.held;
+      window.take(await window.kernel(JSON.stringify(event)));
+    },
+  };
+  document.addEventListener('satkit-answered', (event) => { (window.waited ??= []).push(event.detail.milliseconds); });
+  document.addEventListener('satkit-drawn', (event) => { window.shown = event.detail.number; });
+  window.module = await import(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })));
+  window.module.default.render({ model, el: document.getElementById('here') });
+}"""
+SIZES = """() => [...document.querySelectorAll('#here *')].filter((each) => each.offsetParent &&
+  [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()))
+  .map((each) => parseFloat(getComputedStyle(each).fontSize))"""
+# What one model's map shows: the colours of all its pixels, and those of the bar, as numbers.
+COLOURS = """([selector, bar]) => {
+  const colours = (canvas) => {
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height), found = new Set();
+    for (let at = 0; at < data.length; at += 4) found.add(data[at] * 65536 + data[at + 1] * 256 + data[at + 2]);
+    return [...found];
+  };
+  const bars = document.querySelectorAll('.satkit-bar canvas');
+  return [colours(document.querySelector(selector + ' canvas')), colours(bars[bar])];
+}"""
+# Move the pointer over the image, event by event; gives how many frames later each was drawn, and the milliseconds that
+# drawing took.
+HOVER = """async ([count, selector]) => {
+  const root = document.querySelector(selector);
+  const box = document.querySelector('.satkit-panel[data-kind=image] .satkit-box'), waited = [], spent = [];
+  for (let number = 0; number < count; number += 1) {
+    const place = box.getBoundingClientRect();
+    let frames = 0, drawn = false;
+    const note = (event) => { drawn = true; spent.push(event.detail.milliseconds); };
+    root.addEventListener('satkit-drawn', note, {once: true});
+    box.dispatchEvent(new PointerEvent('pointermove', {bubbles: true, pointerType: 'mouse',
+      clientX: place.left + place.width * ((number * 37) % 100) / 100,
+      clientY: place.top + place.height * ((number * 61) % 100) / 100}));
+    while (!drawn) { frames += 1; await new Promise(requestAnimationFrame); }
+    waited.push(frames);
+  }
+  return [waited, spent];
+}"""
+
+
+def sendable(value):
+    """A value as JSON, bytes among it."""
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode()}
+    if isinstance(value, dict):
+        return {name: sendable(each) for name, each in value.items()}
+    return [sendable(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def open_canvas(browser, canvas, traits, extra="", **options):
+    """A page with a canvas on it; `wrong` and `asked` of the page are what went wrong and what it asked for.
+
+    Args:
+        traits: Names of what the kernel sends; after an event, those that have changed, and `answers`.
+        extra: Put after the script of the canvas.
+    """
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
+    page, known = context.new_page(), {}
+    page.wrong, page.asked = [], []
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and page.wrong.append(said.text))
+    page.on("request", lambda request: page.asked.append(request.url))
+
+    def changed():
+        new = {name: getattr(canvas, name) for name in traits if getattr(canvas, name) is not known.get(name, known)}
+        known.update(new)
+        return {name: sendable(each) for name, each in new.items()}
+
+    def kernel(_, text):
+        canvas._receive(canvas, json.loads(text), [])
+        return json.dumps({**changed(), "answers": canvas.answers})
+
+    canvas.alive = True
+    page.tell = lambda: page.evaluate("(text) => window.take(text)", json.dumps(changed()))
+    page.expose_binding("kernel", kernel)
+    page.set_content(PAGE % canvas._css)
+    page.evaluate(OPEN, [canvas._esm + extra, changed()])
+    return page
+
+
+def nothing_wrong(page):
+    """Nothing may have gone wrong, and nothing may have been asked of the world."""
+    assert page.wrong == []
+    assert [url for url in page.asked if not url.startswith(("blob:", "data:"))] == []
