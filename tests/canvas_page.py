@@ -53,11 +53,11 @@ COLOURS = """([selector, bar]) => {
   const bars = document.querySelectorAll('.satkit-bar canvas');
   return [colours(document.querySelector(selector + ' canvas')), colours(bars[bar])];
 }"""
-# Move the pointer over the image, event by event; gives how many frames later each was drawn, and the milliseconds that
-# drawing took.
-HOVER = """async ([count, selector]) => {
+# Move the pointer over the image, or another box, event by event; gives how many frames later each was drawn, and the
+# milliseconds that drawing took.
+HOVER = """async ([count, selector, over = '.satkit-panel[data-kind=image] .satkit-box']) => {
   const root = document.querySelector(selector);
-  const box = document.querySelector('.satkit-panel[data-kind=image] .satkit-box'), waited = [], spent = [];
+  const box = document.querySelector(over), waited = [], spent = [];
   for (let number = 0; number < count; number += 1) {
     const place = box.getBoundingClientRect();
     let frames = 0, drawn = false;
@@ -117,3 +117,79 @@ def nothing_wrong(page):
     """Nothing may have gone wrong, and nothing may have been asked of the world."""
     assert page.wrong == []
     assert [url for url in page.asked if not url.startswith(("blob:", "data:"))] == []
+
+
+class OnPage:
+    """An explorer on a plain page, with a hand, and what it says.
+
+    Args:
+        traits: As for `open_canvas`.
+        ready: What is there once it is drawn.
+    """
+
+    def __init__(self, browser, explorer, traits, ready, **options):
+        self.explorer, self.page = explorer, open_canvas(browser, explorer.picture, traits, **options)
+        self.page.wait_for_selector(ready)
+        self.settle()
+
+    def settle(self):
+        """Wait until everything is drawn."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def move(self, box, across, down):
+        """Move the real mouse to a place of a box, in [0, 1]."""
+        box.scroll_into_view_if_needed()
+        place = box.bounding_box()
+        self.page.mouse.move(place["x"] + across * place["width"], place["y"] + down * place["height"])
+        self.settle()
+
+    def click(self):
+        """Press and release where the mouse is."""
+        self.page.mouse.down()
+        self.page.mouse.up()
+        self.settle()
+
+    def press(self, *keys):
+        """Press keys in the picture."""
+        self.page.get_by_test_id("satkit-picture").focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def rested(self):
+        """Let the hand rest until the kernel has answered."""
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function("document.querySelector('#here > div').getAttribute('aria-busy') !== 'true'")
+        self.page.tell()
+        self.settle()
+
+    def note(self):
+        """The lines of the note at the pointer."""
+        return self.page.locator(".satkit-tip").inner_text().split("\n")
+
+    def line(self):
+        """The line of text."""
+        return self.page.get_by_test_id("satkit-line").inner_text()
+
+    def census(self):
+        """How many nodes and listeners the page has."""
+        client = self.page.context.new_cdp_session(self.page)
+        client.send("HeapProfiler.collectGarbage")
+        counts = client.send("Memory.getDOMCounters")
+        client.detach()
+        return counts["nodes"], counts["jsEventListeners"]
+
+    def leaks_nothing(self, *over):
+        """Two hundred movements over a box leave neither nodes nor listeners behind."""
+        self.page.evaluate(HOVER, [10, "#here > div", *over])
+        before = self.census()
+        self.page.evaluate(HOVER, [200, "#here > div", *over])
+        self.rested()
+        nodes, listeners = self.census()
+        assert nodes <= before[0] + 20
+        assert listeners <= before[1] + 2
+
+    def close(self):
+        """Nothing may have gone wrong until now."""
+        nothing_wrong(self.page)
+        self.page.context.close()

@@ -37,6 +37,21 @@ def turn_page(explorer, step):
     send(explorer.picture, {"kind": "stage", "step": step, "number": 1})
 
 
+def step_to(explorer, step, label):
+    """Move the hand to a step and a class of the forgetting canvas and let it rest there."""
+    send(explorer.picture, {"kind": "query", "step": step, "label": label, "number": 1})
+
+
+def pin(explorer, cell):
+    """Click a cell of the confusion: class and what it is called; None lets go."""
+    send(explorer.picture, {"kind": "cell", "cell": cell, "number": 1})
+
+
+def turn_image(explorer, step):
+    """Ask for the next image, 1, or the one before, -1."""
+    send(explorer.picture, {"kind": "image", "step": step, "number": 1})
+
+
 def press(explorer, key, shift=False):
     """Press a key in the picture."""
     send(explorer.picture, {"kind": "key", "key": key, "shift": shift})

@@ -92,7 +92,7 @@ class ForgettingView:
         *,
         step: int,
         chosen: int,
-        cell: int | None = None,
+        called: Sequence[int] = (),
     ) -> None:
         """Show an image after a step, and one class everywhere.
 
@@ -101,7 +101,7 @@ class ForgettingView:
             truth: Its label map. prediction: The prediction of the model after the step.
             step: Its column is marked in the lines, and its confusion is the matrix.
             chosen: Index of the class whose line and row are marked.
-            cell: Number of a column of the matrix; pixels of the class with this kind of prediction are outlined.
+            called: Pixels of the class that are predicted as one of these classes are outlined.
 
         Raises:
             ValueError: If there is no such step or class.
@@ -113,7 +113,7 @@ class ForgettingView:
                 f"{chosen}, both from 0."
             )
         self._draw_strip(image, truth, prediction, step)
-        self._outline(truth, prediction, chosen, cell)
+        self._outline(truth, prediction, chosen, called)
         if step not in self.matrices:
             self.matrices[step] = self._draw_matrix(step)
         self.step = step
@@ -137,21 +137,6 @@ class ForgettingView:
             for artist in moving:
                 artist.set_animated(True)
 
-    def cell(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
-        """Class and column of the cell at x and y of some axes; None if these are not of the matrix."""
-        row, column = round(y), round(x)
-        rows = self._rows(self.step)
-        inside = ax is self.matrix and 0 <= row < len(rows) and 0 <= column < len(KINDS)
-        return (rows[row], column) if inside else None
-
-    def line(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
-        """Step and class of the point of a line nearest to x and y of some axes; None if these are not the lines'."""
-        if ax is not self.lines:
-            return None
-        step = int(np.clip(round(x), 0, len(self.iou) - 1))
-        values = 100 * self.iou[step, self.shown]
-        return (step, self.shown[int(np.nanargmin(np.abs(values - y)))]) if np.isfinite(values).any() else None
-
     def _rows(self, step: int) -> list[int]:
         """The classes that have a row after a step: those shown that it has learnt."""
         return [each for each in self.shown if each < len(self.confusions[step])]
@@ -165,11 +150,8 @@ class ForgettingView:
         overlay(image, truth, ax=self.strip[1])
         overlay(image, prediction, ax=self.strip[2])
 
-    def _outline(self, truth, prediction, chosen: int, cell: int | None) -> None:
-        if cell is None:
-            return
-        called = (prediction == chosen, np.isin(prediction, self.old), prediction == 0, np.isin(prediction, self.new))
-        mask = (truth == chosen) & called[cell] & ((prediction == chosen) == (cell == 0))
+    def _outline(self, truth, prediction, chosen: int, called: Sequence[int]) -> None:
+        mask = (truth == chosen) & np.isin(prediction, called)
         if mask.any():
             for ax in self.strip[1:]:
                 ax.contour(np.pad(mask, 1).astype(float)[1:-1, 1:-1], levels=[0.5], colors=["white"], linewidths=3.5)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -61,12 +60,6 @@ class MatrixView:
         for ax, frame in zip(self.axes, self.frames, strict=True):
             frame.set_y(row - 0.46)
             ax.draw_artist(frame)
-
-    def cell(self, ax: Axes, x: float, y: float) -> tuple[int, int] | None:
-        """Row and column of the cell at x and y of some axes; None if these are not of a matrix."""
-        row, column = round(y), round(x)
-        inside = ax in self.axes and 0 <= row < self.shape[0] and 0 <= column < self.shape[1]
-        return (row, column) if inside else None
 
 
 def frame_of(columns: int) -> Rectangle:

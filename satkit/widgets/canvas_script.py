@@ -9,6 +9,8 @@ HAND = ("pointer.js", "mount.js")
 ATTENTION_PARTS = ("attention_words.js", "attention.js")
 RELATIONS = Path(__file__).with_name("relations_canvas")
 RELATION_PARTS = ("relation_words.js", "matrices.js", "relations.js")
+FORGETTING = Path(__file__).with_name("forgetting_canvas")
+FORGETTING_PARTS = ("curves.js", "confusion.js", "strip.js", "forgetting_words.js", "forgetting.js")
 PLAYGROUND = Path(__file__).with_name("playground_canvas")
 PLAYGROUND_PARTS = (
     *("paint.js", "edits.js", "scene_view.js", "answer_view.js", "play_parts.js", "play_hand.js", "playground.js"),
@@ -40,6 +42,17 @@ def relations_script() -> str:
 def relations_style() -> str:
     """The style sheet of the relation canvas."""
     return _joined([FOLDER / "canvas.css", RELATIONS / "relations.css"])
+
+
+def forgetting_script() -> str:
+    """The canvas of the forgetting explorer as the text of one module for a notebook."""
+    own = [FORGETTING / name for name in FORGETTING_PARTS]
+    return _joined([*(FOLDER / name for name in SHARED), *own, FOLDER / "widget.js"])
+
+
+def forgetting_style() -> str:
+    """The style sheet of the forgetting explorer."""
+    return _joined([FOLDER / "canvas.css", FORGETTING / "forgetting.css"])
 
 
 def playground_script() -> str:

@@ -14,12 +14,11 @@ from satkit.plots import use_style
 from satkit.plots.class_flow import KINDS, flow_counts
 from satkit.plots.forgetting_view import ForgettingView
 from satkit.utils.errors import UsageError
+from satkit.widgets.canvas import ForgettingCanvas, sign_of
 from satkit.widgets.explorer import Explorer
+from satkit.widgets.forgetting_scene import image_of, predictions_of, scores_of
 
-LABEL = (
-    "Forgetting explorer. Left and right arrows change the step, up and down arrows the class. Click a line, or a cell "
-    "of the matrix for the images behind it; click again, or press Enter, for the next one."
-)
+LABEL = "Forgetting explorer."
 MOST_MODELS = 6  # kept in memory
 MOST_SEARCHED = 400  # test images that are looked through for a cell
 
@@ -43,7 +42,8 @@ class ForgettingExplorer(Explorer):
     """See `explore_forgetting`; `choose` does in code what the mouse does.
 
     Attributes:
-        found: Numbers of the images behind the chosen cell, the one with most pixels first; empty without a cell.
+        called: Classes that pixels of the class are called in the images behind a number; empty without such images.
+        found: Numbers of these images, the one with most such pixels first.
     """
 
     def __init__(self, experiment: Experiment, **choices):
@@ -61,8 +61,9 @@ class ForgettingExplorer(Explorer):
         self._counts: dict[int, np.ndarray] = {}
         tests = plan.complete(plan.test_pictures(plan.steps[done - 1]))
         self.tests = replace(tests, indices=tests.indices[:MOST_SEARCHED])
-        self.cell: int | None = None
+        self.called: tuple[int, ...] = ()
         self.found: list[int] = []
+        self.words = ""
         self._no_refresh = False
         self.step = ipywidgets.IntSlider(description="step", max=max(done - 1, 1), value=done - 1, disabled=done == 1)
         images = {"max": len(self.tests) - 1, "continuous_update": False}
@@ -72,7 +73,10 @@ class ForgettingExplorer(Explorer):
         controls = [self.step, self.image, self.chosen]
         for control in controls:  # before anything is drawn
             control.observe(self._leave_cell, "value")
+        self._sent, self._predictions = None, {}
         super().__init__(LABEL, controls)
+        shown = self._view.shown
+        self.picture.scene = scores_of(self.iou, confusions, self.names, plan.scenario.learnt_at, shown)
         with self.with_one_refresh():
             self.image.value = informative_images(self.tests, plan.scenario.base)[0]
             self.chosen.value = self._most_forgotten()
@@ -83,7 +87,8 @@ class ForgettingExplorer(Explorer):
 
         Args:
             **choices: `step`, `image` and `label`, numbers from 0; `kind`, one of "right", "an old class", "background"
-                and "a new class": leads to the image with most pixels of the class that are called so.
+                and "a new class", or `called`, a class index: leads to the image with most pixels of the class that are
+                called so.
 
         Raises:
             ValueError: If there is no such thing.
@@ -107,53 +112,80 @@ class ForgettingExplorer(Explorer):
         step, label = self.step.value, self.chosen.value
         picture, truth = image_and_labels(self.tests, self.image.value)
         predicted = self._predicted(picture)
-        self._view.show(picture, truth, predicted, step=step, chosen=label, cell=self.cell)
-        text = " \N{MIDDLE DOT} ".join(
-            filter(None, [f"after step {step}", self._describe_class(), self._describe_cell()])
+        self._view.show(picture, truth, predicted, step=step, chosen=label, called=self.called)
+        parts = [f"after step {step}", self._describe_class(), self._describe_behind()]
+        text = " \N{MIDDLE DOT} ".join(filter(None, parts))
+        with self.picture.hold_sync():
+            self.show(self._view.figure, text, f"Image {self.image.value} and the scores {text}", drawn=True)
+            self._send(picture, truth, predicted)
+
+    def make_picture(self, label: str) -> ForgettingCanvas:
+        """The canvas, which tells of step and class once the hand rests, of cells, and of keys for other images."""
+        return ForgettingCanvas(
+            label,
+            query=lambda event: self.attempt(self._take, int(event["step"]), int(event["label"])),
+            cell=lambda event: self.attempt(self._take_cell, event["cell"]),
+            image=lambda event: self.attempt(self._turn, sign_of(event)),
         )
-        self.show(self._view.figure, text, f"Image {self.image.value} and the scores {text}", drawn=True)
 
-    def clicked(self, ax, x: float, y: float) -> None:
-        """Take the class of the nearest line, or look for the images behind a cell."""
-        cell, point = self._view.cell(ax, x, y), self._view.line(ax, x, y)
-        if cell:
-            if cell == (self.chosen.value, self.cell) and self.found:
-                self._next()
-                return
-            with self.with_one_refresh():
-                self._search(*cell)
-        elif point:
-            with self.with_one_refresh():
-                self.step.value, self.chosen.value = point
-                self._forget_cell()
+    def tell(self, trouble: str) -> None:
+        """Say what went wrong."""
+        super().tell(trouble)
+        self.picture.trouble = trouble
 
-    def pressed(self, key: str, shift: bool) -> None:
-        """Left and right change the step, up and down the class; Enter shows the next image, Escape leaves the cell."""
-        if key in ("ArrowLeft", "ArrowRight"):
-            last = self.experiment.run.steps_done() - 1
-            with self.with_one_refresh():
-                self.step.value = min(max(self.step.value + (1 if key == "ArrowRight" else -1), 0), last)
-                self._forget_cell()
-        elif key in ("ArrowUp", "ArrowDown"):
-            with self.with_one_refresh():
-                change = 1 if key == "ArrowDown" else -1
-                self.chosen.value = (self.chosen.value + change) % len(self.names)
-                self._forget_cell()
-        elif key == "Enter" and self.found:
-            self._next()
-        elif key == "Escape":
-            with self.with_one_refresh():
-                self._forget_cell()
-
-    def _choose(self, *, step=None, image=None, label=None, kind=None) -> None:
-        limits = {
-            "step": (step, self.experiment.run.steps_done()),
-            "image": (image, len(self.tests)),
-            "label": (label, len(self.names)),
+    def _send(self, picture: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> None:
+        """Give the canvas what it lacks: the image, and what the models of this step and of the one before call it."""
+        canvas, image, step = self.picture, self.image.value, self.step.value
+        if image != self._sent:
+            canvas.shown, self._predictions, self._sent = image_of(image, picture, truth), {}, image
+        if step not in self._predictions or max(step - 1, 0) not in self._predictions:
+            self._predictions[step] = predicted
+            if step:
+                self._predictions[step - 1] = self._predicted(picture, step - 1)
+            canvas.predictions = predictions_of(image, self._predictions)
+        pinned = [self.chosen.value, self.called[0]] if len(self.called) == 1 else None
+        canvas.chosen = {
+            "answers": canvas.number,
+            "step": step,
+            "label": self.chosen.value,
+            "pinned": pinned,
+            "behind": self._describe_behind(),
         }
-        for name, (value, count) in limits.items():
+        canvas.trouble = ""
+
+    def _take(self, step: int, label: int) -> None:
+        """Take over step and class of the canvas, which leaves a cell."""
+        self._check({"step": step, "label": label})
+        with self.with_one_refresh():
+            self.step.value, self.chosen.value = step, label
+            self._forget_cell()
+
+    def _take_cell(self, cell) -> None:
+        """Show the images behind a cell of the confusion, or leave it."""
+        with self.with_one_refresh():
+            if cell is None:
+                self._forget_cell()
+                return
+            label, called = (int(each) for each in cell)
+            self._check({"label": label, "called": called})
+            self._search(label, (called,))
+
+    def _turn(self, change: int) -> None:
+        """Show the next image or the one before: of those behind the cell, else of all."""
+        with self.with_one_refresh():
+            images = self.found or range(len(self.tests))
+            place = images.index(self.image.value) if self.image.value in images else -1
+            self._turn_to(images[(place + change) % len(images)])
+
+    def _check(self, choices: dict[str, int | None]) -> None:
+        counts = {"step": self.experiment.run.steps_done(), "image": len(self.tests)}
+        for name, value in choices.items():
+            count = counts.get(name, len(self.names))
             if value is not None and value not in range(count):
                 raise UsageError(f"The {name} must be one of 0..{count - 1}, got {value}.")
+
+    def _choose(self, *, step=None, image=None, label=None, kind=None, called=None) -> None:
+        self._check({"step": step, "image": image, "label": label, "called": called})
         if kind is not None and kind not in KINDS:
             raise UsageError(f"The kind must be one of {', '.join(KINDS)}, got {kind!r}.")
         if step is not None:
@@ -162,49 +194,58 @@ class ForgettingExplorer(Explorer):
             self.chosen.value = label
         if image is not None:
             self.image.value = image
-        if (step, image, label, kind) != (None, None, None, None):
+        if (step, image, label, kind, called) != (None,) * 5:
             self._forget_cell()
         if kind is not None:
-            self._search(self.chosen.value, KINDS.index(kind))
+            self._search(self.chosen.value, self._classes_of(kind), kind)
+        elif called is not None:
+            self._search(self.chosen.value, (called,))
 
-    def _search(self, label: int, column: int) -> None:
+    def _classes_of(self, kind: str) -> tuple[int, ...]:
+        """The classes that a pixel of the chosen class is predicted as where it counts as a kind."""
+        label = self.chosen.value
+        groups = {"right": [label], "an old class": self._view.old, "background": [0], "a new class": self._view.new}
+        return tuple(each for each in groups[kind] if each != label or kind == "right")
+
+    def _search(self, label: int, called: tuple[int, ...], kind: str = "") -> None:
         """Find the images in which pixels of a class are called so, and show the one with most of them."""
-        counts = self._counted()[:, label, column]
         self.chosen.value = label
+        words = self._words_of(called, kind)
+        counts = self._counts_of(called)
         self.found = [int(image) for image in np.argsort(-counts, kind="stable") if counts[image]]
-        self.cell = column
+        self.called, self.words = called, words
         if self.found:
             self._turn_to(self.found[0])
             return
-        self.cell = None
-        raise UsageError(f"No pixel of {self.names[label]} is called {KINDS[column]} in the {len(self.tests)} images.")
+        self._forget_cell()
+        raise UsageError(f"No pixel of {self.names[label]} is {words} in the {len(self.tests)} images.")
 
-    def _next(self) -> None:
-        place = self.found.index(self.image.value) if self.image.value in self.found else -1
-        with self.with_one_refresh():
-            self._turn_to(self.found[(place + 1) % len(self.found)])
+    def _words_of(self, called: tuple[int, ...], kind: str) -> str:
+        if kind == "right" or called == (self.chosen.value,):
+            return "called right"
+        return f"called {kind or self.names[called[0]]}"
 
     def _turn_to(self, image: int) -> None:
-        kept = self.cell, self.found
+        kept = self.called, self.found
         self.image.value = image
-        self.cell, self.found = kept
+        self.called, self.found = kept
 
     def _leave_cell(self, _) -> None:
         if not self._no_refresh:
             self._forget_cell()
 
     def _forget_cell(self) -> None:
-        self.cell, self.found = None, []
+        self.called, self.found, self.words = (), [], ""
 
-    def _counted(self) -> np.ndarray:
-        """Pixels by image, class and kind of answer after the step, (image, class, 4); counted when first asked for."""
+    def _counts_of(self, called: tuple[int, ...]) -> np.ndarray:
+        """Pixels of the chosen class that are called so after the step, by image."""
         step = self.step.value
         if step not in self._counts:
-            self.picture.text = f"Looking through {len(self.tests)} images ..."
+            self.picture.text = self.picture.trouble = f"Looking through {len(self.tests)} images ..."
             window = self.experiment.plan.window
-            confusions = confusions_by_image(self._model(step), self.tests, len(self.names), window)
-            self._counts[step] = flow_counts(confusions, self._view.old, self._view.new)
-        return self._counts[step]
+            found = confusions_by_image(self._model(step), self.tests, len(self.names), window)
+            self._counts[step] = found.astype(np.uint32)
+        return self._counts[step][:, self.chosen.value, list(called)].sum(axis=1)
 
     def _model(self, step: int) -> Segmenter:
         if step not in self._models:
@@ -213,8 +254,9 @@ class ForgettingExplorer(Explorer):
             self._models[step] = self.experiment.model(step)
         return self._models[step]
 
-    def _predicted(self, picture: np.ndarray) -> np.ndarray:
-        return prediction(self._model(self.step.value), picture, self.experiment.plan.window)
+    def _predicted(self, picture: np.ndarray, step: int | None = None) -> np.ndarray:
+        model = self._model(self.step.value if step is None else step)
+        return prediction(model, picture, self.experiment.plan.window)
 
     def _most_forgotten(self) -> int:
         """The class that has fallen furthest from its best step; the first one if none has fallen."""
@@ -229,12 +271,11 @@ class ForgettingExplorer(Explorer):
         best, now = np.nanmax(values), values[-1]
         return f"IoU of {self.names[label]}: {100 * now:.1f} %, at best {100 * best:.1f} %"
 
-    def _describe_cell(self) -> str:
-        if self.cell is None:
+    def _describe_behind(self) -> str:
+        """How many pixels of the image are behind the number, and which of the images it is."""
+        if not self.found:
             return ""
         image, label = self.image.value, self.chosen.value
-        pixels, place = self._counted()[image, label, self.cell], self.found.index(image) + 1
-        answer = "right" if self.cell == 0 else f"called {KINDS[self.cell]}"
-        return (
-            f"image {image}: {pixels} pixels of {self.names[label]} are {answer} (image {place} of {len(self.found)})"
-        )
+        pixels, place = self._counts_of(self.called)[image], self.found.index(image) + 1
+        of = f"(image {place} of {len(self.found)})"
+        return f"image {image}: {pixels} pixels of {self.names[label]} are {self.words} {of}"

@@ -1,4 +1,4 @@
-"""The figure of the forgetting explorer: arrays, marks, and the same picture after any order of clicks."""
+"""The figure of the forgetting explorer: arrays, marks, and the same picture after any order of choices."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -43,36 +43,22 @@ def test_step_and_class_are_marked_everywhere(view):
 
 def test_however_it_was_reached_the_picture_is_the_same(view):
     fresh = ForgettingView(iou_table(CONFUSIONS, 4), CONFUSIONS, NAMES, learnt_at=LEARNT)
-    for choices in ({"step": 0}, {"step": 1, "cell": 2}, {"chosen": 3}, {"step": 0, "chosen": 2}):
+    for choices in ({"step": 0}, {"step": 1, "called": [0]}, {"chosen": 3}, {"step": 0, "chosen": 2}):
         show(view, **choices)
     np.testing.assert_array_equal(show(view, step=1, chosen=2), show(fresh, step=1, chosen=2))
 
 
 def test_the_pixels_of_a_cell_are_outlined_and_no_others(view):
-    show(view, chosen=1, cell=2)  # cat called background: all of it
+    show(view, chosen=1, called=[0])  # cat called background: all of it
     for ax in view.strip[1:]:
         assert len(ax.collections) == 2
         corners = ax.collections[0].get_paths()[0].vertices
         assert (corners.min(axis=0) >= [3, 3]).all()
         assert (corners.max(axis=0) <= [20, 12]).all()
-    show(view, chosen=1, cell=0)  # no cat is right
+    show(view, chosen=1, called=[1])  # no cat is right
     assert not view.strip[1].collections
-    show(view, chosen=3, cell=0)
+    show(view, chosen=3, called=[3])
     assert view.strip[1].collections
-
-
-def test_cells_and_lines_are_found_by_their_coordinates(view):
-    show(view, step=0)
-    assert view.cell(view.matrix, 2.2, 1.8) == (2, 2)
-    assert view.cell(view.matrix, 2, 3) is None  # not learnt yet
-    assert view.cell(view.lines, 0, 0) is None
-    table = 100 * iou_table(CONFUSIONS, 4)
-    for step in (0, 1):
-        for label in range(3 + step):
-            others = np.delete(table[step], label)
-            if np.nanmin(np.abs(others - table[step, label])) > 1:
-                assert view.line(view.lines, step + 0.1, table[step, label] + 0.2) == (step, label)
-    assert view.line(view.matrix, 0, 0) is None
 
 
 def test_to_be_saved_everything_is_drawn_with_the_rest(view, tmp_path):
@@ -102,9 +88,7 @@ def test_of_many_classes_the_largest_have_rows_and_the_others_can_still_be_chose
     left_out = sorted(set(range(1, 61)) - set(view.shown))
     assert confusion.diagonal()[left_out].max() <= confusion.diagonal()[view.shown[1:]].min()
     show(view, step=0, chosen=view.shown[7])
-    assert view.cell(view.matrix, 0, 7) == (view.shown[7], 0)
     assert view.frame.get_y() == pytest.approx(7 - 0.46)
     show(view, step=0, chosen=left_out[0])
     assert view.frame.get_y() < -1
     np.testing.assert_allclose(view.highlight.get_ydata(), [100.0])
-    assert view.line(view.lines, 0, 100)[1] in view.shown

@@ -1,4 +1,4 @@
-"""Clickable matrices: the numbers of `relation_matrix`, one scale, one framed row."""
+"""Matrices of the explorers: the numbers of `relation_matrix`, one scale, one framed row."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,11 +46,3 @@ def test_the_chosen_row_is_framed_in_every_matrix_and_nothing_else_moves():
         assert top < 1.5
         assert frame in ax.patches
     assert [ax.get_position().bounds for ax in view.axes] == places
-
-
-def test_a_coordinate_belongs_to_the_cell_around_it():
-    view = MatrixView({"teacher": TEACHER, "student": STUDENT}, *NAMES)
-    assert view.cell(view.axes[2], 1.9, 0.4) == (0, 2)
-    assert view.cell(view.axes[0], -0.4, 1.4) == (1, 0)
-    assert view.cell(view.axes[0], 3.2, 0) is None
-    assert view.cell(view.figure.axes[-1], 0, 0) is None  # a colour bar

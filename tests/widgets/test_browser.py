@@ -310,9 +310,14 @@ def test_the_other_explorers_answer_hand_and_keys_too(page):
     lab.says("region: background")
     lab = page("forgetting.ipynb", OPEN, "forgetting = explore_forgetting(experiment); forgetting").run_all()
     lab.says("after step 1")
+    cells = lab.page.locator(".satkit-crossed .satkit-box")
+    cells.click(position={"x": 4, "y": 3 * 16 + 8})  # the fourth row and the first column
+    lab.becomes("(forgetting.chosen.value, forgetting.called)", "(3, (0,))")
+    lab.says("pixels of square are called background (image 1 of")
     lab.picture.focus()
     lab.page.keyboard.press("ArrowLeft")
     lab.says("after step 0")
+    lab.becomes("forgetting.step.value", "0")
     assert lab.slider("step") == "0"
 
 

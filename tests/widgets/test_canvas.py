@@ -3,7 +3,7 @@
 import pytest
 from mouse import send
 
-from satkit.widgets.canvas import Canvas, RelationCanvas
+from satkit.widgets.canvas import Canvas, ForgettingCanvas, RelationCanvas
 
 
 @pytest.fixture
@@ -48,3 +48,12 @@ def test_a_relation_canvas_tells_of_classes():
         with pytest.raises((KeyError, TypeError, ValueError)):
             send(made, {"kind": "query", **wrong})
     assert made.answers == 5
+
+
+def test_a_canvas_tells_only_of_what_somebody_listens_to():
+    heard = []
+    made = ForgettingCanvas("A canvas.", cell=lambda event: heard.append(event["cell"]))
+    send(made, {"kind": "cell", "cell": [3, 0], "number": 4})
+    send(made, {"kind": "image", "step": 1, "number": 5})
+    assert heard == [[3, 0]]
+    assert (made.answers, made.number) == (2, 5)

@@ -7,6 +7,8 @@ import pytest
 from satkit.widgets.canvas_script import (
     ATTENTION_PARTS,
     FOLDER,
+    FORGETTING,
+    FORGETTING_PARTS,
     HAND,
     PLAYGROUND,
     PLAYGROUND_PARTS,
@@ -15,23 +17,31 @@ from satkit.widgets.canvas_script import (
     SHARED,
     canvas_script,
     canvas_style,
+    forgetting_script,
+    forgetting_style,
     playground_script,
     playground_style,
     relations_script,
     relations_style,
 )
 
-FILES = sorted([*FOLDER.glob("*.js"), *RELATIONS.glob("*.js"), *PLAYGROUND.glob("*.js")])
+FILES = sorted([*FOLDER.glob("*.js"), *RELATIONS.glob("*.js"), *FORGETTING.glob("*.js"), *PLAYGROUND.glob("*.js")])
 SCRIPTS = {
     "explorer": canvas_script("table.js", "cells.js", "page.js"),
     "relations": relations_script(),
+    "forgetting": forgetting_script(),
     "playground": playground_script(),
 }
-STYLES = {"explorer": canvas_style(), "relations": relations_style(), "playground": playground_style()}
+STYLES = {
+    "explorer": canvas_style(),
+    "relations": relations_style(),
+    "forgetting": forgetting_style(),
+    "playground": playground_style(),
+}
 
 
 def test_every_file_is_part_of_a_script():
-    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *PLAYGROUND_PARTS}
+    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *PLAYGROUND_PARTS}
     assert {path.name for path in FILES} == {*parts, "widget.js", "table.js", "page.js", "cells.js"}
 
 
@@ -50,10 +60,12 @@ def test_no_two_parts_define_the_same_name(name):
     found = re.findall(r"^(?:async )?function (\w+)|^const (\w+) =", SCRIPTS[name], re.MULTILINE)
     flat = ["".join(each) for each in found]
     assert sorted(flat) == sorted(set(flat))
-    assert {"explorer": "mount", "relations": "mount", "playground": "openPlayground"}[name] in flat
+    assert ("openPlayground" if name == "playground" else "mount") in flat
 
 
-@pytest.mark.parametrize("script", [canvas_script("widget.js"), relations_script(), playground_script()])
+@pytest.mark.parametrize(
+    "script", [canvas_script("widget.js"), relations_script(), forgetting_script(), playground_script()]
+)
 def test_the_script_of_a_notebook_ends_in_what_anywidget_asks_for(script):
     assert script.rstrip().endswith("export default { render };")
 

@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from mouse import click, press, titled
+from mouse import pin, step_to, titled, turn_image
 from PIL import Image
 
+from satkit.analysis.codes import labels_from
 from satkit.analysis.images import image_and_labels, prediction
 from satkit.evaluation.metrics import iou_table
 from satkit.experiments.experiment import Experiment
@@ -63,44 +64,69 @@ def test_it_begins_with_the_class_that_lost_most(explorer):
     assert f"at best {100 * explorer.iou[0, explorer.chosen.value]:.1f} %" in explorer.text
 
 
-def test_arrows_change_step_and_class_and_the_controls_follow(explorer):
-    press(explorer, "ArrowLeft")
-    assert explorer.step.value == 0
-    press(explorer, "ArrowLeft")  # there is nothing before
-    assert explorer.step.value == 0
-    press(explorer, "ArrowRight")
-    assert explorer.step.value == 1
-    explorer.choose(label=3)
-    press(explorer, "ArrowDown")
-    assert explorer.chosen.value == 4
+def test_step_and_class_under_the_hand_are_taken_over_and_the_controls_follow(explorer):
+    step_to(explorer, 0, 4)
+    assert (explorer.step.value, explorer.chosen.value) == (0, 4)
+    assert explorer.text.startswith("after step 0 \N{MIDDLE DOT} IoU of triangle")
     assert matrix(explorer).patches[-1].get_y() == pytest.approx(4 - 0.46)
     assert float(lines(explorer).lines[-1].get_ydata()[0]) == pytest.approx(100 * explorer.iou[0, 4])
+    step_to(explorer, 2, 4)
+    assert "step must be one of 0..1, got 2" in explorer.picture.trouble
+    assert explorer.step.value == 0
 
 
-def test_a_click_near_a_line_takes_its_class_and_step(explorer):
-    click(explorer, lines(explorer), 0.02, 100 * explorer.iou[0, 7])
-    assert (explorer.step.value, explorer.chosen.value) == (0, 7)
-
-
-def test_a_click_on_a_cell_shows_the_image_with_most_such_pixels_and_then_the_next(explorer, two_steps):
-    model, label, background = two_steps.run.load_model(1), 3, 2
+def test_a_cell_that_is_pinned_shows_the_image_with_most_such_pixels_and_then_the_next(explorer, two_steps):
+    model, label = two_steps.run.load_model(1), 3
     counts = []
     for number in range(60):
         picture, truth = image_and_labels(explorer.tests, number)
         counts.append(int(((truth == label) & (prediction(model, picture) == 0)).sum()))
     order = np.argsort(-np.array(counts), kind="stable")
-    click(explorer, matrix(explorer), background, label)
+    pin(explorer, [label, 0])
     assert explorer.image.value == order[0]
     assert explorer.found == [number for number in order if counts[number]]
     words = f"image {order[0]}: {counts[order[0]]} pixels of square are called background (image 1 of "
     assert f"{words}{len(explorer.found)})" in explorer.text
-    click(explorer, matrix(explorer), background, label)
+    assert explorer.picture.chosen["pinned"] == [label, 0]
+    assert explorer.picture.chosen["behind"].startswith(words)
+    turn_image(explorer, 1)
     assert explorer.image.value == order[1]
-    press(explorer, "Enter")
-    assert explorer.image.value == order[2]
-    press(explorer, "Escape")
-    assert explorer.found == []
-    assert explorer.image.value == order[2]
+    turn_image(explorer, -1)
+    turn_image(explorer, -1)
+    assert explorer.image.value == explorer.found[-1]
+    pin(explorer, None)
+    assert (explorer.found, explorer.picture.chosen["pinned"]) == ([], None)
+    before = explorer.image.value
+    turn_image(explorer, 1)
+    assert explorer.image.value == (before + 1) % 60
+
+
+def test_a_cell_can_be_chosen_in_code_by_class_or_by_kind(explorer):
+    explorer.choose(label=3, called=0)
+    by_class = explorer.found, explorer.text
+    explorer.choose(label=3, kind="background")
+    assert (explorer.found, explorer.text) == by_class
+    explorer.choose(label=15, kind="a new class")
+    assert set(explorer.called) == set(range(16, 21))
+    assert explorer.picture.chosen["pinned"] is None  # more than one cell
+
+
+def test_the_canvas_gets_scores_once_and_images_and_predictions_as_they_are_needed(explorer):
+    canvas = explorer.picture
+    scene, shown, predictions = canvas.scene, canvas.shown, canvas.predictions
+    assert sorted(predictions["steps"]) == ["0", "1"]
+    for step, label in ((0, 3), (1, 4), (1, 5)):
+        step_to(explorer, step, label)
+    assert canvas.scene is scene
+    assert canvas.shown is shown
+    assert canvas.predictions is predictions
+    explorer.image.value = 5
+    assert canvas.scene is scene
+    assert canvas.shown["number"] == canvas.predictions["number"] == 5
+    picture = image_and_labels(explorer.tests, 5)[0]
+    for step in (0, 1):
+        expected = prediction(explorer.experiment.run.load_model(step), picture).ravel()
+        np.testing.assert_array_equal(labels_from(canvas.predictions["steps"][str(step)]), expected)
 
 
 def test_the_pixels_behind_a_cell_are_outlined_until_it_is_left(explorer):
@@ -108,7 +134,7 @@ def test_the_pixels_behind_a_cell_are_outlined_until_it_is_left(explorer):
     assert strip(explorer)[1].collections
     assert strip(explorer)[2].collections
     explorer.image.value = (explorer.image.value + 1) % 60
-    assert explorer.cell is None
+    assert explorer.called == ()
     assert not strip(explorer)[1].collections
     assert explorer.text.startswith("after step 1 \N{MIDDLE DOT} IoU of square")
 
@@ -117,14 +143,14 @@ def test_the_pixels_behind_a_cell_are_outlined_until_it_is_left(explorer):
 def test_a_slider_or_menu_leaves_the_cell(explorer, control, value):
     explorer.choose(label=3, kind="background")
     getattr(explorer, control).value = value
-    assert (explorer.cell, explorer.found) == (None, [])
+    assert (explorer.called, explorer.found) == ((), [])
     assert explorer.text.startswith(f"after step {explorer.step.value} \N{MIDDLE DOT} IoU of ")
     assert "pixels of" not in explorer.text
 
 
 def test_a_cell_without_pixels_is_answered_in_the_line(explorer):
-    click(explorer, matrix(explorer), 0, 3)  # fine-tuning knows no square any more
-    assert "No pixel of square is called right in the 60 images." in explorer.text
+    pin(explorer, [3, 3])  # fine-tuning knows no square any more
+    assert "No pixel of square is called right in the 60 images." in explorer.picture.trouble
     assert explorer.found == []
 
 
@@ -142,6 +168,7 @@ def test_the_picture_is_the_one_that_would_have_been_drawn_anew(explorer, two_st
         ({"step": 2}, "step must be one of 0..1, got 2"),
         ({"image": 60}, "image must be one of 0..59, got 60"),
         ({"label": 21}, "label must be one of 0..20, got 21"),
+        ({"called": -1}, "called must be one of 0..20, got -1"),
         ({"kind": "wrong"}, "right, an old class, background, a new class, got 'wrong'"),
     ],
 )

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from canvas_page import COLOURS, HOVER, SIZES, nothing_wrong, open_canvas
+from canvas_page import COLOURS, HOVER, SIZES, OnPage
 from hostile import HTML
 
 from satkit.widgets import explore_relations
@@ -18,27 +18,19 @@ TRAITS = ("scene", "stage", "chosen", "trouble", "answers")
 IMAGE = 22  # square, ellipse, disc and flower
 
 
-class Opened:
+class Opened(OnPage):
     """A page with a relation explorer on it."""
 
     def __init__(self, browser, explorer, **options):
-        self.explorer, self.page = explorer, open_canvas(browser, explorer.picture, TRAITS, **options)
-        self.page.wait_for_selector(".satkit-matrices .satkit-cell")
+        super().__init__(browser, explorer, TRAITS, ".satkit-matrices .satkit-cell", **options)
         self.names = explorer.subject.experiment.plan.scenario.names
         self.classes = [label for _, label in explorer.region.options]
-
-    def settle(self):
-        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def at(self, label, kind="image", row="region"):
         """Move the real mouse to a pixel of a class."""
         pixels = np.argwhere(self.explorer.subject.labels == label)
         down, across = (pixels[len(pixels) // 2] + 0.5) / np.array(self.explorer.subject.size)
-        panel = self.page.locator(f".satkit-panel[data-kind='{kind}'][data-row='{row}'] .satkit-box")
-        panel.scroll_into_view_if_needed()
-        box = panel.bounding_box()
-        self.page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
-        self.settle()
+        self.move(self.page.locator(f".satkit-panel[data-kind='{kind}'][data-row='{row}'] .satkit-box"), across, down)
 
     def cell(self, matrix, line, column):
         """A cell of a matrix: that of the teacher, the student, or their difference."""
@@ -58,31 +50,8 @@ class Opened:
         """Name of the region that is shown in a row."""
         return re.match(rf"{row}: \d+ ([\w ]+) \u00b7", self.title(row).inner_text())[1]
 
-    def note(self):
-        return self.page.locator(".satkit-tip").inner_text().split("\n")
-
-    def line(self):
-        return self.page.get_by_test_id("satkit-line").inner_text()
-
     def option(self, name):
         return self.page.locator("label.satkit-option", has_text=name).locator("input")
-
-    def press(self, *keys):
-        self.page.get_by_test_id("satkit-picture").focus()
-        for key in keys:
-            self.page.keyboard.press(key)
-        self.settle()
-
-    def rested(self):
-        """Let the hand rest until the kernel has answered."""
-        self.page.wait_for_timeout(300)
-        self.page.wait_for_function("document.querySelector('#here > div').getAttribute('aria-busy') !== 'true'")
-        self.page.tell()
-        self.settle()
-
-    def close(self):
-        nothing_wrong(self.page)
-        self.page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -235,13 +204,9 @@ def test_a_map_is_read_without_moving_the_region(page):
 
 def test_a_click_on_the_image_pins_and_a_second_one_lets_go(page):
     page.at(3)
-    page.page.mouse.down()
-    page.page.mouse.up()
-    page.settle()
+    page.click()
     assert page.region("pinned") == page.region() == "square"
-    page.page.mouse.down()
-    page.page.mouse.up()
-    page.settle()
+    page.click()
     assert page.title("pinned").is_hidden()
 
 
@@ -302,20 +267,7 @@ def test_the_base_step_has_one_model_and_one_matrix(chromium, two_steps):
 
 
 def test_two_hundred_movements_leave_nothing_behind(page):
-    client = page.page.context.new_cdp_session(page.page)
-
-    def census():
-        client.send("HeapProfiler.collectGarbage")
-        counts = client.send("Memory.getDOMCounters")
-        return counts["nodes"], counts["jsEventListeners"]
-
-    page.page.evaluate(HOVER, [10, "#here > div"])
-    before = census()
-    page.page.evaluate(HOVER, [200, "#here > div"])
-    page.rested()
-    nodes, listeners = census()
-    assert nodes <= before[0] + 20
-    assert listeners <= before[1] + 2
+    page.leaks_nothing()
 
 
 @pytest.mark.parametrize("width", [1280, 780, 400])

@@ -17,6 +17,10 @@ function floatsOf(source) {
   return new Float32Array(bytesOf(source).slice().buffer); // the copy begins at a multiple of four bytes
 }
 
+function doublesOf(source) {
+  return new Float64Array(bytesOf(source).slice().buffer);
+}
+
 // Pairs of a label and how often it follows itself.
 function labelsOf(source, count) {
   const runs = bytesOf(source);

@@ -51,14 +51,54 @@ function buildOptions(view) {
   return { bar, options };
 }
 
+// The element that takes keys and the pointer; JupyterLab would take "Enter" and the arrows for itself.
+function keyFrame() {
+  const frame = element("div", "satkit-canvas");
+  frame.tabIndex = 0;
+  frame.dataset.testid = "satkit-picture";
+  frame.dataset.lmSuppressShortcuts = "true";
+  frame.setAttribute("role", "application");
+  return frame;
+}
+
+// The note at the pointer, the line of text, what went wrong, and what is read aloud.
+function textParts() {
+  const names = { tip: "satkit-tip", line: "satkit-line", trouble: "satkit-trouble", spoken: "satkit-spoken" };
+  const parts = Object.fromEntries(Object.entries(names).map(([name, type]) => [name, element("div", type)]));
+  parts.tip.hidden = true;
+  parts.tip.setAttribute("aria-hidden", "true"); // the line says the same
+  parts.line.dataset.testid = "satkit-line";
+  parts.trouble.setAttribute("role", "alert");
+  parts.spoken.dataset.testid = "satkit-spoken";
+  parts.spoken.setAttribute("role", "status");
+  parts.spoken.setAttribute("aria-live", "polite");
+  return parts;
+}
+
+// Two canvases one over the other: the picture, and the marks on it.
+function layered() {
+  const [box, map, marks] = [element("div", "satkit-box"), canvasOf(1, 1), canvasOf(1, 1)];
+  box.append(map, marks);
+  return { box, map, marks };
+}
+
+// As many pixels in both as the screen has there.
+function fitLayered({ sharpness }, { box, map, marks }) {
+  const size = [box.clientWidth, box.clientHeight].map((side) => Math.max(1, Math.round(side * sharpness)));
+  for (const canvas of [map, marks])
+    if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
+}
+
+// Put the note at a place of the screen: above it where there is room, else below, and never outside.
+function placeTip(tip, within, left, below, above = -Infinity) {
+  const [frame, note] = [within, tip].map((each) => each.getBoundingClientRect());
+  tip.style.left = `${Math.max(0, Math.min(left - frame.left, frame.width - note.width - 2))}px`;
+  tip.style.top = `${(above < frame.top ? below : above) - frame.top}px`;
+}
+
 function buildParts(view) {
   const { bar, options } = buildOptions(view);
-  const parts = { options, rows: {}, bars: {} };
-  parts.frame = element("div", "satkit-canvas");
-  parts.frame.tabIndex = 0;
-  parts.frame.dataset.testid = "satkit-picture";
-  parts.frame.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take "Enter" and the arrows for itself
-  parts.frame.setAttribute("role", "application");
+  const parts = { options, rows: {}, bars: {}, frame: keyFrame(), ...textParts() };
   for (const name of KIND.rows) {
     const row = element("div", "satkit-row");
     parts.rows[name] = { box: row, title: element("p", "satkit-title"), grid: element("div", "satkit-grid") };
@@ -67,17 +107,6 @@ function buildParts(view) {
   }
   const bars = element("div", "satkit-bars");
   for (const name of ["attention", DIFFERENCE]) bars.append((parts.bars[name] = buildBar(name)).box);
-  parts.tip = element("div", "satkit-tip");
-  parts.tip.hidden = true;
-  parts.tip.setAttribute("aria-hidden", "true"); // the line says the same
-  parts.line = element("div", "satkit-line");
-  parts.line.dataset.testid = "satkit-line";
-  parts.trouble = element("div", "satkit-trouble");
-  parts.trouble.setAttribute("role", "alert");
-  parts.spoken = element("div", "satkit-spoken");
-  parts.spoken.dataset.testid = "satkit-spoken";
-  parts.spoken.setAttribute("role", "status");
-  parts.spoken.setAttribute("aria-live", "polite");
   parts.main = element("div", "satkit-main");
   parts.main.append(parts.frame, bars);
   parts.within = KIND.arrange?.(view, parts) ?? parts.main;
@@ -100,12 +129,10 @@ function buildBar(table) {
 // A panel: kind is "image", the number of a model, or "difference".
 function buildPanel(kind, name, row) {
   const figure = element("figure", "satkit-panel");
-  const [box, map, marks] = [element("div", "satkit-box"), canvasOf(1, 1), canvasOf(1, 1)];
-  const caption = element("figcaption", "", name);
+  const [caption, picture] = [element("figcaption", "", name), layered()];
   [figure.dataset.kind, figure.dataset.row] = [kind, row];
-  box.append(map, marks);
-  figure.append(caption, box);
-  return { kind, name, row, figure, box, map, marks, caption, cells: null };
+  figure.append(caption, picture.box);
+  return { kind, name, row, figure, caption, cells: null, ...picture };
 }
 
 function panelNames(view) {

@@ -106,14 +106,10 @@ function drawNote(view, rows) {
 
 // Beside the pointer; under the image, so that the maps beside it stay in view.
 function placeNote({ parts, reading }) {
-  const [frame, note] = [parts.within, parts.tip].map((each) => each.getBoundingClientRect());
-  const own = reading.panel?.kind === "image";
-  const panel = own && reading.panel.box.getBoundingClientRect();
-  const left = own ? panel.left : reading.x + 16;
-  const above = reading.y - note.height - 12;
-  const below = own ? panel.bottom + 2 : reading.y + 18;
-  parts.tip.style.left = `${Math.max(0, Math.min(left - frame.left, frame.width - note.width - 2))}px`;
-  parts.tip.style.top = `${(own || above < frame.top ? below : above) - frame.top}px`;
+  if (reading.panel?.kind === "image") {
+    const { left, bottom } = reading.panel.box.getBoundingClientRect();
+    placeTip(parts.tip, parts.within, left, bottom + 2);
+  } else placeTip(parts.tip, parts.within, reading.x + 16, reading.y + 18, reading.y - parts.tip.offsetHeight - 12);
 }
 
 function sayRows(view, rows) {

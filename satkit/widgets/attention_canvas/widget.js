@@ -3,7 +3,8 @@
 const PATIENCE = 10000; // milliseconds after which an answer is no longer waited for
 
 function sceneIn(model) {
-  return { ...model.get("scene"), stage: model.get("stage") };
+  const [stage, shown, predictions] = ["stage", "shown", "predictions"].map((name) => model.get(name));
+  return { ...model.get("scene"), stage, shown, predictions };
 }
 
 function render({ model, el }) {
@@ -30,6 +31,7 @@ function render({ model, el }) {
   const canvas = mount(root, sceneIn(model), {
     rest: (query) => send({ kind: "query", ...query }),
     stage: (step) => send({ kind: "stage", step }),
+    tell: send,
   });
 
   // What the kernel has chosen; not what it says about something that the hand has left meanwhile.
@@ -43,6 +45,8 @@ function render({ model, el }) {
   const listeners = [
     ["change:scene", () => canvas.show(sceneIn(model))],
     ["change:stage", () => canvas.show(sceneIn(model))],
+    ["change:shown", () => canvas.show(sceneIn(model))],
+    ["change:predictions", () => canvas.show(sceneIn(model))],
     ["change:chosen", follow],
     ["change:trouble", () => canvas.say(model.get("trouble"))],
     ["change:answers", answered],

@@ -19,6 +19,10 @@ function nameOf(scene, label) {
   return scene.names[label] ?? "not annotated";
 }
 
+function numberedName(scene, label) {
+  return `${label} ${nameOf(scene, label)}`;
+}
+
 function labelAt(scene, labels, [row, column]) {
   return labels[row * scene.image.size[1] + column];
 }

@@ -19,11 +19,10 @@ function buttonOf(text) {
   return button;
 }
 
-function layered(parts, size) {
-  const [box, map, marks] = [element("div", "satkit-box"), canvasOf(size, size), canvasOf(size, size)];
-  box.style.aspectRatio = "1";
-  box.append(map, marks);
-  return { box, map, marks };
+function squared() {
+  const parts = layered();
+  parts.box.style.aspectRatio = "1";
+  return parts;
 }
 
 // A small picture of each class; a click adds an object of it.
@@ -73,7 +72,7 @@ function buildTools(view, parts) {
 
 function buildModel(name) {
   const figure = element("figure", "satkit-panel satkit-model");
-  const [prediction, attention] = [layered(), layered()];
+  const [prediction, attention] = [squared(), squared()];
   const [called, relation] = [element("p", "satkit-said"), element("p", "satkit-said")];
   const [first, second] = [element("figcaption", "satkit-name", name), element("p", "satkit-title", "attention")];
   [prediction.box.dataset.kind, attention.box.dataset.kind] = ["prediction", "attention"];
@@ -81,21 +80,17 @@ function buildModel(name) {
   return { figure, prediction, attention, called, relation };
 }
 
-// The element that takes keys and the pointer; JupyterLab would take "Delete" and the arrows for itself.
 function buildFrame(parts) {
-  const frame = element("div", "satkit-canvas satkit-scene");
-  frame.tabIndex = 0;
-  frame.dataset.testid = "satkit-picture";
-  frame.dataset.lmSuppressShortcuts = "true";
-  frame.setAttribute("role", "application");
-  const { box, map, marks } = layered();
+  const frame = keyFrame();
+  frame.classList.add("satkit-scene");
+  const { box, map, marks } = squared();
   Object.assign(parts, { frame, box, picture: map, marks });
   frame.append(box);
   return frame;
 }
 
 function buildPlayParts(view) {
-  const parts = {};
+  const parts = textParts();
   const [both, left, right] = [element("div", "satkit-play"), element("div", "satkit-left"), element("div", "satkit-right")];
   left.append(buildFrame(parts), buildTools(view, parts));
   parts.object = element("p", "satkit-object");
@@ -106,17 +101,6 @@ function buildPlayParts(view) {
   parts.bar = buildBar("attention");
   right.append(parts.object, columns, parts.bar.box);
   both.append(left, right);
-  parts.tip = element("div", "satkit-tip");
-  parts.tip.hidden = true;
-  parts.tip.setAttribute("aria-hidden", "true");
-  parts.line = element("div", "satkit-line");
-  parts.line.dataset.testid = "satkit-line";
-  parts.trouble = element("div", "satkit-trouble");
-  parts.trouble.setAttribute("role", "alert");
-  parts.spoken = element("div", "satkit-spoken");
-  parts.spoken.dataset.testid = "satkit-spoken";
-  parts.spoken.setAttribute("role", "status");
-  parts.spoken.setAttribute("aria-live", "polite");
   both.append(parts.tip);
   view.root.classList.add("satkit-attention", "satkit-playground");
   const [hint, keys] = [PLAY_HINT, PLAY_KEYS].map((text) => element("p", "satkit-hint", text));
@@ -125,13 +109,9 @@ function buildPlayParts(view) {
   return parts;
 }
 
-// As many pixels in each canvas as the screen has there.
 function fitPlay(view) {
   const { parts } = view;
   view.sharpness = window.devicePixelRatio || 1;
   const pairs = parts.models.flatMap(({ prediction, attention }) => [prediction, attention]);
-  for (const { box, map, marks } of [{ box: parts.box, map: parts.picture, marks: parts.marks }, ...pairs]) {
-    const side = Math.max(1, Math.round(box.clientWidth * view.sharpness));
-    for (const canvas of [map, marks]) if (canvas.width !== side) [canvas.width, canvas.height] = [side, side];
-  }
+  for (const each of [{ box: parts.box, map: parts.picture, marks: parts.marks }, ...pairs]) fitLayered(view, each);
 }

@@ -91,10 +91,7 @@ function drawTip(view) {
   tip.hidden = !pointer || Boolean(view.drag) || view.parts.models.some(({ attention }) => attention.box === pointer.panel);
   if (tip.hidden) return;
   tip.textContent = nameOf(kit, named[pointer.pixel[0] * view.size + pointer.pixel[1]]);
-  const frame = view.parts.both.getBoundingClientRect();
-  const wide = tip.getBoundingClientRect().width;
-  tip.style.left = `${Math.max(0, Math.min(pointer.x - frame.left + 14, frame.width - wide - 2))}px`;
-  tip.style.top = `${pointer.y - frame.top + 18}px`;
+  placeTip(tip, view.parts.both, pointer.x + 14, pointer.y + 18);
 }
 
 function drawPlay(view) {

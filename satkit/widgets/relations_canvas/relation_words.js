@@ -2,10 +2,6 @@
 
 const MOST_NAMED = 3; // regions that the line names
 
-function numberedName(scene, label) {
-  return `${label} ${nameOf(scene, label)}`;
-}
-
 function patchesText(stage, label) {
   const count = regionOf(stage, label).length;
   return `${count} ${count === 1 ? "patch" : "patches"}`;
