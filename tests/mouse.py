@@ -1,4 +1,4 @@
-"""Clicks and keys, as the front end would tell a picture of them, and what a reader sees of an explorer's figure."""
+"""The hand, as the front end would tell a canvas of it, and what a reader sees of an explorer's figure."""
 
 from matplotlib.axes import Axes
 
@@ -8,18 +8,6 @@ NARROW = 50  # pixels; colour bars are narrower, panels are not
 def send(picture, event):
     """Tell a picture of an event, as its front end does."""
     picture._receive(picture, event, [])
-
-
-def click_at(explorer, x, y):
-    """Click at a place of the picture, in [0, 1] from the left and from the top."""
-    send(explorer.picture, {"kind": "click", "x": x, "y": y})
-
-
-def click(explorer, ax, x, y):
-    """Click at a place in the data of some axes."""
-    x, y = ax.transData.transform((x, y))
-    width, height = explorer.figure.canvas.get_width_height()
-    click_at(explorer, x / width, 1 - y / height)
 
 
 def rest(explorer, pixel, pinned=None):
@@ -50,11 +38,6 @@ def pin(explorer, cell):
 def turn_image(explorer, step):
     """Ask for the next image, 1, or the one before, -1."""
     send(explorer.picture, {"kind": "image", "step": step, "number": 1})
-
-
-def press(explorer, key, shift=False):
-    """Press a key in the picture."""
-    send(explorer.picture, {"kind": "key", "key": key, "shift": shift})
 
 
 def panels(explorer, line=0) -> list[Axes]:

@@ -1,4 +1,4 @@
-"""Interactive figures: ipywidgets and one clickable picture over the figures of `plots`."""
+"""Interactive figures: ipywidgets and canvases over the figures of `plots`."""
 
 from satkit.widgets.attention import explore_attention
 from satkit.widgets.forgetting import explore_forgetting

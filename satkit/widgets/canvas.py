@@ -37,7 +37,7 @@ class DrawnCanvas(Picture):
 
     def __init__(self, label: str, **heard: Callable[[dict], None]):
         """A canvas that calls back: for every kind of message, a function that gets the message."""
-        super().__init__(label, lambda x, y: None, lambda key, shift: None)
+        super().__init__(label)
         self._heard = heard
         self.number = 0
 

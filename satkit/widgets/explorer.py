@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from satkit.plots import use_style
-from satkit.widgets.picture import Picture, place, png_of
+from satkit.widgets.picture import Picture, png_of
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -38,17 +38,11 @@ class Explorer(ipywidgets.VBox):
 
     def make_picture(self, label: str) -> Picture:
         """The widget that shows the figure."""
-        return Picture(label, self._on_click, self._on_key)
+        return Picture(label)
 
     @abstractmethod
     def refresh(self) -> None:
         """Draw what the controls ask for."""
-
-    def clicked(self, ax, x: float, y: float) -> None:
-        """Somebody clicked at x and y of some axes."""
-
-    def pressed(self, key: str, shift: bool) -> None:
-        """Somebody pressed a key."""
 
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
@@ -122,14 +116,6 @@ class Explorer(ipywidgets.VBox):
     def _changed(self, _) -> None:
         if not self._no_refresh:
             self.attempt(self.refresh)
-
-    def _on_click(self, x: float, y: float) -> None:
-        found = place(self.figure, x, y)
-        if found:
-            self.attempt(self.clicked, *found)
-
-    def _on_key(self, key: str, shift: bool) -> None:
-        self.attempt(self.pressed, key, shift)
 
     def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
         """The widget where there is a front end, elsewhere the picture, and its meaning in words, as alt text too."""

@@ -1,17 +1,15 @@
-"""A picture that is drawn in the kernel and reports clicks and keys: the only widget with JavaScript of its own.
+"""A picture that is drawn in the kernel, with a line of text: the base of all widgets with JavaScript of their own.
 
 Everything else, menus, sliders and buttons, are ipywidgets. Where the front end of this widget is missing, a plain
-image and a plain line of text take its place, and everything but the clicking remains.
+image and a plain line of text take its place.
 """
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
 import ipywidgets
 import traitlets
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -21,14 +19,14 @@ FAST = 1  # level of compression: a picture goes to the browser once
 
 
 class Picture(anywidget.AnyWidget):
-    """A picture with a line of text below it, clickable and operated by keys.
+    """A picture with a line of text below it.
 
     Attributes:
         png: The picture.
         alt: What it shows, for readers who cannot see it.
-        label: What it is and how it is operated.
+        label: What it is.
         text: The line below it, read aloud when it changes.
-        answers: Events dealt with so far; the front end sends the next one when this changes.
+        answers: Messages of a canvas dealt with so far; its front end sends the next one when this changes.
         alive: Whether a front end shows it.
     """
 
@@ -41,15 +39,8 @@ class Picture(anywidget.AnyWidget):
     answers = traitlets.Int(0).tag(sync=True)
     alive = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, label: str, on_click: Callable[[float, float], None], on_key: Callable[[str, bool], None]):
-        """A picture that calls back.
-
-        Args:
-            on_click: Gets x and y in [0, 1], from the left and from the top.
-            on_key: Gets the name of a key, e.g. "ArrowUp", and whether Shift was held.
-        """
+    def __init__(self, label: str):
         super().__init__(label=label)
-        self._clicked, self._pressed = on_click, on_key
         self.on_msg(self._receive)
 
     def with_fallback(self) -> ipywidgets.VBox:
@@ -63,13 +54,7 @@ class Picture(anywidget.AnyWidget):
         return ipywidgets.VBox([self, plain])
 
     def _receive(self, _, event: dict, buffers) -> None:
-        try:
-            if event.get("kind") == "click":
-                self._clicked(float(event["x"]), float(event["y"]))
-            elif event.get("kind") == "key":
-                self._pressed(str(event["key"]), bool(event.get("shift")))
-        finally:
-            self.answers += 1
+        """Answer a message of the front end; a picture has none."""
 
 
 def png_of(figure: Figure, drawn: bool = False) -> bytes:
@@ -81,13 +66,3 @@ def png_of(figure: Figure, drawn: bool = False) -> bytes:
     image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
     image.convert("RGB").save(file, "png", compress_level=FAST)
     return file.getvalue()
-
-
-def place(figure: Figure, x: float, y: float) -> tuple[Axes, float, float] | None:
-    """What a click at x and y in [0, 1], from the left and from the top, falls on: axes, and x and y of their data."""
-    width, height = figure.canvas.get_width_height()
-    point = (x * width, (1 - y) * height)
-    for ax in figure.axes:
-        if ax.get_visible() and ax.bbox.contains(*point):
-            return ax, *ax.transData.inverted().transform(point)
-    return None

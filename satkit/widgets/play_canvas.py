@@ -39,7 +39,7 @@ class PlayCanvas(Picture):
             on_scene: Gets an edited scene as plain values.
             on_file: Gets "save" or "load", the name of a file, and the scene as it is.
         """
-        super().__init__(label, lambda x, y: None, lambda key, shift: None)
+        super().__init__(label)
         self._edited, self._filed = on_scene, on_file
         self.number = 0
 
