@@ -233,15 +233,10 @@ class Experiment:
                 run.finish(self.result())
 
     def learn(self, index: int, report: Callable[[Iteration], None] = SILENT, patience: float = PATIENCE) -> Segmenter:
-        """Carry out one whole step, with the help of all processes of torchrun, or load it if it is finished.
-
-        Args:
-            patience: Seconds to wait for another process, which may be learning the same step.
-        """
-        run = self.run
-        with run.writing(patience):
-            if run.is_done(index):
-                started, confusion = self.begin(index), run.load_evaluation(index)
+        """Carry out one whole step, by all processes of torchrun, or load it; for `patience` see `Run.writing`."""
+        with self.run.writing(patience):
+            if self.run.is_done(index):
+                started, confusion = self.begin(index), self.run.load_evaluation(index)
             else:
                 with processes.leading({"config": config_hash(self.plan.config), "step": index}):
                     started, confusion = self.carry_out(index, report)
