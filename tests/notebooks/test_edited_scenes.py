@@ -1,4 +1,4 @@
-"""What lessons 00 and 08 say about edited scenes is what their own cells compute."""
+"""What lessons 00 and 04 say about edited scenes is what their own cells compute."""
 
 import nbformat
 import numpy as np
@@ -21,9 +21,9 @@ def run(lesson, *ids):
     return found
 
 
-def test_what_lesson_08_says_of_stripes_occlusions_and_neighbours():
+def test_what_lesson_04_says_of_stripes_occlusions_and_neighbours():
     letters = "bdeghjk"
-    found = run("08", *(f"08-29{letter}" for letter in letters))
+    found = run("04", *(f"04-29{letter}" for letter in letters))
     right, counts = found["right"], {which: len(scenes) for which, scenes in found["in_front"].items()}
     for name in REMEMBER:
         assert all(right[which, "plain"][name] >= 0.8 * counts[which] for which in counts)
