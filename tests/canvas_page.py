@@ -43,6 +43,15 @@ OPEN = """async ([script, state]) => {
 SIZES = """() => [...document.querySelectorAll('#here *')].filter((each) => each.offsetParent &&
   [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()))
   .map((each) => parseFloat(getComputedStyle(each).fontSize))"""
+# The colour in the middle of every cell of a map.
+CELLS = """([kind, rows, columns]) => {
+  const canvas = document.querySelector(`.satkit-panel[data-kind='${kind}'] canvas`), found = [];
+  const context = canvas.getContext('2d');
+  for (let row = 0; row < rows; row += 1) for (let column = 0; column < columns; column += 1)
+    found.push([...context.getImageData(Math.floor((column + 0.5) * canvas.width / columns),
+      Math.floor((row + 0.5) * canvas.height / rows), 1, 1).data].slice(0, 3));
+  return found;
+}"""
 # What one model's map shows: the colours of all its pixels, and those of the bar, as numbers.
 COLOURS = """([selector, bar]) => {
   const colours = (canvas) => {

@@ -2,6 +2,8 @@
 
 import ipywidgets
 
+from satkit.utils.errors import UsageError
+
 
 def offer(menu: ipywidgets.Dropdown, options: list) -> None:
     """Give a menu other options; what is chosen stays chosen if it still can be, else the first one is."""
@@ -10,3 +12,15 @@ def offer(menu: ipywidgets.Dropdown, options: list) -> None:
         menu.options = options
         values = [option[1] if isinstance(option, tuple) else option for option in options]
         menu.value = before if before in values else values[0]
+
+
+def choose_stage(menu: ipywidgets.Dropdown, stage: int) -> None:
+    """Choose a stage, from 1 as in its name, in the menu of all of them.
+
+    Raises:
+        UsageError: If there is no such stage.
+    """
+    stages = len(menu.options)
+    if stage not in range(1, stages + 1):
+        raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
+    menu.value = stage - 1

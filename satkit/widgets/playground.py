@@ -16,6 +16,7 @@ from satkit.models import Segmenter
 from satkit.plots import film_strip
 from satkit.utils.errors import UsageError
 from satkit.widgets.explorer import Explorer
+from satkit.widgets.menus import choose_stage
 from satkit.widgets.picture import png_of
 from satkit.widgets.play_canvas import PlayCanvas
 from satkit.widgets.play_files import load_scene, save_scene
@@ -137,10 +138,7 @@ class Playground(Explorer):
             self._scene_of(image)
             self.image.value, self._number = image, None
         if stage is not None:
-            stages = len(self.stage.options)
-            if stage not in range(1, stages + 1):
-                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
-            self.stage.value = stage - 1
+            choose_stage(self.stage, stage)
 
     def _scene_of(self, image: int) -> Scene:
         if not 0 <= image < len(self._tests):

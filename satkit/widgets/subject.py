@@ -9,7 +9,7 @@ from satkit.experiments.experiment import Experiment
 from satkit.models import AttentionTap, Segmenter
 from satkit.plots.attention_view import DIFFERENCE
 from satkit.utils.errors import UsageError
-from satkit.widgets.menus import offer
+from satkit.widgets.menus import choose_stage, offer
 
 
 class Subject:
@@ -75,10 +75,7 @@ class Subject:
             self.choose_image(image)
         self.load()
         if stage is not None:
-            stages = len(self.stage.options)
-            if stage not in range(1, stages + 1):
-                raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
-            self.stage.value = stage - 1
+            choose_stage(self.stage, stage)
 
     def choose_step(self, step: int) -> None:
         """Look at another step.

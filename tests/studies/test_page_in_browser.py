@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import pytest
-from canvas_page import COLOURS, HOVER
+from canvas_page import CELLS, COLOURS, HOVER
 
 from satkit.analysis.codes import decoded
 from satkit.studies.explorer import with_explorer
@@ -144,14 +144,7 @@ def test_what_is_drawn_is_the_attention_of_the_query_in_every_model(page, stored
     limit = max(each.max() for each in rows)
     for model, values in enumerate(rows):
         cells = page.page.evaluate(
-            """([kind, rows, columns]) => {
-              const canvas = document.querySelector(`.satkit-panel[data-kind='${kind}'] canvas`), found = [];
-              const context = canvas.getContext('2d');
-              for (let row = 0; row < rows; row += 1) for (let column = 0; column < columns; column += 1)
-                found.push([...context.getImageData(Math.floor((column + 0.5) * canvas.width / columns),
-                  Math.floor((row + 0.5) * canvas.height / rows), 1, 1).data].slice(0, 3));
-              return found;
-            }""",
+            CELLS,
             [model, *stage["keys"]],
         )
         shades = np.minimum(np.floor(256 * values / limit), 255).astype(int)

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from canvas_page import COLOURS, HOVER, SIZES, OnPage
+from canvas_page import CELLS, COLOURS, HOVER, SIZES, OnPage
 from hostile import HTML
 
 from satkit.widgets import explore_relations
@@ -103,14 +103,7 @@ def test_what_is_drawn_is_the_relation_in_every_model(page, head):
     limit = max(each.max() for each in maps)
     for model, values in enumerate(maps):
         cells = page.page.evaluate(
-            """([kind, rows, columns]) => {
-              const canvas = document.querySelector(`.satkit-panel[data-kind='${kind}'] canvas`), found = [];
-              const context = canvas.getContext('2d');
-              for (let row = 0; row < rows; row += 1) for (let column = 0; column < columns; column += 1)
-                found.push([...context.getImageData(Math.floor((column + 0.5) * canvas.width / columns),
-                  Math.floor((row + 0.5) * canvas.height / rows), 1, 1).data].slice(0, 3));
-              return found;
-            }""",
+            CELLS,
             [model, *values.shape],
         )
         shades = np.minimum(np.floor(256 * values.ravel() / limit), 255).astype(int)
