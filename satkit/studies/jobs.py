@@ -70,7 +70,8 @@ def base_jobs(plans: dict[str, Plan], shared: dict) -> list[Job]:
         own = {} if folder == "base" else {"base_of": name}
         label = "base step" + (f" of {plan.strategy.name}" if own else "")
         iterations = plan.schedule(plan.steps[0]).iterations
-        found.append(Job("06_train_base_step", label, {**shared, **own}, f"06_{folder}", iterations))
+        values = {**shared, **own, "two_starts": False}  # a lesson's comparison, which costs as much as a later step
+        found.append(Job("06_train_base_step", label, values, f"06_{folder}", iterations))
     return found
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from PIL import UnidentifiedImageError
 
+from satkit.plots.drawn_once import show_instead
 from satkit.utils.errors import UsageError, choose
 from satkit.utils.files import DamagedFile, replacing, sha256_of
 from satkit.utils.images import image_bytes, opened_image
@@ -180,7 +181,7 @@ def keep(figure, folder: Path, kind: str, tag: str = "", part: int = 0, finding:
 
 
 def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: str) -> Path:
-    """Save a matplotlib figure with its words into a folder; returns the picture's path.
+    """Save a matplotlib figure with its words into a folder; returns the picture's path. A notebook shows the picture.
 
     Raises:
         UsageError: For a name that would lead out of the folder, or that a file cannot have.
@@ -192,6 +193,7 @@ def keep_figure(figure, folder: Path, name: str, *, title: str, see: str, alt: s
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", facecolor="white")
     about = asdict(KeptFigure(name, title, see, alt))
     write_sealed(folder / f"{name}.json", {**about, "picture": sha256_of(path)})
+    show_instead(figure, path.read_bytes(), alt)
     return path
 
 

@@ -32,6 +32,7 @@ def test_the_base_step_comes_first_then_each_strategy_then_what_compares_them(tm
         ("08_teacher_and_student", "SATS, attention", "08_sats", 0),
         ("09_visualising_forgetting", "forgetting", "09_fine-tuning_sats", 0),
     ]
+    assert jobs[0].values["two_starts"] is False  # what only the lesson is for
     assert jobs[1].effort < jobs[2].effort  # a teacher runs along
     assert [job.values.get("strategy") for job in jobs] == [None, *["fine-tuning", "sats"] * 2, None]
     assert jobs[-1].values["strategies"] == ["fine-tuning", "sats"]
