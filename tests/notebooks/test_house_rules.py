@@ -14,10 +14,6 @@ from satkit.notebooks.parameters import check_house_rules, parameters, setting_p
 
 LESSONS = sorted(path.stem for path in list_notebooks())
 MOST_LINES = 15
-OWN_DEFAULTS = {
-    ("00_start_here", "study"),
-    ("00_start_here", "preset"),
-}  # it trains in seconds, into a study of its own
 
 
 def read(name):
@@ -112,12 +108,12 @@ class TestEveryLesson:
     def test_declares_settings_as_they_are_defined(self, name):
         declared = parameters(notebook_folder() / f"{name}.ipynb")
         for key in declared.keys() & FIELDS.keys():
-            assert declared[key] == setting_parameter(key) or (name, key) in OWN_DEFAULTS
+            assert declared[key] == setting_parameter(key)
             assert declared[key].help == setting_parameter(key).help
         assert "preset" not in declared or {"study", "data", "root", "seed"} <= declared.keys()
         if "study" in declared:
             assert declared["study"].help == STUDY
-            assert declared["study"].default == "" or (name, "study") in OWN_DEFAULTS
+            assert declared["study"].default == ""
 
 
 @pytest.mark.parametrize("path", [*list_notebooks(), *list_solutions()], ids=lambda path: path.parent.name + path.stem)

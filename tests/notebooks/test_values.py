@@ -1,10 +1,12 @@
 """Values of parameters are checked before a kernel starts, each by what its name means."""
 
+import json
+
 import pytest
 
 from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder
-from satkit.notebooks.finding import find_notebook
+from satkit.notebooks.finding import find_notebook, read_notebook
 from satkit.notebooks.values import check_values
 from satkit.utils.errors import UsageError
 
@@ -36,7 +38,10 @@ def test_values_that_can_are_accepted(tmp_path, monkeypatch):
 
 def test_what_contradicts_the_study_that_a_lesson_declares_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("SATKIT_RUNS", str(tmp_path))
-    lesson = find_notebook("00")
+    own, lesson = read_notebook(find_notebook("06")), tmp_path / "own.ipynb"
+    cell = next(cell for cell in own["cells"] if "parameters" in cell["metadata"].get("tags", ()))
+    cell["source"] = "".join(cell["source"]).replace('study: str = ""', 'study: str = "first-look"')
+    lesson.write_text(json.dumps(own))
     check_values(lesson, {"preset": "quick"})
     StudyFolder("first-look", Settings(preset="smoke")).remember_settings()
     check_values(lesson, {"preset": "smoke"})

@@ -8,7 +8,7 @@ def test_the_lesson():
         "00",
         {
             "predictions": [
-                ('kit["sats"].model(0)', 'kit["sats"].model(1)', "seen is off in entry 0"),
+                ("kit[strategies[-1]].model(0)", "kit[strategies[-1]].model(1)", "seen is off in entry 0"),
                 ("kit.values()", "reversed(list(kit.values()))", "seen is off in entry 1"),
                 ("prediction(model, picture)", "prediction(model, picture).T", "axes in another order"),
                 ("for model in models", "for model in models[:3]", "must have 4 entries, it has 3"),
@@ -19,5 +19,4 @@ def test_the_lesson():
                 ("range(len(M))", "range(1, len(M))", "miou is"),
             ],
         },
-        values={"preset": "quick", "study": ""},
     )
