@@ -76,7 +76,10 @@ def remembered() -> Iterator[Interrupts]:
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Terminated` inside the block; SIGHUP only if it is the first of them."""
+    """SIGTERM and SIGHUP raise `Terminated` inside the block; SIGHUP only if it is the first of them.
+
+    After the block a process whose terminal was closed ignores SIGHUP: sent again, it would end the cleaning up.
+    """
     arrived = []
 
     def terminate(number, frame):
@@ -86,8 +89,13 @@ def terminating() -> Iterator[None]:
         release_terminal(number)
         raise Terminated(number)
 
-    with _handled(ENDS, lambda usual: terminate):
-        yield
+    try:
+        with _handled(ENDS, lambda usual: terminate):
+            yield
+    except Terminated as ended:
+        if HANGUP is not None and ended.code == 128 + HANGUP:
+            signal.signal(HANGUP, signal.SIG_IGN)
+        raise
 
 
 @contextmanager

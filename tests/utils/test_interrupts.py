@@ -269,13 +269,14 @@ def test_a_process_that_is_asked_to_end_saves_first(number, code):
 
 
 WRITES_ON = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
 from satkit.utils.interrupts import Terminated, terminating
 try:
     with terminating():
         print("ready", flush=True)
         time.sleep(60)
 except Terminated as ended:
+    signal.raise_signal(signal.SIGHUP)  # shells and systems may both send it
     for stream in (sys.stdout, sys.stderr):
         print("a last word", file=stream, flush=True)
     pathlib.Path(sys.argv[1]).write_text("cleaned up")
