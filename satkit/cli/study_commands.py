@@ -4,6 +4,7 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 """
 
 import argparse
+import os
 
 from satkit.cli.options import add_settings, add_track, given, number, whole_numbers
 from satkit.experiments.settings import STRATEGIES
@@ -223,46 +224,36 @@ def add_reference(commands) -> None:
         action="store_true",
         help="instead, measure where every strategy changes the model, for lesson 11; about half an hour a seed",
     )
-    command.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    command.add_argument("--retry-failed", action="store_true", help="also carry out runs that have failed before")
     command.set_defaults(run=run_reference)
 
 
 def run_reference(options) -> int:
-    """Run the reference study, the study of drift, or train the kit's models."""
-    with saying(LIBRARIES):
-        from satkit.strategies.lookup import names
-        from satkit.studies.attention_study import ReferenceStudy
-
+    """Run the reference study or the study of drift, or train the kit's models."""
     if options.models:
         return run_models(options)
+    with saying(LIBRARIES):
+        from satkit.strategies.lookup import names
+        from satkit.studies.attention_grid import SEEDS, settings_of
+        from satkit.studies.attention_study import ReferenceStudy
+        from satkit.studies.drift_study import DriftStudy
+        from satkit.studies.sweep_workers import processes_here
+
     seeds, strategies = whole_numbers("--seeds", options.seeds), names(options.strategies)
+    jobs = number("--jobs", options.jobs) or os.cpu_count() or 1
     if options.drift:
-        return run_drift(options, (options.out, seeds or (0, 1, 2), strategies))
-    from satkit.studies.attention_grid import SEEDS, settings_of
-    from satkit.studies.worker_processes import work_in_processes
-
-    worlds = tuple(world.strip() for world in options.worlds.split(",") if world.strip())
-    study = ReferenceStudy(options.out, seeds or SEEDS, strategies, settings_of(options.data, options.root), worlds)
-    if options.worker:
-        study.work()
-        return 0
-    if options.rows:
-        study.take_rows(options.rows)
-    work_in_processes(study, number("--jobs", options.jobs))
+        study = DriftStudy(options.out, seeds or (0, 1, 2), strategies)
+    else:
+        worlds = tuple(world.strip() for world in options.worlds.split(",") if world.strip())
+        study = ReferenceStudy(options.out, seeds or SEEDS, strategies, settings_of(options.data, options.root), worlds)
+    with saying("Looking which runs are missing ..."):
+        if options.rows:
+            study.take_rows(options.rows)
+        sweep = study.sweep()
+    with processes_here(jobs) as workers:
+        done = sweep.carry_out(workers, options.retry_failed)
     print(*study.collect(), sep="\n")
-    return 0
-
-
-def run_drift(options, what: tuple) -> int:
-    """Run the study of drift."""
-    from satkit.studies.drift_study import DriftStudy
-
-    study = DriftStudy(*what)
-    if options.rows:
-        study.take_rows(options.rows)
-    study.work()
-    print(*study.collect(), sep="\n")
-    return 0
+    return 0 if done else 1
 
 
 def run_models(options) -> int:

@@ -29,7 +29,9 @@ def add_sweep(commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "target", help="train, to train strategies without notebooks; or a notebook: number, name, path"
+        "target",
+        help="train, to train strategies without notebooks; a notebook: number, name, path; or reference or drift: "
+        "runs of these studies",
     )
     _add_parameters(command)
     _add_places(command)
@@ -113,7 +115,7 @@ def asked(options) -> tuple:
     """What is to be run, and the parameters of every run."""
     from satkit.notebooks.parameters import read_assignments
     from satkit.studies.grid import expand
-    from satkit.studies.sweep_targets import target
+    from satkit.studies.sweep_choice import target
 
     found = target(options.target)
     fixed = read_assignments(found.declared, options.parameter, found.called)

@@ -1,50 +1,32 @@
 """The attention study: every strategy with and without attention transfer, in several worlds, over several seeds.
 
-It trains without notebooks, in as many processes as there are cores, and keeps one row of scores per run. A finished
-row is never computed again as long as its configuration is the same: kill the study at any time and start it again, or
-let it start from the rows of another machine. The strategies of one seed share their base step. Which runs there are
-says `attention_grid`.
+It is a sweep without notebooks, whose runs keep nothing but their scores: a row each. A finished run is never carried
+out again as long as its configuration is the same: kill the study at any time and start it again, or let it start from
+the rows of another machine. The strategies of one seed share their base step. Which runs there are says
+`attention_grid`, and what one of them does `world_runs`.
 """
 
 import math
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 
-from satkit.data import SegmentationData
-from satkit.evaluation.metrics import mean_iou
 from satkit.evaluation.seeds import SCORES, Row, difference, read_rows, score, write_rows
-from satkit.experiments.configuration import config_hash
-from satkit.experiments.experiment import Experiment
-from satkit.experiments.plan import Plan
 from satkit.experiments.run_places import run_folder
 from satkit.experiments.settings import Settings
-from satkit.experiments.shared_base import take_base
-from satkit.experiments.study_folder import StudyFolder
 from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_grid import ATTENTION, SEEDS, SETTINGS, Entry, entries, with_attention, worlds_of
 from satkit.studies.attention_report import markdown
-from satkit.studies.row_files import read_row, write_row
-from satkit.utils.files import read_json, replacing, try_lock, write_json
-from satkit.utils.provenance import machine
-
-NAMES = tuple(field.name for field in fields(Row))
-
-
-class ReferenceFailed(RuntimeError):
-    """A process of the study ended with an error; what is finished is kept."""
-
-    exit_code = 1
+from satkit.studies.sweep import Sweep
+from satkit.studies.sweep_run import DONE, SweepRun
+from satkit.studies.world_runs import MACHINE, AttentionRuns, keep_done, known_machine, parameters_of
+from satkit.utils.files import read_json, replacing, write_json
 
 
 class ReferenceStudy:
     """The study in a folder.
 
     Args:
-        folder: Where runs are while they are trained, and rows for good.
+        folder: Where runs are while they are trained, and their scores for good.
         seeds: The seeds to run.
         strategies: Only these, in every world, for a study of its own; empty: the whole study.
         settings: Data set, task and preset; those of the scenes' study by default.
@@ -59,12 +41,10 @@ class ReferenceStudy:
         settings: Settings = SETTINGS["scenes"],
         worlds: tuple[str, ...] = (),
     ):
-        self.folder = run_folder(folder)
+        self.folder = run_folder(folder).absolute()
         self.seeds, self.strategies, self.settings, self.chosen_worlds = seeds, strategies, settings, worlds
-        self._plans: dict[Entry, Plan] = {}
-        self._data: dict[tuple[float, str], SegmentationData] = {}
-        for name in ("rows", "locks"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.target = AttentionRuns(settings.data, settings)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def worlds(self) -> dict[str, dict]:
@@ -76,125 +56,56 @@ class ReferenceStudy:
         """The runs of this study."""
         return entries(self.settings.data, self.seeds, self.strategies, self.chosen_worlds)
 
+    def parameters(self, entry: Entry) -> dict:
+        """What the command line calls a run."""
+        return parameters_of(entry, self.settings.data, self.settings.root)
+
+    def run(self, entry: Entry) -> SweepRun:
+        """A run, of its present configuration."""
+        return SweepRun(self.target, self.target.everywhere(self.parameters(entry)), self.folder)
+
+    def sweep(self) -> Sweep:
+        """All runs, to be carried out."""
+        return Sweep(self.target, [self.parameters(entry) for entry in self.entries()], str(self.folder))
+
     def rows(self) -> list[Row]:
-        """The rows that are finished."""
-        found = [read_row(path, NAMES) for path in sorted((self.folder / "rows").glob("*.json"))]
-        return [Row(**{name: math.nan if row[name] is None else row[name] for name in NAMES}) for row in found if row]
+        """The rows of the runs that are finished."""
+        found = []
+        for entry in self.entries():
+            run = self.run(entry)
+            if (state := run.state).state == DONE:
+                scores = {name: math.nan if state.scores[name] is None else state.scores[name] for name in SCORES}
+                more = {"name": self.plan(entry).strategy.name, "config": self.target.decides(run.values)}
+                found.append(Row(**asdict(entry), **scores, seconds=state.seconds, **more))
+        return found
 
     def take_rows(self, path: str | Path) -> None:
         """Start from the rows of a CSV file, and the machine that the JSON file beside it names.
 
-        Rows of another configuration are computed again.
+        Rows of another configuration are left out, so that their runs are carried out again.
         """
+        mine = set(self.entries())
         for row in read_rows(path):
-            target = self.row_file(Entry(row.strategy, row.world, row.seed))
-            if not target.exists():
-                write_row(target, asdict(row))
-        about, here = Path(path).with_suffix(".json"), self.folder / "machine.json"
+            entry = Entry(row.strategy, row.world, row.seed)
+            if entry in mine and self.target.decides(self.parameters(entry)) == row.config:
+                run = self.run(entry)
+                if run.state.state != DONE:
+                    keep_done(run, {name: getattr(row, name) for name in SCORES}, row.seconds)
+        about, here = Path(path).with_suffix(".json"), self.folder / MACHINE
         if about.exists() and not here.exists():
             write_json(here, read_json(about)["machine"])
 
     def missing(self) -> list[Entry]:
-        """The runs without a row of their present configuration."""
-        return [entry for entry in self.entries() if not self.is_finished(entry)]
+        """The runs that are not finished in their present configuration."""
+        return [entry for entry in self.entries() if self.run(entry).state.state != DONE]
 
-    def is_finished(self, entry: Entry) -> bool:
-        """Whether a run has a row of its present configuration."""
-        row = read_row(self.row_file(entry), NAMES)
-        return row is not None and row["config"] == config_hash(self.plan(entry).config)
-
-    def row_file(self, entry: Entry) -> Path:
-        """Where the row of a run is."""
-        return self.folder / "rows" / f"{entry.tag}.json"
-
-    def plan(self, entry: Entry) -> Plan:
-        """The plan of a run; plans of one habitat and one preset share their data."""
-        if entry not in self._plans:
-            settings = replace(self.settings, seed=entry.seed, **self.worlds[entry.world])
-            images = (settings.habitat, settings.preset)
-            plan = Plan(settings, entry.strategy, self._data.get(images))
-            self._data.setdefault(images, plan.data)
-            self._plans[entry] = plan
-        return self._plans[entry]
-
-    def work(self) -> None:
-        """Do what no other process is doing, until nothing is left."""
-        while left := self.missing():
-            if not any([self.try_run(entry) for entry in left]):
-                time.sleep(2.0)
-
-    def try_run(self, entry: Entry) -> bool:
-        """Train one run, its base step first; False if another process is at one of them."""
-        plan = self.plan(entry)
-        base = None if plan.strategy.joint else self.base(plan)
-        if base is not None and not base.run.is_done(0):
-            with self.claimed(f"{base.run.folder.parent.name}-{base.run.name}") as mine:
-                if not mine:
-                    return False
-                base.learn(0)
-        if base is not None:
-            self.check_base(entry, base)
-        with self.claimed(entry.tag) as mine:
-            if not mine or self.is_finished(entry):
-                return False
-            self.run(entry, plan, base)
-        return True
-
-    def base(self, plan: Plan) -> Experiment:
-        """The base step that a plan starts from."""
-        folder = self.folder / "runs" / replace(plan.settings, shift=0.0).name(plan.task)
-        return StudyFolder(folder, plan.settings, plan.data).base(plan.strategy)
-
-    def check_base(self, entry: Entry, base: Experiment) -> None:
-        """Differences are taken within a seed, so its rows must all start from this base step.
-
-        Raises:
-            ReferenceFailed: If some do not: another machine trains the same base step a little differently.
-        """
-        confusion = base.run.load_confusion(0)
-        began = mean_iou(confusion, range(len(confusion)))
-        for row in self.rows():
-            if row.seed != entry.seed or row.world not in self.worlds:
-                continue
-            other = self.plan(Entry(row.strategy, row.world, row.seed))
-            shares = not other.strategy.joint and self.base(other).run.folder == base.run.folder
-            if shares and abs(row.base - began) > 1e-5:
-                raise ReferenceFailed(
-                    f"The rows of seed {row.seed} must start from one base step. {row.strategy} began with a mean IoU "
-                    f"of {row.base:.4f}, and the base step of this machine has {began:.4f}. Run it in a "
-                    "folder of its own, without rows of another machine, with --strategies for what is to be compared."
-                )
-
-    def run(self, entry: Entry, plan: Plan, base: Experiment | None) -> None:
-        """Train a run to its end, keep its row and remove the rest."""
-        decides = config_hash(plan.config)
-        experiment = Experiment.open(plan, self.folder / "runs" / f"{entry.tag}-{decides}")
-        run = experiment.run
-        if base is not None and not run.is_done(0):
-            take_base(experiment, base)
-        began = time.monotonic()
-        for step in plan.steps:
-            if not run.is_done(step.index) or run.result() is None:
-                experiment.learn(step.index)
-        result, name = run.result(), plan.strategy.name
-        scores = {key: math.nan if result[key] is None else result[key] for key in SCORES}
-        seconds = round(time.monotonic() - began, 1)
-        where = dict(strategy=entry.strategy, name=name, world=entry.world, seed=entry.seed)
-        row = Row(**where, **scores, seconds=seconds, config=decides)
-        write_row(self.row_file(entry), asdict(row))
-        write_json(self.folder / "machine.json", machine(plan.device))
-        shutil.rmtree(run.folder)
-
-    @contextmanager
-    def claimed(self, name: str) -> Iterator[bool]:
-        """Whether this process holds a piece of work; no other process does while the block runs."""
-        with (self.folder / "locks" / f"{name}.lock").open("a+") as lock:
-            yield try_lock(lock)
+    def plan(self, entry: Entry):
+        """The plan of a run."""
+        return self.target.plan(self.parameters(entry))
 
     def collect(self) -> tuple[Path, Path]:
         """Write `reference_study.csv` and `.json` from the rows of the study, and the tables of results as `.md`."""
-        present = {(e.strategy, e.world, e.seed): config_hash(self.plan(e).config) for e in self.entries()}
-        rows = [row for row in self.rows() if present.get((row.strategy, row.world, row.seed)) == row.config]
+        rows = self.rows()
         table, about = self.folder / "reference_study.csv", self.folder / "reference_study.json"
         write_rows(table, rows)
         write_json(about, self.describe(rows))
@@ -229,7 +140,7 @@ class ReferenceStudy:
             "data_options": plain.preset.data,
             "data_fingerprint": plain.data.fingerprint,
             "conventions": plain.conventions,
-            "machine": read_json(self.folder / "machine.json"),
+            "machine": known_machine(self.folder),
             "strategies": {text: plain.preset.adapt(find_strategy(text)).describe() for text in texts},
         }
 

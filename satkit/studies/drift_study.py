@@ -1,57 +1,47 @@
 """The drift study: where every strategy changes a model, class by class, against what each class has lost.
 
-A lesson cannot train twenty strategies. This study does it once and keeps the rows: from one shared base step per seed
-every strategy learns all later steps of the attention study's task, and each class of the base step is measured before
-and after. `measure` looks at two models; `DriftStudy` trains, measures and stores. A finished run is never measured
-again as long as its configuration is the same: kill the study at any time and start it again.
+A lesson cannot train twenty strategies. This study does it once and keeps the measures: from one shared base step per
+seed every strategy learns all later steps of the attention study's task, and each class of the base step is measured
+before and after. It is a sweep, so a finished run is never carried out again as long as its configuration is the same:
+kill the study at any time and start it again.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, replace
+import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from satkit.analysis.probes import (
-    EMBEDDING,
-    Probe,
-    Samples,
-    alignment,
-    class_accuracy,
-    linear_cka,
-    region_drift,
-    samples,
-)
-from satkit.data.step_images import StepImages
 from satkit.evaluation.metrics import iou, mean_iou
 from satkit.experiments.configuration import config_hash
 from satkit.experiments.experiment import Experiment
 from satkit.experiments.plan import Plan
-from satkit.experiments.run_folder import Run
 from satkit.experiments.run_places import run_folder
+from satkit.experiments.settings import Settings
 from satkit.experiments.study_folder import StudyFolder
-from satkit.models import Segmenter
 from satkit.strategies import STRATEGIES
 from satkit.strategies.lookup import find_strategy
 from satkit.studies import attention_grid
 from satkit.studies.attention_grid import Entry
-from satkit.studies.row_files import read_row, write_row
-from satkit.training import Iteration
+from satkit.studies.drift_measures import PLACES, measure
+from satkit.studies.sweep import Sweep
+from satkit.studies.sweep_run import DONE, SweepRun
+from satkit.studies.world_runs import MACHINE, WorldRuns, keep_done, known_machine, parameters_of
 from satkit.utils.csv_files import read_csv, write_csv
 from satkit.utils.errors import UsageError
-from satkit.utils.files import read_json, write_json
+from satkit.utils.files import DamagedFile, read_json, write_json
 from satkit.utils.names import slug
-from satkit.utils.progress import Progress
 from satkit.utils.provenance import machine
+from satkit.utils.sealed_json import read_sealed, write_sealed
 
 SETTINGS = attention_grid.SETTINGS["scenes"]
 WORLDS = {name: attention_grid.WORLDS["scenes"][name] for name in ("habitat", "uniform")}
 IN_EVERY_WORLD = ("fine-tuning", "pseudo+distillation", "mib", "sats")  # the others: in the first world only
-PLACES = 128  # of every test image, for probes, angles and similarities
 SKIPPED = {"joint": "All classes are learnt in one step: there is no model before it to compare with."}
 DEEP = "The classifier has deep heads, which have no weight for every channel of the embedding."
-NEEDED = ("strategy", "world", "seed", "class", "config")  # of the measures of a run
+NEEDED = ("strategy", "world", "seed", "class", "new")  # of the measures of a run
+MEASURES = "measures.json"
 COLUMNS = {
     "strategy": "short name",
     "name": "the strategy's own name",
@@ -72,40 +62,51 @@ COLUMNS = {
 }
 
 
-def measure(before: Segmenter, after: Segmenter, tests: StepImages, classes, seed: int = 0) -> dict[str, list | float]:
-    """What has become of some classes between two models: a list by class for each measure, one number for each CKA.
+class DriftRuns(WorldRuns):
+    """Runs of the study, which leave their measures, and their models in a study that lesson 11 can open."""
 
-    Probes are fitted on every second test image and tested on the others.
+    word = called = "drift"
 
-    Args:
-        before: The model that learnt the classes. after: The model that learnt others since.
-        tests: With the whole annotation as class indices.
-        classes: Class indices.
-        seed: Decides the places.
-    """
-    halves = [replace(tests, indices=tests.indices[part::2]) for part in (0, 1)]
-    was, now = ([samples(model, half, PLACES, seed) for half in halves] for model in (before, after))
-    found: dict[str, list | float] = {}
-    for suffix, model, (fitted, tested) in (("_before", before, was), ("", after, now)):
-        labels = tested.labels[EMBEDDING]
-        probe = Probe(fitted.features[EMBEDDING], fitted.labels[EMBEDDING])
-        found_by = {"shown": tested.predicted, "known": probe.predict(tested.features[EMBEDDING])}
-        for name, predicted in found_by.items():
-            found[name + suffix] = [class_accuracy(labels, predicted, [each]) for each in classes]
-        found["cosine" + suffix] = _cosines(model, tested, classes)
-    for layer in was[1].features:
-        found["cka_" + layer.replace(" ", "")] = linear_cka(now[1].features[layer], was[1].features[layer])
-    for stage, drift in enumerate(region_drift(before, after, tests, classes).values(), start=1):
-        for head, values in enumerate(drift.T, start=1):
-            found[f"drift_s{stage}h{head}"] = values.tolist()
-    return found
+    def worlds(self, data: str = "") -> dict[str, dict]:
+        """The worlds of the study."""
+        return WORLDS
+
+    def usual(self, data: str, root: str) -> Settings:
+        """The settings that a run begins from."""
+        return SETTINGS
+
+    def decides(self, values: dict) -> str:
+        """A hash of everything that decides the measures of a run."""
+        return config_hash({**self.plan(values).config, "places": PLACES, "columns": list(COLUMNS)})
+
+    def study(self, values: dict, out: Path) -> StudyFolder:
+        """The study of a world and a seed."""
+        full, plan = self.full(values), self.plan(values)
+        return StudyFolder(out / "runs" / f"{slug(full['world'])}-seed{full['seed']}", plan.settings, plan.data)
+
+    def carry_out(self, values: dict, out: Path, folder: Path) -> dict:
+        """Train every step, and keep what is measured then."""
+        full = self.full(values)
+        trained = self.study(values, out).trained(full["strategy"])
+        write_sealed(folder / MEASURES, measured(Entry(full["strategy"], full["world"], full["seed"]), trained))
+        write_json(out / MACHINE, machine(trained.plan.device))
+        result = trained.run.result()
+        return {name: result[name] for name in ("conventions", "old", "new", "all")}
 
 
-def _cosines(model: Segmenter, tested: Samples, classes) -> list[float]:
-    """Cosine of every class; NaN where deep heads have no weights to compare."""
-    if model.classifier.deep:
-        return [float("nan")] * len(classes)
-    return alignment(model, tested.features[EMBEDDING], tested.labels[EMBEDDING])[list(classes)].tolist()
+def measured(entry: Entry, trained: Experiment) -> dict:
+    """The row of a finished run: a number, or a list of numbers by class, for each of `COLUMNS`."""
+    plan, run = trained.plan, trained.run
+    scenario, last = plan.scenario, plan.steps[-1]
+    classes, confusions = scenario.base, [run.load_confusion(step) for step in (0, last.index)]
+    before, after = (iou(confusion)[list(classes)].tolist() for confusion in confusions)
+    tests = plan.complete(plan.tests(last))
+    return {
+        **dict(strategy=entry.strategy, name=plan.strategy.name, world=entry.world, seed=entry.seed),
+        "class": list(classes),
+        **dict(iou_before=before, iou_after=after, new=mean_iou(confusions[1], scenario.added)),
+        **measure(trained.model(0), trained.model(last.index), tests, classes, entry.seed),
+    }
 
 
 class DriftStudy:
@@ -121,12 +122,12 @@ class DriftStudy:
     """
 
     def __init__(self, folder: str | Path, seeds: tuple[int, ...] = (0,), strategies: tuple[str, ...] = ()):
-        self.folder, self.seeds, self.chosen = run_folder(folder), seeds, strategies
-        self._studies: dict[tuple[str, int], StudyFolder] = {}
+        self.folder, self.seeds, self.chosen = run_folder(folder).absolute(), seeds, strategies
+        self.target = DriftRuns()
         for name in strategies:
             if find_strategy(name).joint:
                 raise UsageError(f"{name} has no drift. {SKIPPED['joint']}")
-        (self.folder / "rows").mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -143,35 +144,40 @@ class DriftStudy:
         runs = [(world, name) for world in WORLDS for name in self.strategies_in(world)]
         return [Entry(name, world, seed) for seed in self.seeds for world, name in runs]
 
-    def path(self, entry: Entry) -> Path:
-        """Where the measures of a run are."""
-        return self.folder / "rows" / f"{entry.tag}.json"
-
-    def study(self, world: str, seed: int) -> StudyFolder:
-        """The runs of a world and a seed; those of one world share their data."""
-        if (world, seed) not in self._studies:
-            settings = replace(SETTINGS, seed=seed, **WORLDS[world])
-            data = next((each.data for (where, _), each in self._studies.items() if where == world), None)
-            folder = self.folder / "runs" / f"{slug(world)}-seed{seed}"
-            self._studies[world, seed] = StudyFolder(folder, settings, data)
-        return self._studies[world, seed]
+    def run(self, entry: Entry) -> SweepRun:
+        """A run, of its present configuration."""
+        return SweepRun(self.target, parameters_of(entry), self.folder)
 
     def plan(self, entry: Entry) -> Plan:
         """The plan of a run."""
-        return self.study(entry.world, entry.seed).plan(entry.strategy)
+        return self.target.plan(parameters_of(entry))
 
-    def decides(self, entry: Entry) -> str:
-        """A hash of everything that decides the measures of a run."""
-        return config_hash({**self.plan(entry).config, "places": PLACES, "columns": list(COLUMNS)})
+    def sweep(self) -> Sweep:
+        """All runs, to be carried out; those whose measures are damaged count as not begun."""
+        for entry in self.missing():
+            if (run := self.run(entry)).state.state == DONE:
+                run.write(run.new)
+        return Sweep(self.target, [parameters_of(entry) for entry in self.entries()], str(self.folder))
 
     def missing(self) -> list[Entry]:
         """The runs without measures of their present configuration."""
-        found = {entry: self.row(entry) for entry in self.entries()}
-        return [entry for entry, row in found.items() if row is None or row["config"] != self.decides(entry)]
+        return [entry for entry in self.entries() if self.row(entry) is None]
 
     def row(self, entry: Entry) -> dict | None:
         """The measures of a run; None where there are none, or damaged ones, which a warning says."""
-        return read_row(self.path(entry), NEEDED)
+        run = self.run(entry)
+        if run.state.state != DONE:
+            return None
+        try:
+            row = read_sealed(run.folder / MEASURES, "Its run is carried out again.")
+            if lacks := [name for name in NEEDED if name not in row]:
+                raise DamagedFile(run.folder / MEASURES, f"is damaged: it lacks {lacks[0]!r}", "Its run is repeated.")
+            return row
+        except FileNotFoundError:
+            return None
+        except DamagedFile as error:
+            warnings.warn(f"{error}", stacklevel=2)
+            return None
 
     def take_rows(self, path: str | Path) -> None:
         """Start from the lines of a CSV file, and the machine that the JSON file beside it names.
@@ -191,68 +197,28 @@ class DriftStudy:
         for entry in self.missing():
             name, where = entry.strategy, asdict(entry).items()
             part = np.all([lines[key] == value for key, value in where], axis=0)
-            if part.any() and about["strategies"][name] == mine["strategies"][name]:
-                found = {column: each[part].tolist() for column, each in lines.items()}
-                write_row(self.path(entry), {**found, "config": self.decides(entry)})
-        if not (self.folder / "machine.json").exists():
-            write_json(self.folder / "machine.json", about["machine"])
+            if part.any() and about["strategies"].get(name) == mine["strategies"][name]:
+                self._keep_lines(self.run(entry), {column: each[part].tolist() for column, each in lines.items()})
+        if not (self.folder / MACHINE).exists():
+            write_json(self.folder / MACHINE, about["machine"])
 
-    def work(self) -> None:
-        """Train and measure what is missing; the progress counts the iterations that are left to train."""
-        left, done = self.missing(), 0
-        if not left:
-            return
-        with Progress(self.iterations(left), "drift study") as progress:
-
-            def report(total: int, label: str) -> Callable[[Iteration], None]:
-                nonlocal done
-                began, done = done, done + total
-                return lambda iteration: progress.update(min(began + iteration.number, progress.total))
-
-            for entry in left:
-                self.keep(entry, self.study(entry.world, entry.seed).trained(entry.strategy, report=report))
-
-    def iterations(self, left: list[Entry]) -> int:
-        """Iterations that are left to train, those of a shared base step counted once."""
-        counts: dict[Path, int] = {}
-        for entry in left:
-            study, plan = self.study(entry.world, entry.seed), self.plan(entry)
-            base = study.base(plan.strategy)
-            first = base.plan.schedule(base.plan.steps[0]).iterations
-            counts[base.run.folder] = 0 if base.run.is_done(0) else first
-            own = Run(study.folder / slug(plan.strategy.name), plan.config)
-            later = [step for step in plan.steps[1:] if not own.is_done(step.index)]
-            counts[own.folder] = sum(plan.schedule(step).iterations for step in later)
-        return sum(counts.values())
-
-    def keep(self, entry: Entry, trained: Experiment) -> None:
-        """Measure a finished run and keep what was found."""
-        plan, run = trained.plan, trained.run
-        scenario, last = plan.scenario, plan.steps[-1]
-        classes, confusions = scenario.base, [run.load_confusion(step) for step in (0, last.index)]
-        before, after = (iou(confusion)[list(classes)].tolist() for confusion in confusions)
-        tests = plan.complete(plan.tests(last))
-        found = {
-            **dict(strategy=entry.strategy, name=plan.strategy.name, world=entry.world, seed=entry.seed),
-            "config": self.decides(entry),
-            "class": list(classes),
-            **dict(iou_before=before, iou_after=after, new=mean_iou(confusions[1], scenario.added)),
-            **measure(trained.model(0), trained.model(last.index), tests, classes, entry.seed),
-        }
-        write_row(self.path(entry), found)
-        write_json(self.folder / "machine.json", machine(plan.device))
+    def _keep_lines(self, run: SweepRun, row: dict) -> None:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_sealed(run.folder / MEASURES, row)
+        keep_done(run, {"new": row["new"][0]})
 
     def collect(self) -> tuple[Path, Path]:
         """Write `drift_study.csv`, a line for every run and old class, and `drift_study.json`, which describes it."""
-        missing = self.missing()
+        rows = {entry: self.row(entry) for entry in self.entries()}
+        missing = [entry for entry, row in rows.items() if row is None]
         table, about = self.folder / "drift_study.csv", self.folder / "drift_study.json"
-        write_runs(table, [self.row(entry) for entry in self.entries() if entry not in missing])
+        write_runs(table, [row for row in rows.values() if row is not None])
         write_json(about, self.describe(missing))
         return table, about
 
     def describe(self, missing: list[Entry]) -> dict:
         """What the lines stand for, and where the newest of them were measured."""
-        where = {"machine": read_json(self.folder / "machine.json")}
+        where = {"machine": known_machine(self.folder)}
         return {**self.configuration(), **where, "missing": [asdict(entry) for entry in missing]}
 
     def configuration(self) -> dict:
@@ -281,7 +247,7 @@ class DriftStudy:
 def write_runs(path: Path, runs: list[dict]) -> None:
     """What was measured as CSV, a line for every run and class; empty where there is no value."""
     rows = [
-        {name: value[place] if isinstance(value, list) else value for name, value in run.items() if name != "config"}
+        {name: value[place] if isinstance(value, list) else value for name, value in run.items()}
         for run in runs
         for place in range(len(run["class"]))
     ]

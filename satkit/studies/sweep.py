@@ -29,6 +29,7 @@ from satkit.utils.progress import format_seconds
 
 TABLE = "runs.csv"
 LOOK_SECONDS = 0.3  # between two looks at which runs have ended
+MOST_LISTED = 60  # runs, in the tables at the end
 LAST = 4000  # bytes of a log in which the reason of a failure is looked for
 
 
@@ -110,9 +111,11 @@ class Sweep:
         return left
 
     def summary(self, rows: list[RunRow], seconds: float) -> str:
-        """Tables of all runs, and what was written."""
-        parts = [run_table(rows).text()]
-        parts += [mean_table(rows).text()] if has_several(rows) and any(row.scores for row in rows) else []
+        """Tables of all runs, where these are not too many, and what was written."""
+        listed = len(rows) <= MOST_LISTED
+        parts = [run_table(rows).text()] if listed else []
+        means = listed and has_several(rows) and any(row.scores for row in rows)
+        parts += [mean_table(rows).text()] if means else []
         bad, done = failures(rows), sum(row.state == DONE for row in rows)
         parts += ["\n".join(map(printable, bad))] if bad else []
         end = [f"{done} of {_count(len(rows))} done, took {format_seconds(seconds)}. Table: {self.folder / TABLE}"]

@@ -19,7 +19,7 @@ from satkit.experiments.run_places import run_folder
 from satkit.experiments.settings import FIELDS, PLACES, Settings, chosen
 from satkit.experiments.shared_base import base_folder
 from satkit.experiments.study_folder import StudyFolder, open_study, with_base, with_labels
-from satkit.notebooks.finding import find_notebook, read_notebook
+from satkit.notebooks.finding import read_notebook
 from satkit.notebooks.parameters import Parameter, accepted, setting_parameter
 from satkit.notebooks.run_progress import RunProgress
 from satkit.notebooks.runner import run_notebook
@@ -79,15 +79,6 @@ class Target(Protocol):
 
     def carry_out(self, values: dict, out: Path, folder: Path) -> dict:
         """One run, whose own files go into `folder`; gives its scores."""
-
-
-def target(word: str) -> Target:
-    """What a command names: "train", or a notebook by number, name or path.
-
-    Raises:
-        UsageError: If there is no such notebook.
-    """
-    return Training() if word == TRAIN else Notebook(find_notebook(word))
 
 
 class Training:

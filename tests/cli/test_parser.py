@@ -9,7 +9,6 @@ from command_line import one_sentence
 import satkit
 from satkit.cli import parser
 from satkit.notebooks.runner import NotebookFailed
-from satkit.studies.attention_study import ReferenceFailed
 from satkit.utils.errors import UsageError
 from satkit.utils.interrupts import Terminated
 from satkit.utils.one_writer import RunBusy
@@ -209,12 +208,11 @@ class Failure(Exception):
     ("error", "code", "said"),
     [
         (RunBusy("Another process is writing into here."), 1, "Another process is writing into here."),
-        (ReferenceFailed("A process failed."), 1, "A process failed."),
         (UsageError("Not like this."), 2, "Not like this."),
         (KeyboardInterrupt(), 130, "Interrupted. What was finished is kept; run the same command again to go on."),
         (Terminated(), 143, "Terminated. What was finished is kept; run the same command again to go on."),
     ],
-    ids=["busy", "reference", "usage", "ctrl-c", "sigterm"],
+    ids=["busy", "usage", "ctrl-c", "sigterm"],
 )
 def test_every_kind_of_end_has_its_exit_code(satkit_says, monkeypatch, error, code, said):
     monkeypatch.setattr("satkit.studies.study.run_study", raising(error))

@@ -13,8 +13,8 @@ from notebook_files import wait_for, write
 from places import ROOT
 
 from satkit.studies.sweep import Sweep
+from satkit.studies.sweep_choice import target
 from satkit.studies.sweep_run import DONE, FAILED, RUNNING, WAITING, runs_in
-from satkit.studies.sweep_targets import target
 
 PARAMETERS = 'seed: int = 0  # decides the result\nname: str = "a"  # any text\nmore: dict = {}  # anything'
 SLEEPS = "import json, os, time\ntime.sleep(wait)"

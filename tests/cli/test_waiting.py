@@ -118,7 +118,8 @@ def test_the_gallery_names_a_lesson_before_it_runs(lines, monkeypatch):
 
 
 def test_the_reference_study_says_that_it_looks_for_what_is_missing(lines, monkeypatch):
-    monkeypatch.setattr("satkit.studies.attention_study.ReferenceStudy.missing", lambda self: [])
+    monkeypatch.setattr("satkit.studies.sweep.Sweep.carry_out", lambda *_: True)
+    monkeypatch.setattr("satkit.studies.attention_study.ReferenceStudy.entries", lambda self: [])
     monkeypatch.setattr("satkit.studies.attention_study.ReferenceStudy.collect", lambda self: ["rows.csv"])
     assert lines("reference --seeds 0 --out reference") == [LOADING, "Looking which runs are missing ..."]
 

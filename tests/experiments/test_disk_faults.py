@@ -20,11 +20,10 @@ from satkit.data.datasets.drawn import DrawnData
 from satkit.experiments import checkpoints
 from satkit.experiments.presets import PRESETS
 from satkit.studies.report import write_report
-from satkit.studies.row_files import read_row, write_row
 from satkit.studies.saved_figures import keep_figure, kept_figures
 from satkit.utils import csv_files, files
 from satkit.utils.files import load_tensors, naming, read_json, save_tensors, sha256_of
-from satkit.utils.sealed_json import write_sealed
+from satkit.utils.sealed_json import read_sealed, write_sealed
 
 pytestmark = pytest.mark.usefixtures("tiny_preset")
 
@@ -120,7 +119,7 @@ class TestOfARun:
 
 
 def rows(folder):
-    write_row(folder / "row.json", {"strategy": "sats", "config": "x"})
+    write_sealed(folder / "measures.json", {"strategy": "sats", "new": 0.5})
     return 0
 
 
@@ -143,8 +142,8 @@ class TestOfAStudy:
     @pytest.mark.parametrize(
         ("write", "name", "operation", "number"),
         [
-            (rows, "row.json", "write", errno.ENOSPC),
-            (rows, "row.json", "rename", errno.EIO),
+            (rows, "measures.json", "write", errno.ENOSPC),
+            (rows, "measures.json", "rename", errno.EIO),
             (report, "report.html", "write", errno.EIO),
             (report, "result.json", "read", errno.EIO),
             (figure, "10-scores.png", "fsync", errno.ENOSPC),
@@ -162,9 +161,9 @@ class TestOfAStudy:
 
     def test_the_files_of_the_other_tests_are_read_after_a_fault(self, tmp_path, capsys):
         rows(tmp_path), figure(tmp_path)
-        with failing(tmp_path, "write", "row.json", errno.ENOSPC):
+        with failing(tmp_path, "write", "measures.json", errno.ENOSPC):
             guarded(lambda: rows(tmp_path))
-        assert read_row(tmp_path / "row.json", ("config",)) == {"strategy": "sats", "config": "x"}
+        assert read_sealed(tmp_path / "measures.json", "") == {"strategy": "sats", "new": 0.5}
         assert len(kept_figures(tmp_path)) == 1
 
 

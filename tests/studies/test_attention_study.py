@@ -1,20 +1,22 @@
 """The reference study: which runs, one row each, never twice, and what is said about them."""
 
 import math
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
+from sweeps import Threads
 from tiny_studies import FEW
 
-from satkit.evaluation.seeds import Row, by_seed, read_rows
+from satkit.evaluation.seeds import SCORES, by_seed, read_rows
 from satkit.experiments.configuration import config_hash
 from satkit.studies import attention_study
 from satkit.studies.attention_grid import SHIFT, Entry
 from satkit.studies.attention_report import markdown
-from satkit.studies.attention_study import ReferenceFailed, ReferenceStudy
-from satkit.studies.row_files import read_row, write_row
+from satkit.studies.attention_study import ReferenceStudy
+from satkit.studies.sweep_run import FAILED, WAITING
+from satkit.studies.world_runs import AttentionRuns, keep_done
 from satkit.utils.assets import asset
-from satkit.utils.files import read_json, write_json
+from satkit.utils.files import read_json
 
 
 @pytest.fixture
@@ -22,9 +24,13 @@ def study(few_runs):
     return few_runs
 
 
+def work(study):
+    return study.sweep().carry_out(Threads())
+
+
 @pytest.mark.slow
 def test_a_study_ends_in_one_row_a_run_and_is_never_computed_twice(study, monkeypatch):
-    study.work()
+    assert work(study)
     assert study.missing() == []
     table, about = study.collect()
     rows = read_rows(table)
@@ -32,70 +38,69 @@ def test_a_study_ends_in_one_row_a_run_and_is_never_computed_twice(study, monkey
     assert all(math.isfinite(row.all) and row.seconds > 0 for row in rows)
     began = {row.base for row in rows if row.strategy.startswith("mib")}
     assert len(began) == 1  # one base model for both worlds and both strategies
-    bases = {path.name for path in (study.folder / "runs").iterdir()}
+    bases = {path.name for path in (study.folder / "bases").iterdir()}
     assert bases == {"scenes-15-5-tiny-seed0", "scenes-15-5-tiny-seed0-habitat0"}
+    assert not list(study.folder.glob("*/run/*"))  # of a run only its scores are kept
     facts = read_json(about)
     assert facts["missing"] == []
     assert table.with_suffix(".md").read_text(encoding="utf-8").strip() == markdown(rows, facts)
     assert facts["worlds"]["shifted"] == {"shift": SHIFT}
     assert set(facts["effect_of_attention"]["habitat"]) == {"mib"}  # the only pair here
     assert facts["strategies"]["joint"]["joint"] is True
-    monkeypatch.setattr(ReferenceStudy, "run", lambda *_: pytest.fail("nothing is left to run"))
-    study.work()
+    monkeypatch.setattr(AttentionRuns, "carry_out", lambda *_: pytest.fail("nothing is left to run"))
+    assert work(study)
 
 
 @pytest.mark.slow
 def test_rows_of_another_machine_are_taken_over_and_those_of_another_configuration_are_redone(study, tmp_path):
-    study.work()
+    work(study)
     table, _ = study.collect()
     other = ReferenceStudy(tmp_path / "other", (0,), settings=study.settings)
     other.take_rows(table)
     assert other.missing() == []
-    path = next((other.folder / "rows").glob("*mib-attention.json"))
-    write_row(path, {**read_row(path, ()), "config": "another"})
-    assert len(other.missing()) == 1
     joint = next(row for row in other.rows() if row.strategy == "joint")
     assert math.isnan(joint.forgetting)
-    assert len(other.rows()) == len(FEW)
     kept, about = other.collect()
+    assert kept.read_bytes() == table.read_bytes()
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines[:-1], lines[-1][:-3] + "abc"]) + "\n")
+    fewer = ReferenceStudy(tmp_path / "fewer", (0,), settings=study.settings)
+    fewer.take_rows(table)
+    assert len(fewer.missing()) == 1
+    kept, about = fewer.collect()
     assert len(read_rows(kept)) == len(FEW) - 1  # a row of another configuration is not shown
     assert len(read_json(about)["missing"]) == 1
 
 
-def test_damaged_rows_are_computed_again_and_those_of_an_earlier_version_are_taken(study):
-    config = {entry: config_hash(study.plan(entry).config) for entry in FEW}
+def test_a_run_whose_row_is_damaged_is_carried_out_again(study):
     for entry in FEW:
-        scores = dict.fromkeys(("old", "new", "all", "base", "kept", "forgetting", "average", "seconds"), 0.5)
-        row = Row(entry.strategy, entry.strategy, entry.world, entry.seed, **scores, config=config[entry])
-        write_row(study.row_file(entry), asdict(row))
+        keep_done(study.run(entry), dict.fromkeys(SCORES, 0.5))
     assert study.missing() == []
-    write_json(study.row_file(FEW[0]), read_row(study.row_file(FEW[0]), ()))  # as it was written until now
-    changed = study.row_file(FEW[1])
+    changed = study.run(FEW[1]).folder / "run.json"
     changed.write_text(changed.read_text().replace("0.5", "0.6", 1))
-    with pytest.warns(UserWarning, match=rf"{changed.name} is damaged.* Its run is carried out again"):
+    with pytest.warns(UserWarning, match=r"run.json is damaged.* Its run is carried out again"):
         assert study.missing() == [FEW[1]]
     with pytest.warns(UserWarning, match="is damaged"):
         assert len(study.rows()) == len(FEW) - 1
 
 
 @pytest.mark.slow
-def test_rows_that_began_with_another_base_step_stop_the_study(study):
-    study.work()
-    rows = study.folder / "rows"
-    (rows / "habitat-seed0-mib.json").unlink()
-    study.work()  # the same base step: nothing to say
-    (rows / "habitat-seed0-mib.json").unlink()
-    other = rows / "shifted-seed0-mib-attention.json"
-    row = read_row(other, ())
-    write_row(other, {**row, "base": row["base"] + 0.02})
-    with pytest.raises(ReferenceFailed, match="rows of seed 0 must start from one base step. mib.attention began"):
-        study.work()
+def test_a_run_that_would_begin_with_another_base_step_than_the_others_fails_and_says_so(study):
+    work(study)
+    run, other = study.run(FEW[0]), study.run(FEW[3])
+    run.write(replace(run.state, state=WAITING))
+    assert work(study)  # the same base step: nothing to say
+    run.write(replace(run.state, state=WAITING))
+    keep_done(other, {**other.state.scores, "base": other.state.scores["base"] + 0.02})
+    assert not work(study)
+    assert run.state.state == FAILED
+    assert "runs of seed 0 must start from one base step. mib+attention began" in run.state.error
 
 
 @pytest.mark.slow
 def test_only_pairs_of_the_study_have_an_effect_of_attention(study, monkeypatch):
     monkeypatch.setattr(attention_study, "entries", lambda *asked: FEW[:4])
-    study.work()
+    work(study)
     facts = study.describe(study.rows())
     assert facts["with_attention"] == {"mib": "mib+attention"}
     assert set(facts["effect_of_attention"]["shifted"]) == {"mib"}
@@ -114,15 +119,6 @@ def test_strategies_of_the_stored_study_began_with_one_base_step_a_seed():
     assert set(about["effect_of_attention"][next(iter(about["worlds"]))]) == set(about["with_attention"])
 
 
-def test_what_another_process_holds_is_left_to_it(study):
-    with study.claimed("shared") as mine:
-        assert mine
-        with study.claimed("shared") as again:
-            assert not again
-    with study.claimed("shared") as mine:
-        assert mine
-
-
 def test_the_worlds_of_a_run_are_in_its_plan(tmp_path):
     study = ReferenceStudy(tmp_path, (0,))
     settings = {name: study.plan(Entry("mib", name, 0)).settings for name in ("habitat", "uniform", "shifted")}
@@ -138,7 +134,7 @@ def test_the_worlds_of_a_run_are_in_its_plan(tmp_path):
 
 def test_every_world_has_a_base_step_of_its_own_unless_only_later_steps_differ(tmp_path):
     study = ReferenceStudy(tmp_path, (0,))
-    folders = {name: study.base(study.plan(Entry("mib", name, 0))).run.folder for name in study.worlds}
+    folders = {name: study.run(Entry("mib", name, 0)).meaning.base for name in study.worlds}
     assert folders["habitat"] == folders["shifted"]
     assert len(set(folders.values())) == len(folders) - 1
 

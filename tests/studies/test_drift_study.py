@@ -4,31 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from samples import LABELS, step_images
+from sweeps import Threads
 from tiny import TINY_STUDY as TINY
 
 from satkit.analysis.probes import rank_correlation
 from satkit.cli import parser
 from satkit.experiments.plan import Plan
 from satkit.experiments.presets import PRESETS
-from satkit.models import build_segmenter
 from satkit.strategies import STRATEGIES
 from satkit.studies import drift_study
 from satkit.studies.attention_grid import Entry
-from satkit.studies.drift_study import DriftStudy, measure, read_drifts, write_runs
-from satkit.studies.row_files import write_row
+from satkit.studies.drift_study import MEASURES, DriftStudy, read_drifts, write_runs
+from satkit.studies.sweep import Sweep
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
 
 FINE_TUNING, SATS = (Entry(name, "habitat", 0) for name in ("fine-tuning", "sats"))
-IMAGES = step_images(LABELS, LABELS.T, LABELS[::-1], LABELS[:, ::-1])
-
-
-def segmenter(seed=0, **options):
-    torch.manual_seed(seed)
-    return build_segmenter("mit_quick", (6,), decoder_width=16, **options).eval()
 
 
 @pytest.fixture
@@ -40,49 +32,10 @@ def study(tmp_path, monkeypatch):
     return DriftStudy(tmp_path / "drift", (0,), ("fine-tuning", "sats"))
 
 
-def test_a_model_against_itself_has_not_drifted_and_knows_and_shows_what_it_did():
-    found = measure(segmenter(), segmenter(), IMAGES, (1, 2, 4))
-    for name in ("shown", "known", "cosine"):
-        assert found[name] == found[f"{name}_before"]
-        assert len(found[name]) == 3
-    assert all(value == pytest.approx(1.0) for name, value in found.items() if name.startswith("cka_"))
-    drift = np.array([values for name, values in found.items() if name.startswith("drift_")])
-    assert drift.shape == (11, 3)  # heads of all stages, classes
-    assert not np.nan_to_num(drift).any()
-
-
-def test_before_and_after_are_told_apart():
-    there = measure(segmenter(0), segmenter(1), IMAGES, (1, 2, 4))
-    back = measure(segmenter(1), segmenter(0), IMAGES, (1, 2, 4))
-    for name in ("shown", "known", "cosine"):
-        assert there[name] == back[f"{name}_before"]
-        assert there[f"{name}_before"] == back[name]
-    assert there["cosine"] != there["cosine_before"]
-    assert there["drift_s1h1"] == pytest.approx(back["drift_s1h1"], nan_ok=True)
-
-
-def test_a_head_that_was_changed_shows_up_in_its_own_columns():
-    changed = segmenter()
-    with torch.no_grad():
-        attention = changed.backbone.stages[2].blocks[-1].attn
-        attention.q.bias[: attention.q.bias.shape[0] // 4] += 3.0
-    found = measure(segmenter(), changed, IMAGES, (1, 2, 4))
-    moved = {name for name, values in found.items() if name.startswith("drift_") and np.nansum(values) > 0}
-    assert {name for name in moved if name < "drift_s4"} == {"drift_s3h1"}
-    assert found["cka_stage2"] == pytest.approx(1.0)
-
-
-def test_deep_heads_have_no_cosine_and_everything_else():
-    model = segmenter(deep_heads=True)
-    found = measure(model, model, IMAGES, (1, 2))
-    assert np.isnan(found["cosine"]).all()
-    assert np.isfinite(found["shown"]).all()
-
-
 def test_a_table_is_read_as_it_was_written(tmp_path):
     runs = [
-        {"strategy": "a", "name": "A", "seed": 0, "config": "x", "class": [1, 2], "known": [0.5, None], "cka_z": 0.25},
-        {"strategy": "b", "name": "B", "seed": 1, "config": "y", "class": [1, 2], "known": [0.1, 0.0], "cka_z": 1.0},
+        {"strategy": "a", "name": "A", "seed": 0, "class": [1, 2], "known": [0.5, None], "cka_z": 0.25},
+        {"strategy": "b", "name": "B", "seed": 1, "class": [1, 2], "known": [0.1, 0.0], "cka_z": 1.0},
     ]
     write_runs(tmp_path / "table.csv", runs)
     read = read_drifts(tmp_path / "table.csv")
@@ -93,26 +46,29 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
     assert read["cka_z"].tolist() == [0.25, 0.25, 1.0, 1.0]
 
 
+def work(study):
+    return study.sweep().carry_out(Threads())
+
+
 @pytest.mark.slow
 def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study, monkeypatch):
-    whole = DriftStudy.keep
+    whole = drift_study.measured
 
-    def killed(self, entry, trained):
+    def killed(entry, trained):
         if entry.strategy == "sats":
             raise KeyboardInterrupt
-        whole(self, entry, trained)
+        return whole(entry, trained)
 
     with monkeypatch.context() as patch:
-        patch.setattr(DriftStudy, "keep", killed)
-        with pytest.raises(KeyboardInterrupt):
-            study.work()
+        patch.setattr(drift_study, "measured", killed)
+        assert not work(study)
     assert study.missing() == [SATS]
     _, about = study.collect()
     assert read_json(about)["missing"] == [{"strategy": "sats", "world": "habitat", "seed": 0}]
 
     with monkeypatch.context() as patch:
         patch.setattr("satkit.experiments.experiment.train_step", lambda *_, **__: pytest.fail("all of it is trained"))
-        study.work()
+        assert work(study)
     table, about = study.collect()
     lines, facts = read_drifts(table), read_json(about)
     assert facts["missing"] == []
@@ -123,14 +79,13 @@ def test_a_killed_study_goes_on_and_ends_in_a_line_for_every_run_and_class(study
     kept = study.row(SATS)
     np.testing.assert_allclose(lines["drift_s1h1"][15:], np.array(kept["drift_s1h1"], dtype=float), rtol=1e-3)
 
-    write_row(study.path(SATS), {**kept, "config": "another"})
-    assert study.missing() == [SATS]  # measures of another configuration are taken again
-    write_json(study.path(SATS), kept)
-    assert study.missing() == []  # those that an earlier version wrote, without a hash, are taken
-    damaged = study.path(FINE_TUNING)
+    damaged = study.run(FINE_TUNING).folder / MEASURES
     damaged.write_text(damaged.read_text().replace("0.", "1.", 1))
-    with pytest.warns(UserWarning, match=r"habitat-seed0-fine-tuning\.json is damaged.* Its run is carried out again"):
+    with pytest.warns(UserWarning, match=r"measures\.json is damaged.* Its run is carried out again"):
         assert study.missing() == [FINE_TUNING]
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert work(study)
+    assert study.missing() == []
 
 
 def test_joint_training_has_no_drift(tmp_path):
@@ -140,7 +95,7 @@ def test_joint_training_has_no_drift(tmp_path):
 
 @pytest.mark.slow
 def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(study, tmp_path):
-    study.work()
+    work(study)
     table, about = study.collect()
     more = DriftStudy(tmp_path / "more", (0, 1), ("fine-tuning", "sats"))
     more.take_rows(table)
@@ -152,12 +107,12 @@ def test_rows_of_the_same_configuration_are_taken_over_and_written_as_they_were(
     facts = read_json(about)
     write_json(about, {**facts, "strategies": {**facts["strategies"], "sats": {"name": "another"}}})
     DriftStudy(tmp_path / "one", (0,), ("fine-tuning", "sats")).take_rows(table)
-    assert [path.name for path in (tmp_path / "one" / "rows").iterdir()] == ["habitat-seed0-fine-tuning.json"]
+    assert DriftStudy(tmp_path / "one", (0,), ("fine-tuning", "sats")).missing() == [SATS]
     write_json(about, {key: value for key, value in facts.items() if key != "worlds"})  # of an earlier version
     DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).take_rows(table)
     write_json(about, {**facts, "places": 3})
     DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).take_rows(table)
-    assert not list((tmp_path / "none" / "rows").iterdir())
+    assert DriftStudy(tmp_path / "none", (0,), ("fine-tuning", "sats")).missing() == [FINE_TUNING, SATS]
 
 
 def test_every_strategy_is_measured_but_those_that_have_no_step_before(study):
@@ -174,22 +129,15 @@ def test_the_further_world_has_the_main_strategies_alone(tmp_path):
     assert some == [Entry("mib", world, 0) for world in ("habitat", "uniform")]
 
 
-def test_the_iterations_of_a_shared_base_step_are_counted_once(study):
-    assert study.iterations([FINE_TUNING, SATS]) == 2 + 2 * 2
-    assert (
-        study.iterations([FINE_TUNING, Entry("ewc", "habitat", 0)]) == 2 * 2 + 2 * 2
-    )  # EWC measures in a base step of its own
-
-
 def test_the_command_measures_the_seeds_that_it_is_given(monkeypatch, tmp_path, capsys):
     began = []
-    monkeypatch.setattr(DriftStudy, "work", lambda self: began.append((self.folder, self.seeds, self.chosen)))
+    monkeypatch.setattr(Sweep, "carry_out", lambda self, *_: began.append((self.folder, len(self.runs))) or True)
     monkeypatch.setattr(DriftStudy, "collect", lambda self: ("table.csv", "table.json"))
-    monkeypatch.setattr(DriftStudy, "take_rows", lambda self, path: began.append(path))
+    monkeypatch.setattr(DriftStudy, "take_rows", lambda self, path: began.append((path, self.seeds, self.chosen)))
     words = ["--drift", "--seeds", "3,4", "--strategies", "mib,sats", "--out", str(tmp_path / "drift")]
     words += ["--rows", "other.csv"]
     assert parser.main(["reference", *words]) == 0
-    assert began == ["other.csv", (tmp_path / "drift", (3, 4), ("mib", "sats"))]
+    assert began == [("other.csv", (3, 4), ("mib", "sats")), (tmp_path / "drift", 2 * 2 * 2)]
     assert capsys.readouterr().out == "table.csv\ntable.json\n"
 
 

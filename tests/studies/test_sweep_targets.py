@@ -5,7 +5,8 @@ import pytest
 from notebook_files import write
 
 from satkit.studies.study import checked
-from satkit.studies.sweep_targets import Notebook, Training, target
+from satkit.studies.sweep_choice import target
+from satkit.studies.sweep_targets import Notebook, Training
 from satkit.utils.errors import UsageError
 
 

@@ -13,8 +13,8 @@ from sweeps import Told
 
 from satkit.studies import sweep_workers
 from satkit.studies.sweep import Sweep
+from satkit.studies.sweep_choice import target
 from satkit.studies.sweep_run import DONE, RUNNING, SweepRun
-from satkit.studies.sweep_targets import target
 from satkit.studies.sweep_workers import (
     dask_cluster,
     processes_here,
