@@ -161,8 +161,9 @@ def class_means(features: Tensor, labels: Tensor, count: int) -> Tensor:
 def alignment(model: Segmenter, features: Tensor, labels: Tensor) -> np.ndarray:
     """Cosine between each class's weights in the classifier and the mean of its samples, (class,).
 
-    If the representation stayed and the classifier drifted, the old classes have small cosines. Weights and means are
-    centred over the classes, because softmax ignores what all classes share.
+    If the representation stayed and the classifier drifted, the old classes have small cosines. From the weights their
+    mean over all classes is subtracted, because softmax ignores what all classes share, and from the means that over
+    all samples.
 
     Args:
         model: Its classifier must be linear.
