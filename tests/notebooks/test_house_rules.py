@@ -13,7 +13,7 @@ from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_fo
 from satkit.notebooks.parameters import check_house_rules, parameters, setting_parameter
 
 LESSONS = sorted(path.stem for path in list_notebooks())
-MOST_LINES = 15
+MOST_LINES = 20
 
 
 def read(name):
