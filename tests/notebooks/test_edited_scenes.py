@@ -16,8 +16,10 @@ def run(lesson, *ids):
     cells = {cell.id: cell.source for cell in nbformat.read(str(find_notebook(lesson)), as_version=4).cells}
     found = {"np": np}
     for each in ids:
-        (source,) = (text for name, text in cells.items() if name.startswith(each))
-        exec(source, found)
+        sources = [text for name, text in cells.items() if name.startswith(each)]  # two where a cell is split
+        assert sources, each
+        for source in sources:
+            exec(source, found)
     return found
 
 

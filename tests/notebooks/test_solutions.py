@@ -10,7 +10,7 @@ from satkit.notebooks.finding import find_notebook, list_notebooks, list_solutio
 from satkit.notebooks.parameters import check_house_rules, parameters
 
 NAMES = [path.stem for path in list_notebooks()]
-MOST_LINES = 15
+MOST_LINES = 20
 ANSWER = re.compile(r"^\*\*\d\.\*\* (.+?)\n\n(.+?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 HINT = re.compile(r"\s*<details>.*?</details>", re.DOTALL)
 

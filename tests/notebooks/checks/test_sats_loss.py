@@ -23,7 +23,7 @@ def test_the_lesson():
             "distances": [
                 (".norm()", ".square().sum()", "distances of .* has the right shape"),
                 ("relation(new, b, h, c) - relation(old, b, h, c)", "relation(new, b, h, c)", "off"),
-                ("torch.stack([", "sum([", "must be a tensor|has the shape|must be"),
+                ("torch.stack(", "sum(", "must be a tensor|has the shape|must be"),
                 (
                     "(relation(new, b, h, c) - relation(old, b, h, c)).norm()",
                     "-(relation(new, b, h, c) - relation(old, b, h, c)).norm()",

@@ -11,8 +11,8 @@ def test_the_lesson():
                 ("== labels[pixel]", "!= labels[pixel]", "own is off in entry 0"),
                 ("[own[s]].sum()", "[own[s]].mean()", "on_own is 0.125 times"),
                 (
-                    "for view in views.values()] for s, query in enumerate(queries)",
-                    "for s, query in enumerate(queries)] for view in views.values()",
+                    "for view in views.values()]\n    for s, query in enumerate(queries)",
+                    "for s, query in enumerate(queries)]\n    for view in views.values()",
                     "on_own is in|axes in another order|off",
                 ),
             ],

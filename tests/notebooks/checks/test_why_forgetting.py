@@ -12,7 +12,7 @@ def test_the_lesson():
             "shown": [
                 ("testing[name][t].labels", "fitting[name][t].labels", "shown after step 0 is|stops"),
                 ("return class_accuracy(", "return 100 * class_accuracy(", "is 100 times what it should be"),
-                ("predicted, classes)", "predicted, scenario.added)", "shown after step 0 is"),
+                ("predicted, classes", "predicted, scenario.added", "shown after step 0 is"),
                 ("[t].predicted", "[0].predicted", "shown after step 1 is"),
             ],
             "known": [
