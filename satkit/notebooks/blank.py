@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from satkit.notebooks.finding import NotebookError
 
 TEACH, CHECK, GIVEN = "teach", "check", "given"
-WIDTH = 100  # characters of a comment
+WIDTH = 88  # characters of a comment
 YOURS = "# Your code."
 ASKED = "# Your turn. The check below asks for:"
 MODULE = re.compile(r"^from satkit\.notebooks\.checks import (\w+) as check$", re.MULTILINE)
