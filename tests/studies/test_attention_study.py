@@ -119,26 +119,6 @@ def test_strategies_of_the_stored_study_began_with_one_base_step_a_seed():
     assert set(about["effect_of_attention"][next(iter(about["worlds"]))]) == set(about["with_attention"])
 
 
-def test_the_worlds_of_a_run_are_in_its_plan(tmp_path):
-    study = ReferenceStudy(tmp_path, (0,))
-    settings = {name: study.plan(Entry("mib", name, 0)).settings for name in ("habitat", "uniform", "shifted")}
-    assert {name: (each.habitat, each.shift) for name, each in settings.items()} == {
-        "habitat": (0.75, 0.0),
-        "uniform": (0.0, 0.0),
-        "shifted": (0.75, SHIFT),
-    }
-    noise = study.plan(Entry("mib", "habitat from noise", 0)).settings
-    assert noise.from_scratch
-    assert noise.habitat == 0.75
-
-
-def test_every_world_has_a_base_step_of_its_own_unless_only_later_steps_differ(tmp_path):
-    study = ReferenceStudy(tmp_path, (0,))
-    folders = {name: study.run(Entry("mib", name, 0)).meaning.base for name in study.worlds}
-    assert folders["habitat"] == folders["shifted"]
-    assert len(set(folders.values())) == len(folders) - 1
-
-
 def test_stored_rows_are_of_the_configurations_that_the_code_makes_today(tmp_path):
     study = ReferenceStudy(tmp_path / "study", (0,))
     rows = [row for row in read_rows(asset("reference_study.csv")) if row.seed == 0]
