@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from PIL import UnidentifiedImageError
 
-from satkit.plots.drawn_once import show_instead
+from satkit.notebooks.drawn_once import show_instead
 from satkit.utils.errors import UsageError, choose
 from satkit.utils.files import DamagedFile, replacing, sha256_of
 from satkit.utils.images import image_bytes, opened_image

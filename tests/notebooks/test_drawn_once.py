@@ -8,8 +8,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 
-from satkit.plots import drawn_once
-from satkit.plots.drawn_once import show_instead
+from satkit.notebooks import drawn_once
+from satkit.notebooks.drawn_once import show_instead
 
 PICTURE = b"\x89PNG any bytes"
 
