@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sweeps import Threads
 from tiny import TINY_STUDY as TINY
@@ -158,3 +159,47 @@ def test_the_rows_that_come_with_the_kit_are_of_strategies_as_they_are_declared_
         assert np.isfinite(lines[name]).all(), name
     without = {name for name in names if np.isnan(lines["cosine"][lines["strategy"] == name]).any()}
     assert without == set(facts["not_measured"]) & names
+
+
+def test_the_stored_rows_are_as_lesson_11_and_the_page_of_results_say():
+    rows = pd.DataFrame(read_drifts(asset("drift_study.csv")))
+    rows["lost"], rows["drift"] = rows["iou_before"] - rows["iou_after"], rows.filter(like="drift_s").mean(axis=1)
+    mean = rows.groupby(["strategy", "world"]).mean(numeric_only=True)
+    lost, drift, known, shown = (mean[column].unstack() for column in ("lost", "drift", "known", "shown"))
+    teachers = ["sats", "pseudo+distillation", "mib"]
+    assert (known.loc["fine-tuning"] < 0.5).all()
+    assert (known.loc[teachers, ["habitat", "uniform"]] > 0.9).all(axis=None)
+    no_longer = {
+        name: mean.loc["mib", "habitat"][f"{name}_before"] - mean.loc["mib", "habitat"][name]
+        for name in ("shown", "known")
+    }
+    assert no_longer["shown"] == pytest.approx(0.1, abs=0.02)
+    assert no_longer["known"] == pytest.approx(0.05, abs=0.015)
+    assert shown.loc["fine-tuning"].max() == 0
+    assert drift.idxmax().eq("fine-tuning").all()
+    assert (lost.loc["fine-tuning", ["habitat", "uniform"]] > 0.9).all()
+    for name in teachers:
+        assert lost.loc[name, "uniform"] < 0.5 * lost.loc[name, "habitat"]
+        assert 0.74 < drift.loc[name, "uniform"] / drift.loc[name, "habitat"] < 1.05
+    for world in ("habitat", "uniform"):
+        assert list(lost.loc[teachers, world].sort_values().index) == teachers
+        assert list(drift.loc[teachers, world].sort_values().index) == teachers
+        assert mean["new"].unstack().loc[teachers, world].idxmin() == "sats"
+    stages = {
+        stage: rows.filter(like=f"drift_s{stage}h").mean(axis=1).groupby(rows["strategy"]).mean()
+        for stage in (1, 2, 3, 4)
+    }
+    for name in drift_study.IN_EVERY_WORLD:
+        by_stage = [stages[stage][name] for stage in (1, 2, 3, 4)]
+        assert by_stage.index(max(by_stage)) == 3
+        assert by_stage.index(min(by_stage)) == 0
+    page = " ".join(asset("results.md").read_text(encoding="utf-8").split())
+    found = {
+        name: f"{100 * known.loc[name, 'habitat']:.0f} %" for name in ("fine-tuning", "pseudo+distillation", "sats")
+    }
+    before = f"{100 * mean['known_before'].unstack().loc['fine-tuning', 'habitat']:.0f} %"
+    assert (
+        f"finds {before} of the old classes' places after the base step, and {found['fine-tuning']} after ten steps "
+        f"of fine-tuning, {found['pseudo+distillation']} with pseudo-labels and distillation, and {found['sats']} with "
+        "SATS"
+    ) in page

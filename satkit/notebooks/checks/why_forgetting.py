@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from satkit.analysis.probes import linear_cka, rank_correlation
+from satkit.analysis.probes import linear_cka
 from satkit.notebooks.checks.checking import Names, called, same, wants
 
 
@@ -40,14 +40,15 @@ def cka(at: Names) -> None:
 
 
 @wants(
-    every="the rank correlation of drift and forgetting over all strategies, a number",
-    without="the same with one strategy left out at a time, in the order of short, a list",
+    by_stage="how far the relations of the old classes have drifted under every strategy of short (rows) in the stages "
+    "1 to 4 (columns), a mean over all rows of the strategy and all heads of the stage, an array"
 )
-def leave_one_out(at: Names) -> None:
-    """Exercise 4: from the means of each strategy."""
-    columns = (at.stored["drift"], at.stored["forgetting"])
-    means = [[float(np.mean(column[at.stored["strategy"] == name])) for name in at.short] for column in columns]
-    same("every", at.every, rank_correlation(*map(np.array, means)))
-    places = range(len(at.short))
-    left = [[np.array([value for n, value in enumerate(part) if n != out]) for part in means] for out in places]
-    same("without", list(at.without), [rank_correlation(*pair) for pair in left])
+def drift_by_stage(at: Names) -> None:
+    """Exercise 4: value by value."""
+    expected = np.zeros((len(at.short), 4))
+    for row, name in enumerate(at.short):
+        for stage in range(4):
+            heads = [column for column in at.rows if column.startswith(f"drift_s{stage + 1}h")]
+            its = zip(at.rows["strategy"], *(at.rows[column] for column in heads))
+            expected[row, stage] = np.mean([values for strategy, *values in its if strategy == name])
+    same("by_stage", at.by_stage, expected, "strategy stage")

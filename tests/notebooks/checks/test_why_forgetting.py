@@ -35,10 +35,10 @@ def test_the_exercises():
     holds(
         "solutions/11",
         {
-            "leave_one_out": [
-                ("np.delete(lost, n)", "lost[:-1]", "without is off in entry"),
-                ("every = rank", "every = -rank", "every has the wrong sign"),
-                ('"drift", "forgetting"', '"forgetting", "iou_before"', "every is"),
+            "drift_by_stage": [
+                ("own.filter", "rows.filter", "by_stage has the right shape"),
+                ("drift_s{stage + 1}h", "drift_s{4 - stage}h", "by_stage"),
+                (".to_numpy().mean()", ".to_numpy().sum()", "by_stage"),
             ],
         },
     )
