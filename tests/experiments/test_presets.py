@@ -10,6 +10,7 @@ from satkit.data.datasets import ade20k, camvid, cityscapes, folder, pretext, sc
 from satkit.data.transforms import AUGMENTATIONS
 from satkit.evaluation.conventions import protocol
 from satkit.experiments.presets import PRESETS, preset
+from satkit.models.mit import SMALL
 from satkit.models.pretrained import timm
 from satkit.models.segmenter import SegmenterSpec
 from satkit.scenario import task_sizes
@@ -141,8 +142,8 @@ def test_presets_start_pretrained_where_there_are_weights_of_their_backbone():
     pretrained = {(data, name) for data, name in EVERY if preset(data, name).model.get("pretrained")}
     published = {(data, name) for data, name in EVERY if name == "published"}
     photographs = {(data, "full") for data in ("voc", "ade20k", "cityscapes", "folder")}
-    drawn = {(data, name) for data, name in EVERY if preset(data, name).backbone == "mit_quick" and data != "pretext"}
-    assert pretrained == drawn | published | photographs
+    small = {(data, name) for data, name in EVERY if preset(data, name).backbone in SMALL and data != "pretext"}
+    assert pretrained == small | published | photographs
 
 
 def test_the_pretext_is_learnt_at_the_size_and_by_the_backbone_of_the_scenes_that_it_is_for():
