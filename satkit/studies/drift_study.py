@@ -41,7 +41,7 @@ IN_EVERY_WORLD = ("fine-tuning", "pseudo+distillation", "mib", "sats")  # the ot
 SKIPPED = {"joint": "All classes are learnt in one step: there is no model before it to compare with."}
 DEEP = "The classifier has deep heads, which have no weight for every channel of the embedding."
 NEEDED = ("strategy", "world", "seed", "class", "new")  # of the measures of a run
-MEASURES = "measures.json"
+MEASURES, AGAIN = "measures.json", "Its run is carried out again."
 COLUMNS = {
     "strategy": "short name",
     "name": "the strategy's own name",
@@ -169,9 +169,9 @@ class DriftStudy:
         if run.state.state != DONE:
             return None
         try:
-            row = read_sealed(run.folder / MEASURES, "Its run is carried out again.")
+            row = read_sealed(run.folder / MEASURES, AGAIN)
             if lacks := [name for name in NEEDED if name not in row]:
-                raise DamagedFile(run.folder / MEASURES, f"is damaged: it lacks {lacks[0]!r}", "Its run is repeated.")
+                raise DamagedFile(run.folder / MEASURES, f"is damaged: it lacks {lacks[0]!r}", AGAIN)
             return row
         except FileNotFoundError:
             return None

@@ -61,8 +61,6 @@ class WorldRuns:
             "strategy": Parameter("strategy", "str", "sats", STRATEGY_HELP),
             "world": Parameter("world", "str", world, f"one of: {', '.join(self.worlds())}"),
             "seed": Parameter("seed", "int", 0, "decides everything random"),
-            "data": Parameter("data", "str", self.data, "the data set, scenes or camvid"),
-            "root": Parameter("root", "str", "", "folder of camvid; empty for scenes"),
         }
 
     def worlds(self, data: str = "") -> dict[str, dict]:
@@ -86,8 +84,9 @@ class WorldRuns:
         full = self.full(values)
         key = tuple(full.items())
         if key not in self._plans:
-            world = choose("world", full["world"], self.worlds(full["data"]))
-            settings = replace(self.usual(full["data"], full["root"]), seed=full["seed"], **world)
+            data, root = full.get("data", self.data), full.get("root", "")
+            world = choose("world", full["world"], self.worlds(data))
+            settings = replace(self.usual(data, root), seed=full["seed"], **world)
             images = (settings.data, settings.root, settings.habitat, settings.preset)
             plan = Plan(settings, full["strategy"], self._images.get(images))
             self._images.setdefault(images, plan.data)
@@ -120,6 +119,15 @@ class AttentionRuns(WorldRuns):
 
     word = called = "reference"
 
+    @property
+    def declared(self) -> dict[str, Parameter]:
+        """The parameters of a run."""
+        more = {
+            "data": Parameter("data", "str", self.data, "the data set, scenes or camvid"),
+            "root": Parameter("root", "str", "", "folder of camvid; empty for scenes"),
+        }
+        return super().declared | more
+
     def carry_out(self, values: dict, out: Path, folder: Path) -> dict:
         """Train a run to its end, give its scores, and remove the rest.
 
@@ -151,7 +159,7 @@ class AttentionRuns(WorldRuns):
         confusion, mine = base.run.load_confusion(0), self.meaning(values, out).base
         began = mean_iou(confusion, range(len(confusion)))
         for state in runs_in(out).values():
-            other = state.parameters
+            other = self.full(state.parameters)
             if state.state != DONE or other["seed"] != self.full(values)["seed"]:
                 continue
             if self.meaning(other, out).base == mine and abs(state.scores["base"] - began) > SAME:

@@ -68,3 +68,8 @@ def test_the_machine_is_known_after_the_first_run(tmp_path):
     assert known_machine(tmp_path) == {}
     write_json(tmp_path / MACHINE, {"cores": 2})
     assert known_machine(tmp_path) == {"cores": 2}
+
+
+def test_only_the_study_of_several_data_sets_takes_one():
+    assert {"data", "root"} <= AttentionRuns().declared.keys()
+    assert list(DriftRuns().declared) == ["strategy", "world", "seed"]
