@@ -44,13 +44,15 @@ class Membership:
     @classmethod
     def of(cls, inside: Tensor, dtype: torch.dtype = torch.float32) -> "Membership":
         """The membership of regions in which all queries count alike; inside: bool (batch, region, query)."""
-        size = inside.sum(dim=-1, keepdim=True)
-        present, weights = size.squeeze(-1) > 0, inside.to(dtype) / size.clamp(min=1)
-        if inside.device.type != "cpu":
-            return cls(present, weights)
-        slots, rows = (_true_first(mask) for mask in (present, inside.any(dim=1)))
-        weights = weights.gather(1, slots[:, :, None].expand(-1, -1, weights.shape[2]))
-        return cls(present, weights.gather(2, rows[:, None].expand(-1, slots.shape[1], -1)), slots, rows)
+        present, slots, rows = inside.any(dim=-1), None, None
+        if inside.device.type == "cpu":
+            slots = _true_first(present)
+            inside = _rows_at(inside, slots)
+            rows = _true_first(inside.any(dim=1))
+        weights = inside.to(dtype) / inside.sum(dim=-1, keepdim=True).clamp(min=1)
+        if rows is not None:
+            weights = weights.gather(2, rows[:, None].expand(-1, slots.shape[1], -1))
+        return cls(present, weights, slots, rows)
 
     def spread(self, values: Tensor) -> Tensor:
         """Values of the regions in `weights`, (batch, some region, head), for all regions; 0 for those left out."""
@@ -118,8 +120,10 @@ class _Difference(torch.autograd.Function):
         d_chosen = torch.bmm(d_scores, flat).view(*queries.shape[:2], -1, queries.shape[3])
         if places is None:
             return d_chosen, d_keys
-        d_queries = d_chosen.new_zeros(queries.shape)
-        return d_queries.scatter_(2, places[:, None, :, None].expand_as(d_chosen), d_chosen), d_keys
+        d_queries = d_chosen.new_zeros(queries.transpose(1, 2).shape)
+        numbers = _numbers(places, d_queries.shape[1])
+        d_queries.flatten(0, 1).index_copy_(0, numbers, d_chosen.transpose(1, 2).flatten(0, 1))
+        return d_queries.transpose(1, 2), d_keys
 
     @staticmethod
     def in_chunks(ctx, queries: Tensor, keys: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,9 +159,20 @@ def _through_softmax(rows: Tensor, d_rows: Tensor, scale: float) -> Tensor:
 def _chosen(queries: Tensor, places: Tensor | None, dtype: torch.dtype) -> Tensor:
     """The queries at these places, other ones in each image, (batch * head, some query, channel)."""
     if places is not None:
-        batch, heads, _, channels = queries.shape
-        queries = queries.gather(2, places[:, None, :, None].expand(batch, heads, places.shape[1], channels))
+        queries = _rows_at(queries.transpose(1, 2), places).transpose(1, 2)
     return _flat(queries, dtype)
+
+
+def _rows_at(tensor: Tensor, places: Tensor) -> Tensor:
+    """Of (batch, row, ...) the rows at these places, other ones in each image, (batch, place, ...)."""
+    chosen = tensor.flatten(0, 1).index_select(0, _numbers(places, tensor.shape[1]))
+    return chosen.unflatten(0, places.shape)
+
+
+def _numbers(places: Tensor, count: int) -> Tensor:
+    """Numbers of places (batch, place) when the `count` rows of all images stand one after the other."""
+    first = torch.arange(len(places), device=places.device) * count
+    return (places + first[:, None]).flatten()
 
 
 def _flat(tensor: Tensor, dtype: torch.dtype) -> Tensor:
