@@ -15,6 +15,15 @@ from satkit.utils.files import replacing, write_json
 from satkit.utils.provenance import machine
 from satkit.utils.tables import RIGHT, Column, Table
 
+PICTURE = "Ratios of times by what is compared and by model, each with its interval and with what it should be at most."
+
+PURPOSE = (
+    "For whoever wants to know how much longer a training step takes with distillation and with attention transfer. "
+    "Each ratio is that of two times which were measured in turn on one machine; another machine has other ratios. A "
+    "target is what was aimed at, before anything was measured. `satkit bench --out FILE.json` writes this page on "
+    "your machine."
+)
+
 
 def described(measurements: Iterable[Measurement], device: str) -> dict:
     """Measurements and the machine that they are from, as plain values."""
@@ -47,12 +56,14 @@ def write(about: dict, path: Path) -> list[Path]:
     """
     page, picture = path.with_suffix(".md"), path.with_suffix(".png")
     write_json(path, about)
-    with replacing(page) as temporary:
-        temporary.write_text(f"# What a step costs\n\n{table(about).markdown()}\n", encoding="utf-8")
+    parts = ["# What a step costs", PURPOSE, table(about).markdown()]
     if figure := drawn(about):
         with replacing(picture) as temporary:
             figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight")
         plt.close(figure)
+        parts.insert(2, f"![{PICTURE}]({picture.name})")
+    with replacing(page) as temporary:
+        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return [path, page, *([picture] if figure else [])]
 
 

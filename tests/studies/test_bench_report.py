@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from satkit.studies.bench import Measurement
-from satkit.studies.bench_report import described, drawn, table, write
+from satkit.studies.bench_report import PICTURE, described, drawn, table, write
 
 FOUND = [
     Measurement("SATS step / distillation step", "quick, 64 px", 1.1, 1.05, 1.2, 1.04, seconds=(0.11, 0.1)),
@@ -42,5 +42,7 @@ def test_values_a_page_and_a_picture_are_written_side_by_side(about, tmp_path):
     assert [path.name for path in paths] == ["here.json", "here.md", "here.png"]
     assert json.loads(paths[0].read_text()) == json.loads(json.dumps(about))
     assert "| SATS step / distillation step |" in paths[1].read_text()
+    assert f"![{PICTURE}](here.png)" in paths[1].read_text()
     assert Image.open(paths[2]).width > 500
     assert [path.name for path in write(described(FOUND[3:], "cpu"), tmp_path / "few.json")] == ["few.json", "few.md"]
+    assert "![" not in (tmp_path / "few.md").read_text()
