@@ -93,46 +93,42 @@ def batch_norm(
     if not training:
         return F.batch_norm(images, mean, variance, weight, bias, training, momentum, eps)
     values = images.to(torch.promote_types(images.dtype, torch.float32))
-    normed, *found = _Normalise.apply(values, batch.sizes, eps)
+    normed, *found = _Normalise.apply(values, weight, bias, batch.sizes, eps)
     if mean is not None:
         size = images[0, 0].numel() * sum(batch.sizes)
         with torch.no_grad():
             mean.lerp_(found[0].to(mean.dtype), momentum)
             variance.lerp_((found[1] * (size / (size - 1))).to(variance.dtype), momentum)
-    if weight is not None:
-        channel = (-1, *[1] * (images.ndim - 2))
-        normed = normed * weight.view(channel) + bias.view(channel)
     return normed.to(images.dtype)
 
 
 class _Normalise(torch.autograd.Function):
-    """Values minus their channel's mean over the whole batch, divided by the deviation; and mean and variance."""
+    """Batch normalisation with statistics over the whole batch; and these, mean and variance by channel."""
 
     @staticmethod
-    def forward(ctx, values, sizes, eps):
-        rows = values.transpose(0, 1).flatten(1)  # (channel, value)
-        own = torch.stack([rows.mean(dim=1), rows.var(dim=1, correction=0)])
+    def forward(ctx, values, weight, bias, sizes, eps):
+        dims = (0, *range(2, values.ndim))  # all but the channels
+        centre = values.mean(dims, keepdim=True)
+        own = torch.stack([centre.flatten(), (values - centre).square_().mean(dims)])
         means, variances = processes.gathered(own[None], [1] * len(sizes)).unbind(dim=1)  # (process, channel)
-        share = rows.new_tensor(sizes)[:, None] / sum(sizes)
+        share = values.new_tensor(sizes)[:, None] / sum(sizes)
         mean = (share * means).sum(dim=0)
         variance = (share * (variances + (means - mean).square())).sum(dim=0)
-        inverse = (variance + eps).rsqrt()[:, None]
-        normed = (rows - mean[:, None]) * inverse
-        ctx.save_for_backward(normed, inverse)
-        ctx.size = rows.shape[1] // len(values) * sum(sizes)
+        ctx.save_for_backward(values, weight, mean, variance)
+        ctx.eps, ctx.dims, ctx.size = eps, dims, values[0, 0].numel() * sum(sizes)
         ctx.mark_non_differentiable(mean, variance)
-        return _like(values, normed), mean, variance
+        return F.batch_norm(values, mean, variance, weight, bias, eps=eps), mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient, *_):
-        normed, inverse = ctx.saved_tensors
-        rows = gradient.transpose(0, 1).flatten(1)
-        sums = processes.reduced(torch.stack([rows.sum(dim=1), (rows * normed).sum(dim=1)]))
-        first, second = (sums / ctx.size)[..., None]
-        return _like(gradient, (rows - first - normed * second) * inverse), None, None
-
-
-def _like(values: Tensor, rows: Tensor) -> Tensor:
-    """Rows (channel, value) in the order of `values`."""
-    return rows.view(values.shape[1], len(values), *values.shape[2:]).transpose(0, 1)
+        values, weight, mean, variance = ctx.saved_tensors
+        normed = F.batch_norm(values, mean, variance, eps=ctx.eps)
+        d_bias, d_weight = own = torch.stack([gradient.sum(ctx.dims), (gradient * normed).sum(ctx.dims)])
+        inverse, (first, second) = (variance + ctx.eps).rsqrt(), processes.reduced(own.clone()) / ctx.size
+        inverse, first, second = (each.view(-1, *[1] * (values.ndim - 2)) for each in (inverse, first, second))
+        d_values = normed.mul_(second).add_(first).sub_(gradient).mul_(-inverse)
+        if weight is not None:
+            d_values.mul_(weight.view_as(inverse))
+        _, for_weight, for_bias, *_ = ctx.needs_input_grad
+        return d_values, d_weight if for_weight else None, d_bias if for_bias else None, None, None

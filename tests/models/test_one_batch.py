@@ -15,7 +15,7 @@ PARTS = [slice(0, 3), slice(3, 4), slice(4, 6)]
 def normalised(images, wanted, part=slice(None)):
     """Output, gradient of the images, gradients of the parameters and running statistics of a batch norm."""
     norm = nn.BatchNorm2d(5).double().train()
-    norm.weight.data = torch.linspace(-1.0, 2.0, 5, dtype=torch.float64)
+    norm.weight.data, norm.bias.data = torch.linspace(-1.0, 2.0, 10, dtype=torch.float64).view(2, 5)
     given = images[part].clone().requires_grad_()
     with as_one_batch(given):
         found = norm(given)
@@ -35,6 +35,22 @@ def test_batch_normalisation_is_that_of_the_whole_batch_with_its_gradients_and_r
     for number in (4, 5):
         assert all(torch.equal(part[number], parts[0][number]) for part in parts)
         torch.testing.assert_close(parts[0][number], whole[number])
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 7), (6, 5, 3, 4)])
+def test_a_norm_without_parameters_and_of_any_shape_has_the_gradient_of_the_whole_batch(shape):
+    images, wanted = torch.randn(2, *shape, dtype=torch.float64)
+
+    def normed(part=slice(None)):
+        given = images[part].clone().requires_grad_()
+        with as_one_batch(given):
+            found = F.batch_norm(given, None, None, training=True)
+        (found * wanted[part]).sum().backward()
+        return found.detach(), given.grad
+
+    parts = in_threads(*(lambda part=part: normed(part) for part in PARTS))
+    for number, whole in enumerate(normed()):
+        torch.testing.assert_close(torch.cat([part[number] for part in parts]), whole)
 
 
 def test_a_norm_in_evaluation_mode_uses_what_it_has_seen_before():
