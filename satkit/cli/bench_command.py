@@ -4,10 +4,9 @@ Libraries are imported where they are needed, so that `satkit --help` answers at
 """
 
 import sys
-from pathlib import Path
 
 from satkit.cli.options import number
-from satkit.utils.errors import UsageError
+from satkit.utils.disk_places import can_hold
 from satkit.utils.saying import LIBRARIES, saying
 
 
@@ -27,11 +26,10 @@ def add_bench(commands) -> None:
 
 def run_bench(options) -> int:
     """Measure, and print the table."""
+    out = can_hold(options.out) if options.out else None  # before the minutes of measuring
     with saying(LIBRARIES):
         from satkit.studies import bench, bench_report
 
-    if options.out and not Path(options.out).absolute().parent.is_dir():
-        raise UsageError(f"The folder of --out must exist before the minutes of measuring, got {options.out!r}.")
     sizes = [name.strip() for name in options.sizes.split(",") if name.strip()]
 
     def say(what: str) -> None:
@@ -40,6 +38,6 @@ def run_bench(options) -> int:
     found = list(bench.measure(sizes, options.device, number("--pairs", options.pairs), say))
     about = bench_report.described(found, options.device)
     print(bench_report.table(about).text())
-    if options.out:
-        print(*bench_report.write(about, Path(options.out)), sep="\n")
+    if out:
+        print(*bench_report.write(about, out), sep="\n")
     return 0

@@ -88,6 +88,22 @@ def no_file(folder: Path, instead: str) -> Path:
     return folder
 
 
+def can_hold(file: str | Path) -> Path:
+    """The absolute path of a file that can be written there, for a command that writes it after minutes of work.
+
+    Raises:
+        UsageError: If it cannot, and as `expanded`.
+    """
+    path = expanded(file).absolute()
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            return path
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}). Name a file in a folder that can.") from None
+
+
 def _is_storable(place: str) -> bool:
     """Whether the file system can hold a path of these characters."""
     try:

@@ -9,6 +9,7 @@ import pytest
 from satkit.utils import disk_places
 from satkit.utils.disk_places import (
     OF_LIBRARIES,
+    can_hold,
     check_environment,
     expanded,
     home_or_temporary,
@@ -96,3 +97,16 @@ def test_a_path_that_no_file_system_can_hold_is_refused_in_one_sentence(place):
 
 def test_a_name_in_another_encoding_stays_a_path():
     assert str(expanded("a/\udce9")) == "a/\udce9"  # as Python reads the byte E9 of a Latin-1 name
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path):
+    file = tmp_path / "found.json"
+    assert can_hold(file) == file
+    assert not list(tmp_path.iterdir())  # asking leaves nothing behind
+    file.write_text("earlier")
+    assert can_hold(file) == file
+    assert file.read_text() == "earlier"
+    for wrong in (tmp_path, file / "below", tmp_path / "missing" / "found.json", "/proc/found.json"):
+        with pytest.raises(UsageError, match=r"cannot be written .*\. Name a file in a folder that can\.") as raised:
+            can_hold(wrong)
+        assert str(wrong) in str(raised.value)
