@@ -17,7 +17,7 @@ from satkit.studies.explorer import Explorer, explorer_of, with_explorer
 from satkit.studies.page_data import Students
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_result import read_result
-from satkit.utils.disk_places import expanded
+from satkit.utils.disk_places import can_hold, expanded
 from satkit.utils.errors import UsageError
 from satkit.utils.files import replacing
 from satkit.utils.names import slug
@@ -42,10 +42,11 @@ def write_page(study: str = "", out: str = "", images: int = IMAGES) -> tuple[Pa
     if images < 1:
         raise UsageError(f"A page must have at least one image, got --images {images}.")
     students = Students(experiments_of(study))
-    explorer = explorer_of(students, images, LARGEST - TABLE)
-    page = page_of(students, explorer)
     path = expanded(out) if out else (existing_study(study) if study else Path()) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
+    can_hold(path)  # before the work
+    explorer = explorer_of(students, images, LARGEST - TABLE)
+    page = page_of(students, explorer)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path, explorer.left_out

@@ -90,3 +90,9 @@ def test_a_study_that_is_missing_or_not_finished_has_no_page(tmp_path, monkeypat
     with pytest.raises(UsageError, match="at least one image, got --images 0"):
         write_page(images=0)
     assert not list(tmp_path.rglob("*.html"))
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_models_look(tmp_path, monkeypatch):
+    monkeypatch.setattr("satkit.studies.page.explorer_of", lambda *_: pytest.fail("the models have looked"))
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_page(out=str(tmp_path))
