@@ -116,11 +116,11 @@ def add_report(commands) -> None:
 def run_report(options) -> int:
     """Write a report again, and say where it is."""
     with saying(LIBRARIES):
-        from satkit.experiments.run_places import run_folder
+        from satkit.experiments.study_folder import existing_study
         from satkit.studies.report import write_report
 
     with saying("Writing the report ..."):
-        path = write_report(run_folder(options.study))
+        path = write_report(existing_study(options.study))
     print(path)
     return 0
 

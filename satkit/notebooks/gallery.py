@@ -29,6 +29,7 @@ from satkit.notebooks.parameters import parameters
 from satkit.notebooks.runner import run_notebook
 from satkit.utils.assets import PACKAGE, asset
 from satkit.utils.disk_places import home_or_temporary
+from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, replacing, write_json
 from satkit.utils.images import opened_image
 from satkit.utils.provenance import machine
@@ -99,9 +100,15 @@ def make_gallery(
 
 
 def write_links(folder: str | Path) -> list[Path]:
-    """Write again what no lesson has to run for: installing cells, alt texts, and the links of the page."""
-    written = []
-    for path in sorted(Path(folder).glob("*.ipynb")):
+    """Write again what no lesson has to run for: installing cells, alt texts, and the links of the page.
+
+    Raises:
+        UsageError: If there is no lesson in the folder.
+    """
+    copies, written = sorted(Path(folder).glob("*.ipynb")), []
+    if not copies:
+        raise UsageError(f"A gallery holds executed lessons, and {folder} holds none. Make it: satkit gallery.")
+    for path in copies:
         notebook = read_json(path)
         _put_installing_cell(notebook)
         add_alt_texts(notebook)

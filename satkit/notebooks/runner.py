@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from satkit.notebooks.finding import find_notebook
 from satkit.notebooks.parameters import check_parameters
-from satkit.utils.disk_places import expanded
+from satkit.utils.disk_places import can_hold, expanded
 from satkit.utils.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,4 +107,4 @@ def _prepare(path: Path, output: Path) -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"The folder {output.parent} cannot be made ({error.strerror}).") from None
-    return output
+    return can_hold(output)

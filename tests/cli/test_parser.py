@@ -139,7 +139,7 @@ WRONG = [
     ("run 07 -p shift=2.0", "shift must be between 0 and 1, got 2.0."),
     ("run 07 -p setting=disjont", "Unknown setting 'disjont'. Did you mean 'disjoint'?"),
     ("run 07 -p order=z", "Unknown class or class order 'z'."),
-    ("report nothing", "nothing holds no finished study: result.json is missing."),
+    ("report nothing", "There is no study nothing in "),
 ]
 
 

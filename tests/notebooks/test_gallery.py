@@ -19,6 +19,7 @@ from satkit.notebooks.alt_text import picture_outputs
 from satkit.notebooks.finding import NotebookError, list_notebooks, promise
 from satkit.notebooks.parameters import parameters
 from satkit.utils.assets import asset
+from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json, write_json
 from satkit.utils.images import ImageTooLarge
 
@@ -166,6 +167,11 @@ def test_every_link_to_the_outside_is_made_of_the_repository(monkeypatch):
     links = re.findall(r"https://[^)\s]+", gallery.markdown())
     assert len(links) == 2 * len(NAMES)
     assert all("/somebody/fork/" in link for link in links)
+
+
+def test_links_are_written_only_where_there_is_a_gallery(tmp_path):
+    with pytest.raises(UsageError, match="holds none. Make it: satkit gallery"):
+        gallery.write_links(tmp_path)
 
 
 def test_links_and_installing_cells_come_and_go_with_the_repository(tmp_path, monkeypatch):

@@ -28,6 +28,8 @@ def test_impossible_outputs_and_timeouts_are_usage_errors_and_harm_nothing(tmp_p
         run_notebook(path, tmp_path / "a.html", {})
     with pytest.raises(UsageError, match="cannot be made"):
         run_notebook(path, path / "below" / "b.ipynb", {})
+    with pytest.raises(UsageError, match="cannot be written"):  # before a kernel starts
+        run_notebook(path, "/proc/b.ipynb", {})
     with pytest.raises(UsageError, match="positive number of seconds, got 0"):
         run_notebook(path, tmp_path / "b.ipynb", {}, timeout=0)
     with pytest.raises(UsageError, match="Did you mean 'seed'"):

@@ -88,6 +88,7 @@ def download(root: str | Path) -> str:
     from torchvision.datasets import VOCSegmentation
 
     folder = expanded(root)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         VOCSegmentation(folder, year="2012", image_set="trainval", download=True)
     except (OSError, RuntimeError) as error:

@@ -7,8 +7,9 @@ from PIL import Image
 from places import SHARED_DATA as SHARED
 
 from satkit.data import IGNORE, load_data
-from satkit.data.datasets.voc import CLASS_NAMES, find
+from satkit.data.datasets.voc import CLASS_NAMES, download, find
 from satkit.data.reading.problems import DataError
+from satkit.utils.disk_places import unusable
 from satkit.utils.errors import UsageError
 
 REAL, PRESENCE = SHARED / "voc2012_mini", SHARED / "voc2012_presence.npz"
@@ -145,3 +146,10 @@ def test_the_classes_of_each_real_image_are_those_of_the_published_masks():
     rows = dict(zip(published["ids"].tolist(), published["present"], strict=True))
     for split in (data.train, data.test):  # the small copy has lists of its own
         np.testing.assert_array_equal(split.present, [rows[name] for name in split.names])
+
+
+def test_a_place_that_cannot_take_a_download_is_not_called_a_failed_download(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file") as raised:
+        download(tmp_path / "file" / "below")
+    assert "below cannot be used" in unusable(raised.value)
