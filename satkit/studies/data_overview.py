@@ -170,7 +170,7 @@ def _found(name: str, scan: Scan, every: bool) -> str:
 
 def _content(data: SegmentationData) -> str:
     """Images of every class, as text."""
-    lines = [f"{len(data.train):,} images to learn from, {len(data.test):,} to test on; images of each class:"]
+    lines = [f"{counted(len(data.train), 'image')} to learn from, {len(data.test):,} to test on; images of each class:"]
     counts = [split.present.sum(axis=0) for split in (data.train, data.test)]
     columns = [Column("label", RIGHT), Column("class"), _count("train"), _count("test")]
     lines.append(Table(columns, list(zip(range(len(data.class_names)), data.class_names, *counts))).text())

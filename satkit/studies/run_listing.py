@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from satkit.data.reading.problems import counted
 from satkit.studies.overview import overview, study_folders
 from satkit.studies.run_rows import DONE, all_rows, rows_of_sweep, sort, sweep_folders, where
 from satkit.studies.run_table import failures, mean_table, run_table, write_rows
@@ -32,7 +33,7 @@ def one_sweep(folder: Path) -> str:
     counts = [(sum(row.state == state for row in rows), state) for state in (DONE, FAILED)]
     state = ", ".join(f"{number} {name}" for number, name in counts if number or name == DONE)
     lines = [run_table(rows).text(), *map(printable, failures(rows))]
-    return f"{folder.name}  (sweep of {len(rows)} runs: {state})\n{textwrap.indent(chr(10).join(lines), '    ')}"
+    return f"{folder.name}  (sweep of {counted(len(rows), 'run')}: {state})\n{textwrap.indent(chr(10).join(lines), '    ')}"
 
 
 def comparison(
@@ -61,5 +62,5 @@ def comparison(
         path = expanded(file)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_rows(path, rows)
-        text += f"\n\nWritten: {path}, {len(rows)} runs"
+        text += f"\n\nWritten: {path}, {counted(len(rows), 'run')}"
     return text

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from satkit.data.reading.problems import Problem
+from satkit.data.reading.problems import Problem, counted
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 MASK_SUFFIXES = (".png",)
@@ -211,6 +211,6 @@ def _left_out(folder: Path) -> list[Problem]:
                 found.append(Problem(str(below), "subfolder that cannot be read", str(error.strerror), warning=True))
                 continue
             if count:
-                detail = f"{count} images; only files directly in {folder} are read"
+                detail = f"{counted(count, 'image')}; only files directly in {folder} are read"
                 found.append(Problem(str(below), "subfolder that is left out", detail, warning=True))
     return found

@@ -232,13 +232,14 @@ def test_masks_may_lie_beside_their_images(tmp_path, names):
     assert not has_both(make(tmp_path / "images", "a.jpg", "b.png"))
 
 
-def test_subfolders_with_images_are_named_once(tmp_path):
+@pytest.mark.parametrize(("names", "said"), [(["b.jpg", "c.png"], "2 images"), (["b.jpg"], "1 image")])
+def test_subfolders_with_images_are_named_once(tmp_path, names, said):
     images, masks = make(tmp_path / "images", "a.jpg"), make(tmp_path / "masks", "a.png")
-    make(images / "more", "b.jpg", "c.png")
+    make(images / "more", *names)
     make(images / "notes", "read.me")
     pairs, problems = pair_files(images, masks)
     assert [pair.name for pair in pairs] == ["a"]
-    detail = f"2 images; only files directly in {images} are read"
+    detail = f"{said}; only files directly in {images} are read"
     assert problems == [Problem(str(images / "more"), "subfolder that is left out", detail, warning=True)]
 
 
