@@ -33,7 +33,8 @@ def one_sweep(folder: Path) -> str:
     counts = [(sum(row.state == state for row in rows), state) for state in (DONE, FAILED)]
     state = ", ".join(f"{number} {name}" for number, name in counts if number or name == DONE)
     lines = [run_table(rows).text(), *map(printable, failures(rows))]
-    return f"{folder.name}  (sweep of {counted(len(rows), 'run')}: {state})\n{textwrap.indent(chr(10).join(lines), '    ')}"
+    size, indented = counted(len(rows), "run"), textwrap.indent("\n".join(lines), "    ")
+    return f"{folder.name}  (sweep of {size}: {state})\n{indented}"
 
 
 def comparison(

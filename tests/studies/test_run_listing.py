@@ -24,7 +24,7 @@ def lines(text):
 
 def test_sweeps_are_listed_with_what_has_failed_and_why(runs):
     found = lines(listing(runs))
-    assert "one (sweep of 1 runs: 1 done)" in found
+    assert "one (sweep of 1 run: 1 done)" in found
     assert "six (sweep of 6 runs: 4 done, 2 failed)" in found
     assert any(line.startswith("failed: strategy sats, seed 1") and "cell In [2]" in line for line in found)
     assert "one (sweep" not in listing(runs / "six")
