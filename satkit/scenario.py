@@ -176,7 +176,8 @@ def task_sizes(task: str, num_classes: int, what: str = "classes") -> tuple[int,
     if base < 1 or increment < 1 or rest < increment or rest % increment:
         left = f"after {base} base {what} {rest} remain, which steps of {increment} do not fill"
         if base < 1 or increment < 1 or rest < 1:
-            left = f"the base step must have 1 to {num_classes - 1} of them and every later step at least 1"
+            most = f"1 to {num_classes - 1}" if num_classes > 2 else "1"
+            left = f"the base step must have {most} of them and every later step at least 1"
         raise UsageError(f"Task {task!r} must divide the {num_classes} {what}: {left}. {example}")
     return (base, *[increment] * (rest // increment))
 

@@ -58,11 +58,15 @@ def leads_back(place: Path) -> bool:
 
 
 def check_environment() -> None:
-    """Raise where libraries would fail at a folder that the environment names.
+    """Raise where libraries would fail at the working folder, or at one that the environment names.
 
     Raises:
-        UsageError: Naming the variable.
+        UsageError: If the working folder has been removed, or naming the variable.
     """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("The working folder has been removed. Change to another one, and run this again.") from None
     for name in OF_LIBRARIES:
         place = os.environ.get(name, "")
         if place and leads_back(Path(place)):

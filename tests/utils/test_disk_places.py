@@ -54,6 +54,15 @@ def test_a_variable_of_a_library_that_names_such_a_link_is_named(monkeypatch, tm
         check_environment()
 
 
+def test_a_working_folder_that_has_been_removed_is_said(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    os.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="The working folder has been removed. Change to another one"):
+        check_environment()
+
+
 def test_without_a_home_folder_a_temporary_one_of_this_user_is_taken(monkeypatch, tmp_path):
     def none():
         raise RuntimeError("Could not determine home directory.")
