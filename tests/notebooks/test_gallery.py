@@ -220,6 +220,17 @@ class TestStored:
         assert outputs
         assert all(len(output["metadata"][kind]["alt"].split()) >= 5 for output, kind in outputs)
 
+    @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("10")])  # it prints raw settings
+    def test_what_a_copy_shows_fits_a_window_of_1280_pixels_and_no_mark_of_bold_text_is_shown(self, name):
+        for cell in read_json(STORED / f"{name}.ipynb")["cells"]:
+            for item in cell.get("outputs", []):
+                data = item.get("data", {})
+                printed = "".join(item.get("text", "")).splitlines()
+                assert max(map(len, printed), default=0) <= 130  # JupyterLab breaks longer lines inside words
+                width = re.search(r"<Figure size (\d+)x", "".join(data.get("text/plain", "")))
+                assert width is None or int(width[1]) <= 1280
+                assert "&#42;&#42;" not in "".join(data.get("text/markdown", ""))
+
     @pytest.mark.parametrize("name", NAMES)
     def test_an_installing_cell_is_there_only_if_the_repository_is_set(self, name):
         tags = [
