@@ -16,9 +16,10 @@ from satkit.utils.errors import UsageError
 
 WIDGET = "application/vnd.jupyter.widget-view+json"  # needs a kernel; the picture beside it does not
 # JupyterLab's template, in which every picture gets the alt text of its output's metadata, and MathJax takes no name in
-# a table, such as a class called $x^2$, for a formula.
+# a table, such as a class called $x^2$, for a formula. MathML is larger than the text, so that its indices can be read.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
+{% block extra_css %}<style>math { font-size: 1.25em; }</style>{% endblock %}
 {% block data_html scoped %}<div class="tex2jax_ignore mathjax_ignore">{{ super() }}</div>{% endblock %}
 {% block data_png scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/png')) }}{% endblock %}
 {% block data_jpg scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/jpeg')) }}{% endblock %}

@@ -111,6 +111,7 @@ def test_a_formula_of_a_lesson_is_drawn_without_a_network():
     page = page_of_text("with $x^2$ and `$HOME`\n\n$$\\sum_i a_i$$")
     assert Texts(page).formulas == []
     assert page.count("<math ") == 2
+    assert "math { font-size: 1.25em; }" in page  # an index has 10 pixels then
     assert "<code>$HOME</code>" in page
 
 
