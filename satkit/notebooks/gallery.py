@@ -45,9 +45,10 @@ PAGE = "README.md"  # the page that shows the gallery, between two marks
 MARKS = ("<!-- gallery -->\n", "\n<!-- /gallery -->")
 OWN_PRESET = ("12_your_own_data",)  # too small a world for any other
 LAST = ("06", "07", "13", "09", "10", "12")  # they train, or show what was trained; all others look at the kit's models
-LARGEST = 500_000  # bytes of a copy or of a thumbnail
+USUAL = 500_000  # bytes of a copy, if a coarser JPEG makes that possible
+LARGEST = 800_000  # bytes of a copy or of a thumbnail
 WIDTH = 360  # pixels of a thumbnail
-SMALLER = ((95, 1.0), (85, 1.0), (75, 1.0), (60, 0.85), (60, 0.7), (50, 0.5))  # JPEG quality and scale, ever coarser
+QUALITIES = (95, 85, 75, 60)  # of a JPEG, ever coarser; below, lettering gets hard to read, as in a smaller picture
 COLOURS = 256  # of a drawing or a thumbnail
 ERROR = 2.0  # levels of 255 by which so few colours may change a drawing in the mean; what changes more is a photograph
 KEEP = ("image/png", "text/plain", "text/markdown", "text/html")
@@ -153,20 +154,22 @@ def copy_of(executed: dict, work: Iterable[str] = ()) -> dict:
     return notebook
 
 
-def shrunk(notebook: dict, largest: int = LARGEST) -> dict:
-    """A notebook whose pictures are made coarser until its file has at most `largest` bytes.
+def shrunk(notebook: dict, usual: int = USUAL, largest: int = LARGEST) -> dict:
+    """A notebook whose pictures are made coarser, but not smaller, until its file has at most `usual` bytes.
 
     Raises:
-        NotebookError: If it is larger even then.
+        NotebookError: If it has more than `largest` bytes with the coarsest pictures.
     """
-    for quality, scale in SMALLER:
+    for quality in QUALITIES:
         smaller = json.loads(json.dumps(notebook))
         for output, before in list(picture_outputs(smaller["cells"])):
-            kind, data = _coarser(output["data"].pop(before), quality, scale)
+            kind, data = _coarser(output["data"].pop(before), quality)
             output["data"][kind], output["metadata"] = data, {kind: output["metadata"][before]}
         size = len(_text(smaller).encode())
-        if size <= largest:
-            return smaller
+        if size <= usual:
+            break
+    if size <= largest:
+        return smaller
     raise NotebookError(f"A copy in the gallery may have {largest} bytes, this one has {size}. Let it draw less.")
 
 
@@ -285,14 +288,13 @@ def _put_installing_cell(notebook: dict) -> None:
     notebook["cells"] = cells
 
 
-def _coarser(picture: str, quality: int, scale: float) -> tuple[str, str]:
-    """A drawing with few colours and at its full size, anything else as a JPEG: its type and its text."""
+def _coarser(picture: str, quality: int) -> tuple[str, str]:
+    """A drawing with few colours, anything else as a JPEG, of the same size: its type and its text."""
     with _opened(picture) as image:
         image = image.convert("RGB")
     drawing = _few_colours(image)
     if np.mean(ImageStat.Stat(ImageChops.difference(image, drawing.convert("RGB"))).mean) <= ERROR:
         return "image/png", base64.b64encode(_saved(drawing, "PNG", optimize=True)).decode()
-    image = image.resize([max(1, round(scale * side)) for side in image.size], Image.LANCZOS) if scale < 1 else image
     photograph = _saved(image, "JPEG", quality=quality, subsampling=0)  # lettering keeps its colours
     return "image/jpeg", base64.b64encode(photograph).decode()
 

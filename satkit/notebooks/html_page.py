@@ -1,18 +1,25 @@
 """An executed notebook as a web page with alt texts, which the page of nbconvert's default template leaves out.
 
+Its formulas are MathML, which browsers draw without a network. A formula that is not known stays TeX, for MathJax.
+
 In a terminal: `jupyter nbconvert --to satkit NOTEBOOK`. In JupyterLab: File, "Save and Export Notebook As".
 """
 
 import html
 
+from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from traitlets.config import Config
 
+from satkit.notebooks.formulas import with_formulas
+from satkit.utils.errors import UsageError
+
 WIDGET = "application/vnd.jupyter.widget-view+json"  # needs a kernel; the picture beside it does not
 # JupyterLab's template, in which every picture gets the alt text of its output's metadata, and MathJax takes no name in
-# a table, such as a class called $x^2$, for a formula.
+# a table, such as a class called $x^2$, for a formula. MathML is larger than the text, so that its indices can be read.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
+{% block extra_css %}<style>math { font-size: 1.25em; }</style>{% endblock %}
 {% block data_html scoped %}<div class="tex2jax_ignore mathjax_ignore">{{ super() }}</div>{% endblock %}
 {% block data_png scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/png')) }}{% endblock %}
 {% block data_jpg scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/jpeg')) }}{% endblock %}
@@ -35,6 +42,15 @@ class HTMLPage(HTMLExporter):
         kinds = config.NbConvertBase.display_data_priority
         config.NbConvertBase.display_data_priority = [kind for kind in kinds if kind != WIDGET]
         return config
+
+    @pass_context
+    def markdown2html(self, context, source):
+        """Markdown as HTML with MathML; all formulas of a cell stay TeX if one of them is not known."""
+        plain = super().markdown2html
+        try:
+            return with_formulas(source, lambda text: plain(context, text))
+        except UsageError:
+            return plain(context, source)
 
     def default_filters(self):
         """The filters of nbconvert, and `with_alt`."""

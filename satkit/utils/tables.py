@@ -16,6 +16,7 @@ from pathlib import Path
 
 GAP = "  "  # between two columns of text
 NARROWEST = 12  # characters of a column that is wrapped
+NO_TERMINAL = 72  # characters of a line where there is no terminal: a notebook in a window of 780 pixels shows 76
 MARKDOWN_WIDTH = 118  # characters of a line of a note
 # What is no plain text in Markdown: its own signs, those of HTML, and what makes an address or ends a line.
 MARKUP = re.compile(r"[&<>\[\]*`$\\~@\n\r]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -113,9 +114,9 @@ class Table:
         Where the table is too wide, the widest column on the left is wrapped; no word is broken.
 
         Args:
-            width: Characters of a line; None for those of the terminal.
+            width: Characters of a line; None for those of the terminal, or NO_TERMINAL.
         """
-        width = width or shutil.get_terminal_size().columns
+        width = width or shutil.get_terminal_size((NO_TERMINAL, 24)).columns
         heads, rows = [column.head for column in self.columns], self.cells()
         widths = self._widths([heads, *rows], width)
         lines = [line for row in rows for line in self._lines(row, widths)]

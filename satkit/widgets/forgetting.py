@@ -78,8 +78,8 @@ class ForgettingExplorer(Explorer):
         shown = self._view.shown
         self.picture.scene = scores_of(self.iou, confusions, self.names, plan.scenario.learnt_at, shown)
         with self.with_one_refresh():
-            self.image.value = informative_images(self.tests, plan.scenario.base)[0]
             self.chosen.value = self._most_forgotten()
+            self.image.value = informative_images(self.tests, [self.chosen.value])[0]
             self._choose(**choices)
 
     def choose(self, **choices) -> None:

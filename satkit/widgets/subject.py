@@ -35,7 +35,7 @@ class Subject:
         done = run.steps_done()
         if not done:
             raise UsageError(f"{run.folder} must have a finished step to look at, it has none. Train it first.")
-        options = [(f"{index}: {'base step' if index == 0 else 'student and teacher'}", index) for index in range(done)]
+        options = [(f"{index}: {'with teacher' if index else 'base step'}", index) for index in range(done)]
         self.step = ipywidgets.Dropdown(description="step", options=options, value=done - 1)
         self.image = ipywidgets.IntSlider(description="image", max=0, continuous_update=False)
         self.stage = ipywidgets.Dropdown(description="stage")

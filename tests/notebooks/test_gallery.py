@@ -92,16 +92,14 @@ def test_links_of_a_copy_lead_to_what_the_source_links():
     assert "[words](../../notebooks/glossary.md#x)" in "".join(copy["cells"][0]["source"])
 
 
-def test_pictures_get_coarser_only_until_the_copy_fits():
+def test_pictures_get_coarser_but_not_smaller_and_only_until_the_copy_fits():
     notebook = gallery.copy_of(executed(shows(picture())))
-    whole = len(json.dumps(notebook))
-    fine, coarse = (gallery.shrunk(notebook, largest) for largest in (whole, whole // 4))
-    sizes = [decoded(*each["cells"][-1]["outputs"][0]["data"].values()).size for each in (fine, coarse)]
-    assert sizes[0] == (600, 400)
-    assert sizes[1] < sizes[0]
-    assert len(json.dumps(coarse)) <= whole // 4
+    fine, coarse, coarsest = (gallery.shrunk(notebook, usual) for usual in (10**7, 450_000, 1000))
+    shown = [decoded(*each["cells"][-1]["outputs"][0]["data"].values()).size for each in (fine, coarse, coarsest)]
+    assert shown == 3 * [(600, 400)]  # lettering that is made smaller cannot be read
+    assert len(json.dumps(fine)) > 450_000 >= len(json.dumps(coarse)) > len(json.dumps(coarsest)) > 1000
     with pytest.raises(NotebookError, match=r"may have 1000 bytes, this one has \d+"):
-        gallery.shrunk(notebook, 1000)
+        gallery.shrunk(notebook, 1000, 1000)
 
 
 def test_drawings_stay_as_they_are_and_photographs_become_jpeg_of_nearly_the_same_colours():
@@ -227,6 +225,17 @@ class TestStored:
         outputs = list(picture_outputs(read_json(STORED / f"{name}.ipynb")["cells"]))
         assert outputs
         assert all(len(output["metadata"][kind]["alt"].split()) >= 5 for output, kind in outputs)
+
+    @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("10")])  # it prints raw settings
+    def test_what_a_copy_shows_fits_a_window_of_1280_pixels_and_no_mark_of_bold_text_is_shown(self, name):
+        for cell in read_json(STORED / f"{name}.ipynb")["cells"]:
+            for item in cell.get("outputs", []):
+                data = item.get("data", {})
+                printed = "".join(item.get("text", "")).splitlines()
+                assert max(map(len, printed), default=0) <= 130  # JupyterLab breaks longer lines inside words
+                width = re.search(r"<Figure size (\d+)x", "".join(data.get("text/plain", "")))
+                assert width is None or int(width[1]) <= 1280
+                assert "&#42;&#42;" not in "".join(data.get("text/markdown", ""))
 
     @pytest.mark.parametrize("name", NAMES)
     def test_an_installing_cell_is_there_only_if_the_repository_is_set(self, name):

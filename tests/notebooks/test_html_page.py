@@ -103,9 +103,20 @@ def test_a_name_that_reads_like_a_formula_stays_a_name():
     assert all(name in "".join(words) for name in NAMES)
 
 
-def test_a_formula_of_a_lesson_is_still_found():
-    lesson = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("with $x^2$ and more")])
-    assert len(Texts(HTMLPage().from_notebook_node(lesson)[0]).formulas) == 1
+def page_of_text(text):
+    return HTMLPage().from_notebook_node(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)]))[0]
+
+
+def test_a_formula_of_a_lesson_is_drawn_without_a_network():
+    page = page_of_text("with $x^2$ and `$HOME`\n\n$$\\sum_i a_i$$")
+    assert Texts(page).formulas == []
+    assert page.count("<math ") == 2
+    assert "math { font-size: 1.25em; }" in page  # an index has 10 pixels then
+    assert "<code>$HOME</code>" in page
+
+
+def test_a_formula_that_is_not_known_stays_for_mathjax():
+    assert len(Texts(page_of_text(r"with $\nosuchcommand x$ and more")).formulas) == 1
 
 
 def test_markup_without_a_text_stays():

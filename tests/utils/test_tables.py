@@ -61,6 +61,13 @@ def test_the_width_is_that_of_the_terminal(monkeypatch):
     assert TABLE.text() == TABLE.text(44) != TABLE.text(80)
 
 
+def test_without_a_terminal_a_line_fits_a_notebook_in_a_window_of_780_pixels(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.__stdout__", None)  # as where there is no terminal
+    long = Table([Column("do")], [["word " * 40]])
+    assert 60 < max(map(len, long.text().splitlines())) <= 76
+
+
 def test_columns_without_heads_have_no_heading():
     assert Table([Column(""), Column("", RIGHT)], [["a", 1], ["bc", 23]]).text(80).splitlines() == ["a    1", "bc  23"]
 

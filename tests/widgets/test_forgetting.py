@@ -53,14 +53,16 @@ def test_what_is_shown_is_the_prediction_of_the_step_and_the_stored_confusion(ex
 
 def test_images_are_shown_in_windows_where_the_scores_are(explorer, two_steps, monkeypatch):
     monkeypatch.setattr(Plan, "window", 24)
+    explorer.choose(image=5)
     shown, model = explorer.arrays(), two_steps.run.load_model(1)
     np.testing.assert_array_equal(shown["prediction"], prediction(model, shown["image"], 24))
     assert (shown["prediction"] != prediction(model, shown["image"])).any()
 
 
-def test_it_begins_with_the_class_that_lost_most(explorer):
+def test_it_begins_with_the_class_that_lost_most_and_an_image_that_shows_it(explorer):
     lost = explorer.iou[0, 1:16] - explorer.iou[1, 1:16]
     assert explorer.chosen.value == 1 + lost.argmax()
+    assert (explorer.arrays()["truth"] == explorer.chosen.value).sum() > 200
     assert f"at best {100 * explorer.iou[0, explorer.chosen.value]:.1f} %" in explorer.text
 
 

@@ -37,6 +37,12 @@ def test_the_base_step_has_one_model(subject):
     assert list(subject.looks) == ["model"]
 
 
+def test_the_names_of_the_steps_fit_the_menu(subject):
+    names = [name for name, _ in subject.step.options]
+    assert names == ["0: base step", "1: with teacher"]
+    assert max(map(len, names)) <= 16  # a menu of 165 pixels cuts longer ones off
+
+
 def test_labels_have_names_and_what_is_not_annotated_says_so(subject):
     assert subject.name(1) == "disc"
     assert subject.name(255) == "not annotated"
