@@ -1,6 +1,7 @@
 """A training that is stopped at random iterations has the loss curves of one that nobody stops, to the bit.
 
-The full form has 50 stops: `pytest -m full tests/experiments/test_stopped.py`.
+The full form has 50 stops by each of three signals, with and without workers:
+`pytest -m full tests/experiments/test_stopped.py`.
 """
 
 import os
@@ -15,7 +16,7 @@ from tiny_studies import same_outcome
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals are sent as POSIX does")]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT) if os.name != "nt" else ()
 WORKERS = (0, 2)
-STOPS = dict(zip([(number, workers) for number in SIGNALS for workers in WORKERS], (9, 9, 8, 8, 8, 8), strict=False))
+STOPS = 50
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +49,13 @@ def test_a_stopped_training_has_the_curves_of_an_undisturbed_one(tmp_path, expec
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("number", "workers"), STOPS)
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("workers", WORKERS)
 def test_fifty_stops_by_every_signal_with_and_without_workers_change_nothing(tmp_path, expected, number, workers):
     done, trainings = 0, 0
-    while done < STOPS[number, workers]:
+    while done < STOPS:
         trainings += 1
-        stops = min(3, STOPS[number, workers] - done)
+        stops = min(3, STOPS - done)
         done += compare(tmp_path / f"stopped{trainings}", expected, number, workers, stops, seed=trainings)
     print(f"{signal.Signals(number).name}, {workers} workers: {done} stops in {trainings} trainings")
 
