@@ -74,6 +74,11 @@ class MeasuredWeights:
     examples: dict[str, tuple[Example, ...]]
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of every weight and world."""
+        return tuple(self.about["settings"]["seed"])
+
+    @property
     def first(self) -> float:
         """The weight to begin with: the paper's, or the largest where that was not run."""
         paper = self.about["paper_weight"]

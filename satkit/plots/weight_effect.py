@@ -44,6 +44,7 @@ def weight_effect(
     *,
     chosen: int,
     old: Sequence[int],
+    seeds: int,
     occurring: Sequence[np.ndarray] = (),
 ) -> Figure:
     """Scores and drift of relations by weight, and example predictions at one of them; a column a world.
@@ -57,6 +58,7 @@ def weight_effect(
         names: Name of each label value.
         chosen: Place of the weight whose predictions are drawn; a dotted line marks it.
         old: Label values to be marked "old" in the legend of the classes, the others "new".
+        seeds: How many each mean is taken over; the legend says it.
         occurring: Further label maps whose classes are in the legend, so that it stays for other weights.
 
     Raises:
@@ -67,7 +69,7 @@ def weight_effect(
     maps = [*occurring, *(labels for each in worlds.values() for _, *pair in each.pictures for labels in pair)]
     handles = class_handles(maps, names, old=old)
     beside = 6
-    height = sum(ROWS) + 0.75 + 0.22 * -(-len(handles) // beside)
+    height = sum(ROWS) + 0.95 + 0.22 * -(-len(handles) // beside)
     figure = plt.figure(figsize=(5.7 * len(worlds), height), layout="constrained")
     grid = figure.add_gridspec(4, columns * len(worlds), height_ratios=ROWS)
     first: list[Axes] = []
@@ -86,7 +88,9 @@ def weight_effect(
                 ax = overlay(image, labels, ax=figure.add_subplot(grid[row, across.start + place]))
                 if place == 0:
                     ax.set_ylabel("ground truth" if row == 2 else f"prediction,\nweight {weights[chosen]}")
-    figure.legend(*first[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LOOKS), title=None)
+    bars = f"bars: 95 % interval over {seeds} seeds" if seeds > 1 else "one seed: no intervals"
+    named = {"title": f"mean IoU ({bars})", "title_fontsize": style.SMALL, "ncols": len(LOOKS)}
+    figure.legend(*first[0].get_legend_handles_labels(), loc="outside upper center", **named)
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=beside)
     return figure

@@ -99,7 +99,7 @@ class WeightExplorer(Explorer):
             labels for world in measured.worlds for each in measured.examples[world] for labels in each.predictions
         ]
         weights = [text_of(each) for each in measured.weights]
-        looks = {"chosen": place, "old": measured.old, "occurring": every}
+        looks = {"chosen": place, "old": measured.old, "occurring": every, "seeds": len(measured.seeds)}
         figure = weight_effect(columns, weights, measured.names, **looks)
         plt.close(figure)  # a notebook would draw it a second time
         return figure
@@ -111,13 +111,14 @@ class WeightExplorer(Explorer):
 
     def _alt(self, weight: float) -> str:
         """What changes from the smallest weight to this one, in every world."""
-        least, seeds = self.measured.weights[0], len(self.measured.about["settings"]["seed"])
+        least, seeds = self.measured.weights[0], len(self.measured.seeds)
+        over = f"over {seeds} seeds" if seeds > 1 else "of one seed"
         at = f"Weight {text_of(weight)} of attention transfer" + (f", and {text_of(least)}" if weight != least else "")
         parts = []
         for world in self.measured.worlds:
             before = f"; at weight {text_of(least)} {self._words(world, least)}" if weight != least else ""
             parts.append(f"In the {world} world {self._words(world, weight)}{before}.")
-        return f"{at}: mean IoU in % over {seeds} seeds. {' '.join(parts)}"
+        return f"{at}: mean IoU in % {over}. {' '.join(parts)}"
 
 
 def text_of(weight: float) -> str:

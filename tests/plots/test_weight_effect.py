@@ -23,7 +23,7 @@ def column(shift=0.0):
 
 @pytest.fixture
 def figure():
-    made = weight_effect({"habitat": column(), "uniform": column(0.1)}, WEIGHTS, NAMES, chosen=1, old=(1, 2))
+    made = weight_effect({"habitat": column(), "uniform": column(0.1)}, WEIGHTS, NAMES, chosen=1, old=(1, 2), seeds=3)
     yield made
     plt.close(made)
 
@@ -70,6 +70,7 @@ def test_worlds_share_their_axes_and_weights_are_equally_far_apart(figure):
 def test_all_text_is_readable_and_the_alt_text_names_worlds_and_groups(figure):
     figure.canvas.draw()
     assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 9
+    assert "95 % interval over 3 seeds" in figure.legends[0].get_title().get_text()
     said = alt_text(figure)
     for words in ("habitat world", "uniform world", "mIoU (%)", "old classes", "new classes", "3 cow (new)"):
         assert words in said
@@ -77,8 +78,9 @@ def test_all_text_is_readable_and_the_alt_text_names_worlds_and_groups(figure):
 
 def test_classes_of_other_weights_are_in_the_legend_too():
     alone = WorldColumn(column().means, column().widths, [(IMAGE, np.where(TRUTH == 1, 1, 0), np.zeros_like(TRUTH))])
-    figure = weight_effect({"here": alone}, WEIGHTS, NAMES, chosen=0, old=(1,), occurring=[TRUTH])
+    figure = weight_effect({"here": alone}, WEIGHTS, NAMES, chosen=0, old=(1,), seeds=1, occurring=[TRUTH])
     entries = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert "one seed: no intervals" in figure.legends[0].get_title().get_text()
     assert {"1 cat (old)", "2 dog (new)", "3 cow (new)"} <= set(entries)
     plt.close(figure)
 
@@ -97,4 +99,4 @@ def test_classes_of_other_weights_are_in_the_legend_too():
 )
 def test_what_cannot_be_drawn_is_refused(worlds, chosen, said):
     with pytest.raises(ValueError, match=said):
-        weight_effect(worlds, WEIGHTS, NAMES, chosen=chosen, old=())
+        weight_effect(worlds, WEIGHTS, NAMES, chosen=chosen, old=(), seeds=1)

@@ -5,7 +5,7 @@ import base64
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from weight_files import NAMES, WEIGHTS, weight_file
+from weight_files import NAMES, WEIGHTS, about, weight_file
 
 from satkit.utils.errors import UsageError
 from satkit.widgets import explore_weight
@@ -74,3 +74,10 @@ def test_a_weight_that_was_drawn_is_not_drawn_again(explorer):
     explorer.weight.value = 0
     explorer.weight.value = 20
     assert explorer.figure is first
+
+
+def test_one_seed_has_no_interval_and_says_so(tmp_path):
+    rows = [row for row in about()["rows"] if row["seed"] == 1]
+    one = explore_weight(weight_file(tmp_path, rows=rows, settings={**about()["settings"], "seed": [1]}))
+    assert "\N{PLUS-MINUS SIGN}" not in one.text + one.alt
+    assert "mean IoU in % of one seed." in one.alt
