@@ -49,6 +49,7 @@ def about():
     return {
         "settings": {"data": "scenes", "task": "2-1", "preset": "tiny", "seed": list(SEEDS)},
         "strategy": "pseudo+distillation=10",
+        "strategies": {"pseudo+distillation=10": {"name": "pseudo-labels + distillation 10"}},
         "weights": list(WEIGHTS),
         "paper_weight": 20,
         "worlds": {"habitat": {}, "uniform": {"habitat": 0.0}},

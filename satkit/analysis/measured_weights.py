@@ -28,6 +28,7 @@ EXAMPLE = {"number": int, "image": {"size": [int], "file": str, "type": str}, "l
 FORM = {
     "settings": {"task": str, "preset": str, "seed": [int]},
     "strategy": str,
+    "strategies": {str: {"name": str}},
     "weights": [NUMBER],
     "paper_weight": NUMBER,
     "worlds": {str: {}},

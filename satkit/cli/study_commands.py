@@ -267,15 +267,17 @@ def run_reference(options) -> int:
 
 def run_weights(options) -> int:
     """Measure the runs of a sweep that differ in the weight of the attention term."""
-    others = ("models", "drift", "strategies", "worlds", "rows", "root", "retry_failed")
+    others = ("models", "drift", "worlds", "rows", "root", "retry_failed")
     if asked := [f"--{name.replace('_', '-')}" for name in others if getattr(options, name)]:
         raise UsageError(
             f"--weights measures finished runs and trains nothing, got {', '.join(asked)} too. Leave it out."
         )
     with saying(LIBRARIES):
+        from satkit.strategies.lookup import names
         from satkit.studies.weight_study import write_weights
 
-    print(write_weights(options.weights, options.out, whole_numbers("--seeds", options.seeds)))
+    seeds, strategies = whole_numbers("--seeds", options.seeds), names(options.strategies)
+    print(write_weights(options.weights, options.out, seeds, strategies))
     return 0
 
 

@@ -15,7 +15,7 @@ from satkit.strategies.lookup import find_strategy
 from satkit.studies.attention_grid import WORLDS
 from satkit.studies.sweep_run import DONE, State, is_sweep, runs_in
 from satkit.studies.sweep_targets import TRAIN, Training
-from satkit.utils.errors import UsageError, shown
+from satkit.utils.errors import UsageError, choose, shown
 
 DIFFER = ("strategy", "habitat", "seed")  # in which the runs may differ
 USUAL = Settings().habitat
@@ -45,17 +45,18 @@ class WeightRun:
     folder: Path
 
 
-def weight_runs(folder: Path, seeds: Sequence[int] = ()) -> list[WeightRun]:
+def weight_runs(folder: Path, seeds: Sequence[int] = (), strategies: Sequence[str] = ()) -> list[WeightRun]:
     """The runs of a sweep by world, weight and seed.
 
     Args:
         folder: Of the sweep, which is only read.
-        seeds: Those to take; all that were asked for if empty.
+        seeds: Those to take; all of the sweep if empty.
+        strategies: Those to take, as the sweep was given them; all of the sweep if empty.
 
     Raises:
         UsageError: If there are no runs with an attention term, some are not finished, or they differ in more.
     """
-    states = _trainings(folder)
+    states = _trainings(folder, strategies)
     weights = _weights(folder, sorted({state.values["strategy"] for state in states}))
     found: dict[tuple, State] = {}
     for state in states:
@@ -70,7 +71,15 @@ def weight_runs(folder: Path, seeds: Sequence[int] = ()) -> list[WeightRun]:
     return [_run(folder, found[key], key) for key in wanted]
 
 
-def _trainings(folder: Path) -> list[State]:
+def left_out(folder: Path, taken: Sequence[WeightRun]) -> list[dict]:
+    """What else was asked for in the sweep: strategy, habitat, seed and state of every run that is not taken."""
+    known = {(run.strategy, run.habitat, run.seed) for run in taken}
+    rest = [state for state in runs_in(folder).values() if tuple(state.values[name] for name in DIFFER) not in known]
+    found = [{name: state.values[name] for name in DIFFER} | {"state": state.state} for state in rest]
+    return sorted(found, key=lambda each: [str(each[name]) for name in DIFFER])
+
+
+def _trainings(folder: Path, strategies: Sequence[str]) -> list[State]:
     """The runs of a sweep of trainings that share all settings but those that may differ."""
     if not is_sweep(folder):
         raise UsageError(
@@ -79,6 +88,10 @@ def _trainings(folder: Path) -> list[State]:
     states = list(runs_in(folder).values())
     if others := {state.target for state in states} - {TRAIN}:
         raise UsageError(f"{folder} must be a sweep of trainings, got runs of {', '.join(sorted(others))}.")
+    asked = {state.values["strategy"] for state in states}
+    for strategy in strategies:
+        choose("strategy of the sweep", strategy, dict.fromkeys(asked))
+    states = [state for state in states if not strategies or state.values["strategy"] in strategies]
     first = states[0].values
     for name in [name for name in first if name not in DIFFER]:
         for state in states:

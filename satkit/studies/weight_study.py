@@ -24,7 +24,7 @@ from satkit.experiments.run_places import run_folder
 from satkit.experiments.study_folder import StudyFolder, stored_settings
 from satkit.strategies import SATS, AttentionTransfer
 from satkit.studies.page_data import as_text
-from satkit.studies.weight_runs import WeightRun, weight_runs
+from satkit.studies.weight_runs import WeightRun, left_out, weight_runs
 from satkit.utils.errors import UsageError
 from satkit.utils.files import write_json
 from satkit.utils.progress import Progress
@@ -46,27 +46,31 @@ COLUMNS = {
 }
 
 
-def write_weights(sweep: str | Path, out: str | Path, seeds: Sequence[int] = ()) -> Path:
+def write_weights(
+    sweep: str | Path, out: str | Path, seeds: Sequence[int] = (), strategies: Sequence[str] = ()
+) -> Path:
     """Measure the runs of a sweep, and write `weight_study.json` into a folder; gives its path.
 
     Args:
         sweep: Name or folder of a sweep of trainings that differ in the weight of the attention term.
         out: Name or folder.
         seeds: Those to take; all of the sweep if empty.
+        strategies: Those to take, as the sweep was given them; all of the sweep if empty.
 
     Raises:
         UsageError: As `weight_runs`.
     """
-    study = weight_study(sweep, seeds)
+    study = weight_study(sweep, seeds, strategies)
     path = run_folder(out) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, study)
     return path
 
 
-def weight_study(sweep: str | Path, seeds: Sequence[int] = ()) -> dict:
+def weight_study(sweep: str | Path, seeds: Sequence[int] = (), strategies: Sequence[str] = ()) -> dict:
     """What `write_weights` writes, as plain values: what all runs have in common, a row for each, and examples."""
-    runs = weight_runs(run_folder(sweep).absolute(), seeds)
+    folder = run_folder(sweep).absolute()
+    runs = weight_runs(folder, seeds, strategies)
     experiments: list[Experiment] = []
     for run in runs:
         experiments.append(opened(run, {each.plan.settings.habitat: each.plan.data for each in experiments}))
@@ -78,7 +82,8 @@ def weight_study(sweep: str | Path, seeds: Sequence[int] = ()) -> dict:
     first = [pair for pair in zip(runs, experiments, strict=True) if pair[0].seed == runs[0].seed]
     worlds = {run.world: {"habitat": run.habitat} for run in runs}
     examples = {world: examples_of([each for run, each in first if run.world == world]) for world in worlds}
-    return {**common(runs, experiments), "worlds": worlds, "rows": rows, "images": RULE, "examples": as_text(examples)}
+    found = {"worlds": worlds, "left_out": left_out(folder, runs), "rows": rows}
+    return {**common(runs, experiments), **found, "images": RULE, "examples": as_text(examples)}
 
 
 def common(runs: Sequence[WeightRun], experiments: Sequence[Experiment]) -> dict:
@@ -90,6 +95,7 @@ def common(runs: Sequence[WeightRun], experiments: Sequence[Experiment]) -> dict
     return {
         "settings": {
             **plan.settings.plain(),
+            "task": plan.task,
             "habitat": list(dict.fromkeys(run.habitat for run in runs)),
             "seed": sorted({run.seed for run in runs}),
         },

@@ -217,8 +217,8 @@ def test_a_sweep_over_weights_is_measured_with_its_seeds_and_nothing_else(satkit
         "there.json\n",
         "",
     )
-    assert satkit_says("reference", "--weights", "mine")[0] == 0
-    assert asked == [("mine", "./assets", (0, 2)), ("mine", "reference", ())]
+    assert satkit_says("reference", "--weights", "mine", "--strategies", "mib,mib+attention")[0] == 0
+    assert asked == [("mine", "./assets", (0, 2), ()), ("mine", "reference", (), ("mib", "mib+attention"))]
     code, out, error = satkit_says("reference", "--weights", "mine", "--drift", "--retry-failed")
     assert (code, out) == (2, "")
     assert "trains nothing, got --drift, --retry-failed too. Leave it out" in one_sentence(error)

@@ -7,7 +7,7 @@ import pytest
 from satkit.studies.sweep import Sweep
 from satkit.studies.sweep_run import DONE, FAILED
 from satkit.studies.sweep_targets import Training
-from satkit.studies.weight_runs import weight_runs, world_of
+from satkit.studies.weight_runs import left_out, weight_runs, world_of
 from satkit.utils.errors import UsageError
 
 WEIGHTS = {"mib": 0, "mib+attention=2.5": 2.5, "mib+attention": 20}
@@ -55,6 +55,23 @@ def test_runs_that_are_missing_are_named_and_their_seeds_can_be_left_out(tmp_pat
     everything = swept(tmp_path / "none", GRID, left=range(12))
     with pytest.raises(UsageError, match=r"12 of 12 are not, .* Run the sweep again\.$"):
         weight_runs(everything)
+
+
+def test_strategies_can_be_chosen_and_what_is_left_out_is_known(tmp_path):
+    folder = swept(
+        tmp_path / "all", GRID, left=[number for number, each in enumerate(GRID) if each["strategy"][-1] == "n"]
+    )
+    runs = weight_runs(folder, (0,), ("mib", "mib+attention=2.5"))
+    assert [(run.weight, run.seed) for run in runs] == [(0, 0), (2.5, 0)] * 2
+    rest = left_out(folder, runs)
+    assert len(rest) == 12 - 4
+    assert rest[-1] == {"strategy": "mib+attention=2.5", "habitat": 0.75, "seed": 1, "state": DONE}
+    assert {each["state"] for each in rest if each["strategy"] == "mib+attention"} == {FAILED}
+    assert left_out(folder, [*runs, *weight_runs(folder, (1,), ("mib", "mib+attention=2.5"))]) == [
+        each for each in rest if each["strategy"] == "mib+attention"
+    ]
+    with pytest.raises(UsageError, match="Unknown strategy of the sweep 'mib.attention=9'. .* Choose one of: mib"):
+        weight_runs(folder, (), ("mib+attention=9",))
 
 
 @pytest.mark.parametrize(
