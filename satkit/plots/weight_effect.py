@@ -68,10 +68,12 @@ def weight_effect(
     columns = max(1, *(len(each.pictures) for each in worlds.values()))
     maps = [*occurring, *(labels for each in worlds.values() for _, *pair in each.pictures for labels in pair)]
     handles = class_handles(maps, names, old=old)
-    beside = 6
+    beside = 5 if len(worlds) > 1 else 2
     height = sum(ROWS) + 0.95 + 0.22 * -(-len(handles) // beside)
     figure = plt.figure(figsize=(5.7 * len(worlds), height), layout="constrained")
     grid = figure.add_gridspec(4, columns * len(worlds), height_ratios=ROWS)
+    most = max(np.nanmax(each.means[DRIFT] + np.nan_to_num(each.widths[DRIFT])) for each in worlds.values())
+    tops = (100.0, 1.12 * most or 1.0)
     first: list[Axes] = []
     for number, (world, column) in enumerate(worlds.items()):
         across = slice(columns * number, columns * (number + 1))
@@ -80,6 +82,7 @@ def weight_effect(
             ax = figure.add_subplot(grid[row, across], sharex=shared, sharey=shared)
             first += [ax] * (not number)
             draw(ax, column)
+            ax.set_ylim(0, tops[row])
             _finish(ax, weights, chosen, labelled=row == 1, named=not number)
             if row == 0:
                 ax.set_title(f"{world} world")
@@ -114,11 +117,10 @@ def _points(ax: Axes, means: np.ndarray, widths: np.ndarray, look: style.Look, s
 
 
 def _finish(ax: Axes, weights: Sequence[str], chosen: int, *, labelled: bool, named: bool) -> None:
-    """The axis of weights, from zero up, and the mark of the chosen one."""
+    """The axis of weights, and the mark of the chosen one."""
     ax.axvline(chosen, **MARKED)
     ax.set_xticks(range(len(weights)), weights)
     ax.set_xlim(-0.5 - MARGIN / 2, len(weights) - 0.5 + MARGIN / 2)
-    ax.set_ylim(bottom=0)
     ax.grid(True, axis="y")
     ax.grid(False, axis="x")
     ax.tick_params(labelbottom=labelled, labelleft=named)

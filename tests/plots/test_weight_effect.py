@@ -62,6 +62,14 @@ def test_worlds_share_their_axes_and_weights_are_equally_far_apart(figure):
         assert one.get_ylim() == other.get_ylim()
         assert one.get_xlim() == other.get_xlim()
         assert one.get_ylim()[0] == 0
+        ends = [
+            segment[1, 1]
+            for ax in (one, other)
+            for bars in ax.containers
+            for segment in bars.lines[2][0].get_segments()
+        ]
+        assert max(ends) < one.get_ylim()[1]  # also those of the second world
+    assert scores.get_ylim() == (0, 100)
     assert list(drift.get_xticks()) == [0, 1, 2]
     assert [text.get_text() for text in other_drift.get_xticklabels()] == list(WEIGHTS)
     assert (scores.get_title(), others.get_title()) == ("habitat world", "uniform world")
