@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from weight_files import SEEDS, TRUTH, WEIGHTS, WORLDS, about, example, scores, weight_file
 
-from satkit.analysis.measured_weights import MEASURES, read_weights
-from satkit.evaluation.seeds import estimate
+from satkit.analysis.measured_weights import FILE, MEASURES, read_weights
+from satkit.evaluation.seeds import CLASSES, estimate, read_rows
+from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
 from satkit.utils.files import DamagedFile
 
@@ -63,3 +64,33 @@ def test_a_damaged_file_says_how_to_make_it_again(tmp_path):
     path.write_text(path.read_text()[:100])
     with pytest.raises(DamagedFile, match="satkit reference --weights makes it again"):
         read_weights(path)
+
+
+class TestKit:
+    """The file that comes with the kit."""
+
+    def test_it_is_small_and_says_where_it_came_from(self):
+        path = asset(FILE)
+        about = read_weights(path).about
+        assert path.stat().st_size < 100_000
+        for name in ("settings", "strategies", "schedules", "conventions", "machines", "columns", "images", "left_out"):
+            assert name in about
+        assert {"satkit", "torch", "device"} <= set(about["machines"][0])
+
+    def test_its_scores_are_close_to_those_of_the_same_runs_in_the_reference_study(self):
+        about = read_weights(asset(FILE)).about
+        stored = {(row.strategy, row.world, row.seed): row for row in read_rows(asset("reference_study.csv"))}
+        with_weight = lambda weight: about["strategy"] + (f"+attention={weight:g}" if weight else "")  # noqa: E731
+        same = [(row, stored.get((with_weight(row["weight"]), row["world"], row["seed"]))) for row in about["rows"]]
+        assert all(other for row, other in same if row["world"] == "habitat")
+        for row, other in same:
+            if other:
+                assert [row[name] for name in CLASSES] == pytest.approx([other.old, other.new, other.all], abs=0.03)
+
+    def test_what_lesson_10_says_of_it_is_true(self):
+        found = read_weights(asset(FILE))
+        for world in found.worlds:
+            old, new, drift = (found.curve(world, name)[0] for name in ("old", "new", "drift"))
+            assert (np.diff(drift) < 0).all()
+            assert (np.diff(new) < 0).all()
+            assert (old[1:] - old[0] < new[0] - new[1:]).all()
