@@ -1,7 +1,7 @@
 // The weight that one drags in a page: charts of all worlds, and what the models predict at the chosen weight.
 
 const SHOWN_SIDE = 260; // pixels of a drawn picture, more than are shown, so that numbers are sharp
-const SMALLEST_PART = 0.004; // of an image, below which a class gets no number
+const SMALLEST_PART = 0.012; // of an image, below which a class gets no number
 
 function scoreText({ means, widths }, place) {
   const width = widths[place] === null ? "" : ` \u00b1 ${(100 * widths[place]).toFixed(1)}`;
