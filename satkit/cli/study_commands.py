@@ -224,12 +224,21 @@ def add_reference(commands) -> None:
         action="store_true",
         help="instead, measure where every strategy changes the model, for lesson 11; about half an hour a seed",
     )
+    command.add_argument(
+        "--weights",
+        default="",
+        metavar="SWEEP",
+        help="instead, measure the finished runs of a sweep that differ in the weight of the attention term, for "
+        "lesson 10; name or folder of the sweep",
+    )
     command.add_argument("--retry-failed", action="store_true", help="also carry out runs that have failed before")
     command.set_defaults(run=run_reference)
 
 
 def run_reference(options) -> int:
-    """Run the reference study or the study of drift, or train the kit's models."""
+    """Run the reference study or the study of drift, measure a sweep, or train the kit's models."""
+    if options.weights:
+        return run_weights(options)
     if options.models:
         return run_models(options)
     with saying(LIBRARIES):
@@ -254,6 +263,22 @@ def run_reference(options) -> int:
         done = sweep.carry_out(workers, options.retry_failed)
     print(*study.collect(), sep="\n")
     return 0 if done else 1
+
+
+def run_weights(options) -> int:
+    """Measure the runs of a sweep that differ in the weight of the attention term."""
+    others = ("models", "drift", "worlds", "rows", "root", "retry_failed")
+    if asked := [f"--{name.replace('_', '-')}" for name in others if getattr(options, name)]:
+        raise UsageError(
+            f"--weights measures finished runs and trains nothing, got {', '.join(asked)} too. Leave it out."
+        )
+    with saying(LIBRARIES):
+        from satkit.strategies.lookup import names
+        from satkit.studies.weight_study import write_weights
+
+    seeds, strategies = whole_numbers("--seeds", options.seeds), names(options.strategies)
+    print(write_weights(options.weights, options.out, seeds, strategies))
+    return 0
 
 
 def run_models(options) -> int:

@@ -34,6 +34,7 @@ from satkit.plots.relation_drift import relation_drift
 from satkit.plots.relations import draw_region, relation_maps, relation_matrices, relation_matrix
 from satkit.plots.style import strategy_style, use_style
 from satkit.plots.training_curves import loss_terms, stability_gap
+from satkit.plots.weight_effect import weight_effect
 
 __all__ = [
     "attention_heads",
@@ -73,4 +74,5 @@ __all__ = [
     "strategy_style",
     "teacher_and_student",
     "use_style",
+    "weight_effect",
 ]

@@ -20,9 +20,8 @@ from satkit.plots import use_style
 from satkit.plots.attention_view import AttentionView
 from satkit.studies.confusion_data import confusion_data
 from satkit.studies.page_data import Students, extent_of, json_inside, page_data, telling_images
-from satkit.widgets.canvas_script import canvas_script, canvas_style
+from satkit.widgets.canvas_script import page_script, page_style
 
-ENDS = ("table.js", "cells.js", "page.js")
 SCRIPT = 80_000  # bytes of script, style and what else does not grow
 STILL = 50_000  # bytes of a still picture
 CELLS = 300_000  # bytes of the images behind the cells of the confusion matrix, before these are made
@@ -60,12 +59,12 @@ class Explorer(NamedTuple):
 
 def with_explorer(page: str, data: dict) -> str:
     """A page with the explorer in place of its marks `policy`, `style`, `data` and `script`."""
-    script = canvas_script(*ENDS)
+    script = page_script()
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode()
     allowed = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
     parts = {
         "policy": f'<meta http-equiv="Content-Security-Policy" content="{allowed}">',
-        "style": canvas_style(),
+        "style": page_style(),
         "data": f'<script type="application/json" id="satkit-data">{json_inside(data)}</script>',
         "script": f'<script type="module">\n{script}\n</script>',
     }
@@ -108,12 +107,13 @@ def still(students: Students, number: int, shown: Sequence[tuple[str, int]], sta
     what = names[labels[pixel]] if labels[pixel] < len(names) else "image"
     alt = f"Test image {number}, and what a patch on its {what} attends to in {first.name} of {', '.join(taps)}."
     see = f"The cross is the patch on the {what}; bright cells are what it attends to in {first.name}, on one scale."
-    return Still(f"data:image/webp;base64,{base64.b64encode(_webp(view.figure)).decode()}", alt, see)
+    return Still(source_of(view.figure), alt, see)
 
 
-def _webp(figure: Figure) -> bytes:
+def source_of(figure: Figure) -> str:
+    """The address of a figure that stands in a page: WebP, in its own size."""
     canvas, stream = figure.canvas, io.BytesIO()
     canvas.draw()
     picture = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
     picture.convert("RGB").save(stream, "webp", quality=QUALITY)
-    return stream.getvalue()
+    return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -17,6 +17,7 @@ from satkit.studies.explorer import Explorer, explorer_of, with_explorer
 from satkit.studies.page_data import Students
 from satkit.studies.score_table import ScoreTable
 from satkit.studies.study_result import read_result
+from satkit.studies.weight_page import ROOM, WeightSection, weight_section
 from satkit.utils.disk_places import can_hold, expanded
 from satkit.utils.errors import UsageError
 from satkit.utils.files import replacing
@@ -41,15 +42,20 @@ def write_page(study: str = "", out: str = "", images: int = IMAGES) -> tuple[Pa
     """
     if images < 1:
         raise UsageError(f"A page must have at least one image, got --images {images}.")
-    students = Students(experiments_of(study))
     path = expanded(out) if out else (existing_study(study) if study else Path()) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     can_hold(path)  # before the work
-    explorer = explorer_of(students, images, LARGEST - TABLE)
-    page = page_of(students, explorer)
+    page, left_out = made(study, images)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return path, explorer.left_out
+    return path, left_out
+
+
+def made(study: str = "", images: int = IMAGES) -> tuple[str, str]:
+    """The text of that page, and what there was no room for; that of the kit also has a weight to drag."""
+    students, weights = Students(experiments_of(study)), None if study else weight_section()
+    explorer = explorer_of(students, images, LARGEST - TABLE - (ROOM if weights else 0))
+    return page_of(students, explorer, weights), explorer.left_out
 
 
 def experiments_of(study: str | Path) -> dict[str, Experiment]:
@@ -74,7 +80,7 @@ def experiments_of(study: str | Path) -> dict[str, Experiment]:
     return known
 
 
-def page_of(students: Students, explorer: Explorer) -> str:
+def page_of(students: Students, explorer: Explorer, weights: WeightSection | None = None) -> str:
     """The text of a page; everything in its template that is no HTML is escaped."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -86,12 +92,13 @@ def page_of(students: Students, explorer: Explorer) -> str:
         lead=lead(students),
         figures=explorer.stills,
         left_out=explorer.left_out,
+        weights=weights,
         table=ScoreTable(result).html(),
         made=f"{sentence(first['conventions'])} One seed ({first['seed']}). Made by satkit "
         f"{first['machine']['satkit']} on {first['data']} {first['task']}, preset {first['preset']}, backbone "
         f"{first['backbone']}.",
     )
-    return with_explorer(page, explorer.data)
+    return with_explorer(page, explorer.data | ({"weights": weights.data} if weights else {}))
 
 
 def lead(students: Students) -> list[str]:

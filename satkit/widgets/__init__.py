@@ -5,5 +5,13 @@ from satkit.widgets.forgetting import explore_forgetting
 from satkit.widgets.playground import playground
 from satkit.widgets.relations import explore_relations
 from satkit.widgets.training import watch_training
+from satkit.widgets.weight import explore_weight
 
-__all__ = ["explore_attention", "explore_forgetting", "explore_relations", "playground", "watch_training"]
+__all__ = [
+    "explore_attention",
+    "explore_forgetting",
+    "explore_relations",
+    "explore_weight",
+    "playground",
+    "watch_training",
+]

@@ -11,6 +11,8 @@ RELATIONS = Path(__file__).with_name("relations_canvas")
 RELATION_PARTS = ("relation_words.js", "matrices.js", "relations.js")
 FORGETTING = Path(__file__).with_name("forgetting_canvas")
 FORGETTING_PARTS = ("curves.js", "confusion.js", "strip.js", "forgetting_words.js", "forgetting.js")
+WEIGHTS = Path(__file__).with_name("weight_canvas")
+WEIGHT_PARTS = ("weight_chart.js", "weight_page.js")
 PLAYGROUND = Path(__file__).with_name("playground_canvas")
 PLAYGROUND_PARTS = (
     *("paint.js", "edits.js", "scene_view.js", "answer_view.js", "play_parts.js", "play_hand.js", "playground.js"),
@@ -22,7 +24,7 @@ def canvas_script(*ends: str) -> str:
     """The attention canvas as the text of one module, which defines `mount`, and what follows it.
 
     Args:
-        *ends: Names of further files: "widget.js" for a notebook, "table.js", "cells.js" and "page.js" for a page.
+        *ends: Names of further files, such as "widget.js" for a notebook.
     """
     return _joined(FOLDER / name for name in (*SHARED, *ATTENTION_PARTS, *HAND, *ends))
 
@@ -30,6 +32,17 @@ def canvas_script(*ends: str) -> str:
 def canvas_style() -> str:
     """The style sheet of the attention canvas."""
     return _joined([FOLDER / "canvas.css"])
+
+
+def page_script() -> str:
+    """All that a page can show, as the text of one module: the attention canvas, the confusion matrix, a weight."""
+    weights = _joined(WEIGHTS / name for name in WEIGHT_PARTS)
+    return "\n".join([canvas_script("table.js", "cells.js"), weights, _joined([FOLDER / "page.js"])])
+
+
+def page_style() -> str:
+    """The style sheet of a page."""
+    return _joined([FOLDER / "canvas.css", WEIGHTS / "weights.css"])
 
 
 def relations_script() -> str:

@@ -207,3 +207,18 @@ def test_runs_are_compared_as_the_options_say_and_verified_alone(satkit_says, mo
     code, out, error = satkit_says("runs", "--verify", "--mean")
     assert (code, out) == (2, "")
     assert "--verify checks files and compares nothing" in one_sentence(error)
+
+
+def test_a_sweep_over_weights_is_measured_with_its_seeds_and_nothing_else(satkit_says, monkeypatch):
+    asked = []
+    monkeypatch.setattr("satkit.studies.weight_study.write_weights", lambda *words: asked.append(words) or "there.json")
+    assert satkit_says("reference", "--weights", "mine", "--out", "./assets", "--seeds", "0,2") == (
+        0,
+        "there.json\n",
+        "",
+    )
+    assert satkit_says("reference", "--weights", "mine", "--strategies", "mib,mib+attention")[0] == 0
+    assert asked == [("mine", "./assets", (0, 2), ()), ("mine", "reference", (), ("mib", "mib+attention"))]
+    code, out, error = satkit_says("reference", "--weights", "mine", "--drift", "--retry-failed")
+    assert (code, out) == (2, "")
+    assert "trains nothing, got --drift, --retry-failed too. Leave it out" in one_sentence(error)

@@ -15,25 +15,30 @@ from satkit.widgets.canvas_script import (
     RELATION_PARTS,
     RELATIONS,
     SHARED,
+    WEIGHT_PARTS,
+    WEIGHTS,
     canvas_script,
     canvas_style,
     forgetting_script,
     forgetting_style,
+    page_script,
+    page_style,
     playground_script,
     playground_style,
     relations_script,
     relations_style,
 )
 
-FILES = sorted([*FOLDER.glob("*.js"), *RELATIONS.glob("*.js"), *FORGETTING.glob("*.js"), *PLAYGROUND.glob("*.js")])
+FILES = sorted(path for each in (FOLDER, RELATIONS, FORGETTING, PLAYGROUND, WEIGHTS) for path in each.glob("*.js"))
 SCRIPTS = {
-    "explorer": canvas_script("table.js", "cells.js", "page.js"),
+    "explorer": page_script(),
     "relations": relations_script(),
     "forgetting": forgetting_script(),
     "playground": playground_script(),
 }
 STYLES = {
     "explorer": canvas_style(),
+    "page": page_style(),
     "relations": relations_style(),
     "forgetting": forgetting_style(),
     "playground": playground_style(),
@@ -41,7 +46,7 @@ STYLES = {
 
 
 def test_every_file_is_part_of_a_script():
-    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *PLAYGROUND_PARTS}
+    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *PLAYGROUND_PARTS, *WEIGHT_PARTS}
     assert {path.name for path in FILES} == {*parts, "widget.js", "table.js", "page.js", "cells.js"}
 
 

@@ -94,3 +94,4 @@ function openPage(root, data) {
 const given = JSON.parse(document.getElementById("satkit-data").textContent);
 openPage(document.getElementById("satkit-explorer"), given);
 openCells(document.getElementById("satkit-confusions"), given);
+if (given.weights) openWeights(document.getElementById("satkit-weights"), given);
