@@ -31,7 +31,7 @@ function imagesBehind(cells, model, label, kind) {
 // The table of one model; `choose` gets class and kind.
 function buildTable(cells, names, model, choose) {
   const table = element("table", "satkit-cells");
-  table.append(headRow(["class (% of its pixels)", ...cells.kinds]));
+  table.append(headRow([`class (% of its pixels in ${cells.searched} test images)`, ...cells.kinds]));
   cells.flows[model].forEach((counts, label) => {
     const total = counts.reduce((sum, each) => sum + each, 0);
     const row = element("tr");
