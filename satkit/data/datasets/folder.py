@@ -1,9 +1,8 @@
 """A folder of your own: images, masks with the same names, and optionally a list of classes.
 
 A mask holds one value per pixel; 255 is IGNORE. `classes.txt` names the values, in the forms of `class_list`. The
-value named "background" becomes label 0. Where no value has this name, 0 is background if the list does not name it.
-Values named "ignore" or "void" are IGNORE. Without the file, 0 is background and every other value that occurs in a
-mask is a class, named "class 7".
+value named "background" becomes label 0; it may be missing. Values named "ignore" or "void" are IGNORE. Without the
+file, 0 is background and every other value that occurs in a mask is a class, named "class 7".
 
 Folders `train` and `test` (or `val`), each with images and masks, are the splits; so are `images/train`, `masks/train`
 and the like. Without them a fifth of the images are test images, chosen by a hash of their names. Masks may lie beside
@@ -15,7 +14,7 @@ import hashlib
 from itertools import product
 from pathlib import Path
 
-from satkit.data.datasets.class_list import FEWEST_CLASSES, find_classes, is_background, label_classes, read_classes
+from satkit.data.datasets.class_list import FEWEST_CLASSES, find_classes, label_classes, read_classes
 from satkit.data.labels import BACKGROUND, IGNORE, label_table
 from satkit.data.reading.check import find_problems, mask_values
 from satkit.data.reading.pairs import Pair, has_both, pair_files
@@ -55,8 +54,6 @@ def find(root: str | Path = "", *, test_share: float = 0.2) -> DataFiles:
     names = read_classes(find_classes(folder))
     if names is None:
         names = _found_classes((*train, *test), problems)
-    elif not any(map(is_background, names.values())):
-        names.setdefault(0, "background")
     labels, class_names = label_classes(names)
     values = frozenset((*names, IGNORE))
     return DataFiles("folder", folder, class_names, train, test, label_table(labels), values, tuple(problems))

@@ -96,17 +96,6 @@ def test_without_a_background_no_pixel_is_background(root):
     assert set(np.unique(data.pool.labels[0]).tolist()) == {1, 2, 3, IGNORE}
 
 
-def test_value_0_is_background_where_a_list_of_values_leaves_it_out(root):
-    named = load_data("folder", classes(root, "0 background\n3 dog\n7 cat\n"))
-    data = load_data("folder", classes(root, "3 dog\n7 cat\n"))
-    assert data.class_names == named.class_names
-    for split, other in ((data.train, named.train), (data.test, named.test)):
-        for found, wanted in zip(split.labels, other.labels, strict=True):
-            np.testing.assert_array_equal(found, wanted)
-    with pytest.raises(DataError, match="mask values that are no label"):  # it is no background where another value is
-        load_data("folder", classes(root, "3 background\n7 cat\n8 dog\n"))
-
-
 def test_the_background_may_have_any_value_and_others_may_be_ignored(root):
     data = load_data("folder", classes(root, "0 void\n3 background\n7 cat\n9 dog\n"))
     assert data.class_names == ("background", "cat", "dog")
