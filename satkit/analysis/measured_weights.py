@@ -5,18 +5,18 @@ read and checked. Nothing between two weights is guessed: there are values only 
 """
 
 import base64
-import io
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from satkit.analysis.codes import labels_from
 from satkit.evaluation.seeds import CLASSES, Estimate, estimate
 from satkit.utils.errors import UsageError
 from satkit.utils.files import read_json
+from satkit.utils.images import opened_image
 from satkit.utils.json_form import NUMBER, must_hold
 
 FILE = "weight_study.json"
@@ -126,7 +126,8 @@ def _example(path: Path, given: dict, weights: tuple[float, ...]) -> Example:
     """An image with its label maps."""
     size = tuple(given["image"]["size"])
     try:
-        picture = Image.open(io.BytesIO(base64.b64decode(given["image"]["file"], validate=True))).convert("RGB")
+        with opened_image(base64.b64decode(given["image"]["file"], validate=True), path.name, ("PNG", "WEBP")) as file:
+            picture = file.convert("RGB")
         maps = [labels_from(base64.b64decode(each, validate=True)) for each in (given["labels"], *given["predictions"])]
         truth, *predictions = (each.reshape(size) for each in maps)
     except (ValueError, UnidentifiedImageError, OSError) as error:

@@ -357,7 +357,7 @@ def test_it_can_be_used_at_a_width_of_400_pixels_by_touch_and_in_the_dark(chromi
 def test_without_javascript_the_still_pictures_are_there(chromium, stored):
     page = Opened(chromium, stored[0], java_script_enabled=False)
     pictures = page.page.locator("noscript img")
-    assert pictures.count() == len(stored[1]["images"])
+    assert pictures.count() == len(stored[1]["images"]) + 1  # and the weight's
     for picture in pictures.all():
         assert picture.bounding_box()["width"] > 500
         assert len(picture.get_attribute("alt").split()) > 8
@@ -370,6 +370,7 @@ def test_names_that_hold_markup_are_shown_as_they_are(chromium, stored, tmp_path
     data["models"][1] = data["images"][0]["title"] = name
     marks = {each: f"<!-- satkit: {each} -->" for each in ("policy", "style", "data", "script")}
     sections = "".join(f'<section id="satkit-{each}"></section>' for each in ("explorer", "confusions"))
+    sections += '<section id="satkit-weights"><svg></svg></section>'
     head = f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8>{marks['policy']}"
     head += f"<style>{marks['style']}</style></head>"
     path = tmp_path / "hostile.html"
@@ -377,7 +378,7 @@ def test_names_that_hold_markup_are_shown_as_they_are(chromium, stored, tmp_path
     page = Opened(chromium, path)
     page.page.wait_for_selector(READY)
     page.at(0.55, 0.7)
-    assert name in page.page.locator(".satkit-line").inner_text()
+    assert name in page.page.get_by_test_id("satkit-line").inner_text()
     assert name in page.page.locator(".satkit-panel figcaption").nth(2).inner_text()
     page.page.get_by_role("button", name="called background: ").nth(3).click()
     assert page.page.evaluate("window.hit") is None

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from satkit.data.labels import IGNORE
+from satkit.data.labels import BACKGROUND, IGNORE
 from satkit.data.reading.mask_forms import read_values
 from satkit.data.reading.pairs import Pair
 from satkit.data.reading.problems import Problem
@@ -196,6 +196,8 @@ def _check_values(pair: Pair, image: np.ndarray | None, mask: np.ndarray, allowe
         found.append(f"{value} at {pixels}, first at (row {row}, column {column})")
     if len(wrong) > MOST_VALUES_SHOWN:
         found.append(f"and {len(wrong) - MOST_VALUES_SHOWN} more values")
+    if wrong[0] == BACKGROUND:
+        found.append("if 0 is background, add the line '0 background' to the list of classes")
     return [Problem(str(pair.mask), "mask values that are no label", "; ".join(found))]
 
 

@@ -96,6 +96,11 @@ def test_without_a_background_no_pixel_is_background(root):
     assert set(np.unique(data.pool.labels[0]).tolist()) == {1, 2, 3, IGNORE}
 
 
+def test_a_list_that_leaves_value_0_out_is_refused_with_the_line_that_is_missing(root):
+    with pytest.raises(DataError, match="0 at .* add the line '0 background' to the list of classes"):
+        load_data("folder", classes(root, "3 dog\n7 cat\n"))
+
+
 def test_the_background_may_have_any_value_and_others_may_be_ignored(root):
     data = load_data("folder", classes(root, "0 void\n3 background\n7 cat\n9 dog\n"))
     assert data.class_names == ("background", "cat", "dog")
