@@ -11,14 +11,13 @@ import re
 import numpy as np
 import pytest
 from canvas_page import CELLS, COLOURS, HOVER
+from opened_page import PATIENCE, OpenedPage, page_of_the_kit
 
 from satkit.analysis.codes import decoded
 from satkit.studies.explorer import with_explorer
-from satkit.utils.assets import asset
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE = 60_000
 READY = ".satkit-panel canvas"
 ROOT = "#satkit-explorer"
 
@@ -26,23 +25,11 @@ ROOT = "#satkit-explorer"
 @pytest.fixture(scope="module")
 def stored():
     """The page that comes with the kit, and its data."""
-    path = asset("explore.html")
-    text = path.read_text(encoding="utf-8")
-    return path, json.loads(re.search(r'id="satkit-data">(.*?)</script>', text, re.DOTALL)[1])
+    return page_of_the_kit()
 
 
-class Opened:
-    """A page from a file that remembers what it asked for and what went wrong."""
-
-    def __init__(self, browser, path, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 1400}, **options})
-        self.page, self.wrong, self.asked = self.context.new_page(), [], []
-        self.page.set_default_timeout(PATIENCE)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda said: said.type == "error" and self.wrong.append(said.text))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.path = path
-        self.page.goto(f"file://{path}")
+class Opened(OpenedPage):
+    """The explorer in a page."""
 
     def begin(self):
         """The first image, and everything else as it is at first."""
@@ -94,11 +81,6 @@ class Opened:
     def colours(self, kind, bar=0):
         shown, known = self.page.evaluate(COLOURS, [f".satkit-panel[data-kind='{kind}'][data-row='query']", bar])
         return set(shown), set(known)
-
-    def close(self):
-        self.context.close()
-        assert self.wrong == []
-        assert [url for url in self.asked if not url.startswith("data:")] == [f"file://{self.path}"]
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,13 @@
 Needs Chromium, see tests/widgets/test_browser.py.
 """
 
-import json
 import re
 
 import pytest
-
-from satkit.utils.assets import asset
+from opened_page import OpenedPage, page_of_the_kit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE = 60_000
 READY = "#satkit-weights canvas[aria-label^=prediction]"
 PIXELS = """() => [...document.querySelectorAll("#satkit-weights canvas")].map(each =>
   [...each.getContext("2d").getImageData(0, 0, each.width, each.height).data].reduce((sum, part) => sum + part, 0))"""
@@ -29,22 +26,15 @@ SMALLEST = """() => { const root = document.querySelector("#satkit-weights");
 @pytest.fixture(scope="module")
 def stored():
     """The page that comes with the kit, and what it says of the weight."""
-    path = asset("explore.html")
-    text = path.read_text(encoding="utf-8")
-    return path, json.loads(re.search(r'id="satkit-data">(.*?)</script>', text, re.DOTALL)[1])["weights"]
+    path, data = page_of_the_kit()
+    return path, data["weights"]
 
 
-class Opened:
-    """The section in a page that remembers what went wrong and what it asked for."""
+class Opened(OpenedPage):
+    """The section in a page."""
 
     def __init__(self, browser, path, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 1000}, **options})
-        self.page, self.wrong, self.asked = self.context.new_page(), [], []
-        self.page.set_default_timeout(PATIENCE)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda said: said.type == "error" and self.wrong.append(said.text))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(f"file://{path}")
+        super().__init__(browser, path, **options)
         self.root, self.slider = self.page.locator("#satkit-weights"), self.page.locator("#satkit-weights input")
 
     def line(self):
@@ -53,11 +43,6 @@ class Opened:
     def marked(self):
         """Where the dotted line stands in every chart."""
         return [float(each.get_attribute("x1")) for each in self.root.locator("line.satkit-chosen").all()]
-
-    def close(self):
-        self.context.close()
-        assert self.wrong == []
-        assert [url for url in self.asked if not url.startswith(("data:", "file:"))] == []
 
 
 @pytest.fixture
