@@ -21,12 +21,6 @@ TEACHER = np.array([[0.1, 0.2, 0.3], [0.05, 0.05, 0.3]])
 STUDENT = np.array([[0.5, 0.1, 0.1], [0.1, 0.1, 0.1]])
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def marks(ax):
     return [tuple(line.get_xydata()[0]) for line in ax.lines if line.get_label() == "query"]
 

@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -16,12 +15,6 @@ def weights(heads, height, width, seed=0):
 @pytest.fixture
 def maps():
     return [weights(1, 6, 8), weights(3, 3, 4, seed=1)]
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def lines(figure, columns=4):

@@ -1,6 +1,5 @@
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.text import Text
@@ -15,12 +14,6 @@ def pictures(count, height=20, width=30):
     images = [np.full((height, width, 3), 10 * number, dtype=np.uint8) for number in range(count)]
     labels = [np.full((height, width), number % 3, dtype=np.uint8) for number in range(count)]
     return images, labels
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_every_image_is_beside_its_own_labels():

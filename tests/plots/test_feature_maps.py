@@ -1,5 +1,4 @@
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -8,12 +7,6 @@ from satkit.plots.feature_maps import feature_maps
 matplotlib.use("Agg")
 IMAGES = [np.full((20, 30, 3), value, dtype=np.uint8) for value in (50, 200)]
 TITLES = ["before", "after", "after $5"]
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def drawn(figure):

@@ -26,12 +26,6 @@ IOU = np.array([[0.9, 0.6, 0.5, NAN], [0.8, 0.1, 0.5, 0.4], [0.8, 0.0, 0.5, 0.3]
 CONFUSION = np.array([[80, 10, 5, 5], [20, 60, 10, 10], [40, 0, 50, 10], [10, 0, 10, 80]])
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def line(ax, label):
     (found,) = (line for line in ax.lines if line.get_label() == label)
     return found

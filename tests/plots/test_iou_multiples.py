@@ -1,7 +1,6 @@
 from itertools import combinations
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -13,12 +12,6 @@ NAN = np.nan
 NAMES = ["background", "cat", "dog", "cow", "sheep"]
 LEARNT = [0, 0, 0, 1, 2]
 IOU = np.array([[0.9, 0.6, 0.5, NAN, NAN], [0.8, 0.1, 0.5, 0.4, NAN], [0.8, 0.0, 0.5, 0.3, NAN]])
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def panels(figure):

@@ -11,12 +11,6 @@ X = np.array([0.01, 0.0101, 0.0102, 0.0103, 0.0104, 0.1, 0.3, 0.02, 0.05, 0.0, 0
 Y = np.array([1.0, 1.1, 0.9, 1.05, 0.95, 5, 3, 2, 4, 0.5, 3, np.nan])
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def boxes(ax):
     ax.figure.draw_without_rendering()
     return {text.get_text(): text.get_window_extent() for text in ax.texts if text.get_text()}

@@ -9,12 +9,6 @@ from satkit.plots import old_class_shares
 SHARES = {"ours": [0.25, 0.5, np.nan], "theirs": [0.8, 0.001, 1.0, 0.4]}
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def test_bars_are_shares_in_percent_beside_one_another_at_their_step():
     ax = old_class_shares(SHARES)
     for (name, shares), bars in zip(SHARES.items(), ax.containers, strict=True):

@@ -16,12 +16,6 @@ matplotlib.use("Agg")
 NAMES = ["background", "cat", "dog", "cow"]
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def scene(height=20, width=30):
     """An image with a cat on the left, a dog on the right and a strip without labels at the bottom."""
     image = np.full((height, width, 3), 90, dtype=np.uint8)

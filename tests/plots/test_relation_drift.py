@@ -16,12 +16,6 @@ STAGES = ("stage 1", "stage 2", "stage 3")
 DRIFT = np.array([[0.0, 0.0, 0.0], [0.1, 0.02, 0.3], [0.2, 0.0312, NAN]])
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def lines(ax):
     return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
 

@@ -20,12 +20,6 @@ MATRIX = np.array([[0.9, 0.1, 0.0], [0.25, 0.5, 0.25]])
 ROWS, COLUMNS = ["cat", "dog"], ["background", "cat", "dog"]
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def bars(figure):
     return [ax for ax in figure.axes if ax.get_label() == "<colorbar>"]
 

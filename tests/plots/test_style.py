@@ -65,12 +65,6 @@ TO_XYZ = np.array(
 )
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def lab(colour, vision):
     """CIELAB coordinates of a colour as somebody with this vision sees it."""
     encoded = np.array(to_rgb(colour))

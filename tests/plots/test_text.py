@@ -24,7 +24,6 @@ def _style():
     with mpl.rc_context(), warnings.catch_warnings():
         plots.use_style()
         yield
-    plt.close("all")
 
 
 def score_table():

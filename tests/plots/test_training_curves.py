@@ -18,12 +18,6 @@ HISTORY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def legend(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 

@@ -31,12 +31,6 @@ def root(tmp_path):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def test_sound_data_is_counted_by_class_and_by_step(root):
     text, usable = data_overview.check(Settings("folder", str(root), "1-1"))
     assert usable
