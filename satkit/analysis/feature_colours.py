@@ -12,24 +12,43 @@ from satkit.analysis.probes import EMBEDDING
 from satkit.models import Segmenter
 from satkit.utils.errors import choose
 
+TOP = 127  # the largest code of a direction
 SHOWN = 0.98  # share of the values of each component that are within the range of its colour
 
 
 @torch.no_grad()
-def feature_map(model: Segmenter, image: np.ndarray, layer: str = EMBEDDING) -> Tensor:
-    """What a model makes of an image in one of its maps, float32 (channel, row, column), in main memory.
+def maps_by_layer(model: Segmenter, image: np.ndarray) -> dict[str, Tensor]:
+    """What a model makes of an image in each of its maps, float32 (channel, row, column), in main memory.
+
+    The names are "stage 1" and so on, for the stages of the backbone, and "embedding", which the classifier reads.
 
     Args:
         image: uint8 of shape (height, width, 3).
-        layer: "stage 1" and so on, or "embedding", which the classifier reads.
+
+    Raises:
+        BackboneError: If the image is too small.
+    """
+    output = run_on_image(model, image, model)
+    maps = {f"stage {number}": each for number, each in enumerate(output.features, start=1)}
+    return {layer: each[0].float().cpu() for layer, each in {**maps, EMBEDDING: output.embedding}.items()}
+
+
+def feature_map(model: Segmenter, image: np.ndarray, layer: str = EMBEDDING) -> Tensor:
+    """One of the maps of `maps_by_layer`.
 
     Raises:
         UsageError: If the model has no such map.
         BackboneError: If the image is too small.
     """
-    output = run_on_image(model, image, model)
-    maps = {f"stage {number}": each for number, each in enumerate(output.features, start=1)}
-    return choose("feature map", layer, {**maps, EMBEDDING: output.embedding})[0].float().cpu()
+    return choose("feature map", layer, maps_by_layer(model, image))
+
+
+def at_most(features: Tensor, side: int) -> Tensor:
+    """A feature map (channel, row, column) with at most so many places a side: means of blocks where it has more."""
+    longer = max(features.shape[1:])
+    if longer <= side:
+        return features
+    return F.adaptive_avg_pool2d(features, [max(1, round(each * side / longer)) for each in features.shape[1:]])
 
 
 def shared_colours(maps: Sequence[Tensor]) -> list[np.ndarray]:
@@ -53,6 +72,20 @@ def shared_colours(maps: Sequence[Tensor]) -> list[np.ndarray]:
     sizes = [each.shape[1] * each.shape[2] for each in maps]
     parts = colours.split(sizes)
     return [part.reshape(*each.shape[1:], 3).numpy() for part, each in zip(parts, maps, strict=True)]
+
+
+def direction_codes(features: Tensor) -> np.ndarray:
+    """The direction of every place's features as small numbers, int8 (place, channel), for a browser.
+
+    Cosines of these codes are those of `similarity`, to about a hundredth. The largest part of a place becomes 127 or
+    -127, so the length of its features is lost.
+
+    Args:
+        features: (channel, row, column).
+    """
+    rows = (features - features.mean(dim=(1, 2), keepdim=True)).flatten(1).T
+    largest = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12)
+    return (TOP * rows / largest).round().to(torch.int8).numpy()
 
 
 def similarity(one: Tensor, row: int, column: int, other: Tensor) -> np.ndarray:

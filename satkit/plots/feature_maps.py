@@ -19,6 +19,7 @@ def feature_maps(
     *,
     titles: Sequence[str],
     place: tuple[float, float] | None = None,
+    of: int = 0,
 ) -> Figure:
     """Images on the left, and what each model makes of them.
 
@@ -29,8 +30,9 @@ def feature_maps(
         images: uint8 of shape (height, width, 3) each.
         maps: `maps[model][image]`, colours (row, column, 3) in [0, 1], or similarities (row, column) in [-1, 1].
         titles: Names of the models.
-        place: Row and column, as shares of height and width, of the place in the first image with which all
-            similarities are computed; a cross marks it.
+        place: Row and column, as shares of height and width, of the place with which all similarities are computed; a
+            cross marks it.
+        of: Number of the image that the place is in.
 
     Raises:
         ValueError: Unless there is one title a model, one map a model and image, and all maps are of one kind.
@@ -52,7 +54,8 @@ def feature_maps(
     if similar:
         bar(drawn, list(axes[:, 1:].flat), "cosine with the marked place")
     if place:
-        style.cross(axes[0, 0], place[1] * images[0].shape[1] - 0.5, place[0] * images[0].shape[0] - 0.5)
+        height, width = images[of].shape[:2]
+        style.cross(axes[of, 0], place[1] * width - 0.5, place[0] * height - 0.5)
     return figure
 
 

@@ -1,6 +1,7 @@
 """Interactive figures: ipywidgets and canvases over the figures of `plots`."""
 
 from satkit.widgets.attention import explore_attention
+from satkit.widgets.features import explore_features
 from satkit.widgets.forgetting import explore_forgetting
 from satkit.widgets.playground import playground
 from satkit.widgets.relations import explore_relations
@@ -9,6 +10,7 @@ from satkit.widgets.weight import explore_weight
 
 __all__ = [
     "explore_attention",
+    "explore_features",
     "explore_forgetting",
     "explore_relations",
     "explore_weight",

@@ -11,6 +11,8 @@ import traitlets
 from satkit.widgets.canvas_script import (
     canvas_script,
     canvas_style,
+    features_script,
+    features_style,
     forgetting_script,
     forgetting_style,
     relations_script,
@@ -115,6 +117,21 @@ class ForgettingCanvas(DrawnCanvas):
     _css = forgetting_style()
     shown = traitlets.Dict().tag(sync=True)
     predictions = traitlets.Dict().tag(sync=True)
+
+
+class FeatureCanvas(DrawnCanvas):
+    """Two images, and what some models make of every place of them.
+
+    Attributes:
+        scene: The images, see `satkit.widgets.feature_scene`; sent when one of them changes.
+        stage: The feature maps of the models; sent when images, step or map change.
+        chosen: `asked`, 0 or 1 for the image that the place is in; `pixel`, row and column; `show`, "similarity" or
+            "colours".
+    """
+
+    _esm = features_script()
+    _css = features_style()
+    stage = traitlets.Dict().tag(sync=True)
 
 
 def sign_of(event: dict) -> int:

@@ -11,6 +11,8 @@ RELATIONS = Path(__file__).with_name("relations_canvas")
 RELATION_PARTS = ("relation_words.js", "matrices.js", "relations.js")
 FORGETTING = Path(__file__).with_name("forgetting_canvas")
 FORGETTING_PARTS = ("curves.js", "confusion.js", "strip.js", "forgetting_words.js", "forgetting.js")
+FEATURES = Path(__file__).with_name("features_canvas")
+FEATURE_PARTS = ("similarity.js", "feature_words.js", "feature_hand.js", "features.js")
 WEIGHTS = Path(__file__).with_name("weight_canvas")
 WEIGHT_PARTS = ("weight_chart.js", "weight_page.js")
 PLAYGROUND = Path(__file__).with_name("playground_canvas")
@@ -66,6 +68,17 @@ def forgetting_script() -> str:
 def forgetting_style() -> str:
     """The style sheet of the forgetting explorer."""
     return _joined([FOLDER / "canvas.css", FORGETTING / "forgetting.css"])
+
+
+def features_script() -> str:
+    """The canvas of the feature explorer as the text of one module for a notebook."""
+    own = [FEATURES / name for name in FEATURE_PARTS]
+    return _joined([*(FOLDER / name for name in SHARED), *own, FOLDER / "widget.js"])
+
+
+def features_style() -> str:
+    """The style sheet of the feature explorer."""
+    return _joined([FOLDER / "canvas.css", FEATURES / "features.css"])
 
 
 def playground_script() -> str:

@@ -5,7 +5,14 @@ import pytest
 import torch
 from samples import picture, segmenter
 
-from satkit.analysis.feature_colours import feature_map, shared_colours, similarity
+from satkit.analysis.feature_colours import (
+    at_most,
+    direction_codes,
+    feature_map,
+    maps_by_layer,
+    shared_colours,
+    similarity,
+)
 from satkit.data.batches import to_input
 from satkit.utils.errors import UsageError
 
@@ -70,11 +77,31 @@ def test_a_slow_loop_finds_the_same_similarities():
             assert found[row, column] == pytest.approx(float(of @ there / (of.norm() * there.norm())), abs=1e-6)
 
 
+def test_codes_have_the_directions_of_the_features_and_their_largest_part_is_127():
+    one, other = maps_of([[0, 1, 2], [2, 3, 1]], [[3, 2], [1, 0]], noise=0.5)
+    codes, others = (direction_codes(each).astype(float) for each in (one, other))
+    assert (np.abs(codes).max(axis=1) == 127).all()
+    lengths = np.linalg.norm(codes[5]) * np.linalg.norm(others, axis=1)
+    np.testing.assert_allclose(codes[5] @ others.T / lengths, similarity(one, 1, 2, other).ravel(), atol=0.01)
+
+
+def test_codes_of_a_map_without_any_difference_are_zero():
+    assert not direction_codes(torch.ones(5, 3, 4)).any()
+
+
+def test_a_large_map_becomes_the_means_of_its_blocks_and_a_small_one_stays():
+    one = torch.arange(48.0).reshape(1, 6, 8)
+    assert at_most(one, 8) is one
+    np.testing.assert_array_equal(at_most(one, 4), one.reshape(1, 3, 2, 4, 2).mean(dim=(2, 4)))
+    assert at_most(torch.ones(2, 100, 3), 10).shape == (2, 10, 1)
+
+
 def test_a_map_is_what_the_model_computes():
     model, image = segmenter(), picture(0)
     with torch.no_grad():
         output = model(to_input(torch.from_numpy(image)[None]))
     torch.testing.assert_close(feature_map(model, image), output.embedding[0])
     torch.testing.assert_close(feature_map(model, image, "stage 2"), output.features[1][0])
+    assert list(maps_by_layer(model, image)) == ["stage 1", "stage 2", "stage 3", "stage 4", "embedding"]
     with pytest.raises(UsageError, match=r"feature map 'stage 7'.*stage 1, stage 2, stage 3, stage 4, embedding"):
         feature_map(model, image, "stage 7")

@@ -39,6 +39,8 @@ def test_similarities_share_one_scale_with_a_bar_and_a_cross_marks_their_place()
     assert crossed[:1] == figure.axes[:1]
     (x, y) = np.mean([line.get_xydata().mean(axis=0) for line in figure.axes[0].lines], axis=0)
     assert (x, y) == pytest.approx((14.5, 4.5))
+    figure = feature_maps(IMAGES, maps, titles=TITLES[:2], place=(0.25, 0.5), of=1)
+    assert [bool(ax.lines) for ax in figure.axes[:6]] == [False, False, False, True, False, False]
 
 
 @pytest.mark.parametrize("height", [0.5, 2.0])

@@ -6,6 +6,8 @@ import pytest
 
 from satkit.widgets.canvas_script import (
     ATTENTION_PARTS,
+    FEATURE_PARTS,
+    FEATURES,
     FOLDER,
     FORGETTING,
     FORGETTING_PARTS,
@@ -19,6 +21,8 @@ from satkit.widgets.canvas_script import (
     WEIGHTS,
     canvas_script,
     canvas_style,
+    features_script,
+    features_style,
     forgetting_script,
     forgetting_style,
     page_script,
@@ -29,11 +33,13 @@ from satkit.widgets.canvas_script import (
     relations_style,
 )
 
-FILES = sorted(path for each in (FOLDER, RELATIONS, FORGETTING, PLAYGROUND, WEIGHTS) for path in each.glob("*.js"))
+FOLDERS = (FOLDER, RELATIONS, FORGETTING, FEATURES, PLAYGROUND, WEIGHTS)
+FILES = sorted(path for each in FOLDERS for path in each.glob("*.js"))
 SCRIPTS = {
     "explorer": page_script(),
     "relations": relations_script(),
     "forgetting": forgetting_script(),
+    "features": features_script(),
     "playground": playground_script(),
 }
 STYLES = {
@@ -41,13 +47,14 @@ STYLES = {
     "page": page_style(),
     "relations": relations_style(),
     "forgetting": forgetting_style(),
+    "features": features_style(),
     "playground": playground_style(),
 }
 
 
 def test_every_file_is_part_of_a_script():
-    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *PLAYGROUND_PARTS, *WEIGHT_PARTS}
-    assert {path.name for path in FILES} == {*parts, "widget.js", "table.js", "page.js", "cells.js"}
+    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *FEATURE_PARTS, *PLAYGROUND_PARTS}
+    assert {path.name for path in FILES} == {*parts, *WEIGHT_PARTS, "widget.js", "table.js", "page.js", "cells.js"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -69,7 +76,8 @@ def test_no_two_parts_define_the_same_name(name):
 
 
 @pytest.mark.parametrize(
-    "script", [canvas_script("widget.js"), relations_script(), forgetting_script(), playground_script()]
+    "script",
+    [canvas_script("widget.js"), relations_script(), forgetting_script(), features_script(), playground_script()],
 )
 def test_the_script_of_a_notebook_ends_in_what_anywidget_asks_for(script):
     assert script.rstrip().endswith("export default { render };")
