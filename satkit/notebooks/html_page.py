@@ -1,6 +1,7 @@
 """An executed notebook as a web page with alt texts, which the page of nbconvert's default template leaves out.
 
-Its formulas are MathML, which browsers draw without a network. A formula that is not known stays TeX, for MathJax.
+Its formulas are MathML, which browsers draw without a network, and the page asks nothing of the network. A formula that
+is not known stays TeX; only then the page asks for MathJax.
 
 In a terminal: `jupyter nbconvert --to satkit NOTEBOOK`. In JupyterLab: File, "Save and Export Notebook As".
 """
@@ -19,6 +20,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"  # needs a kernel; the pictu
 # a table, such as a class called $x^2$, for a formula. MathML is larger than the text, so that its indices can be read.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
+{% block html_head_js_requirejs %}{% endblock %}
+{% block jupyter_widgets %}{% endblock %}
+{% block html_head_js_mathjax %}{% if resources.tex %}{{ super() }}{% endif %}{% endblock %}
 {% block extra_css %}<style>math { font-size: 1.25em; }</style>{% endblock %}
 {% block data_html scoped %}<div class="tex2jax_ignore mathjax_ignore">{{ super() }}</div>{% endblock %}
 {% block data_png scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/png')) }}{% endblock %}
@@ -43,6 +47,11 @@ class HTMLPage(HTMLExporter):
         config.NbConvertBase.display_data_priority = [kind for kind in kinds if kind != WIDGET]
         return config
 
+    def from_notebook_node(self, nb, resources=None, **options):
+        """The page of a notebook, and its resources; `tex` says whether it needs MathJax."""
+        resources = {**(resources or {}), "tex": any(map(_needs_mathjax, nb.cells))}
+        return super().from_notebook_node(nb, resources, **options)
+
     @pass_context
     def markdown2html(self, context, source):
         """Markdown as HTML with MathML; all formulas of a cell stay TeX if one of them is not known."""
@@ -56,6 +65,23 @@ class HTMLPage(HTMLExporter):
         """The filters of nbconvert, and `with_alt`."""
         yield from super().default_filters()
         yield "with_alt", with_alt
+
+
+def _needs_mathjax(cell) -> bool:
+    """Whether a cell has a formula that stays TeX: one that is not known, or one that an output draws."""
+    shown = [output.data for output in cell.get("outputs", []) if "data" in output]
+    texts = [each["text/markdown"] for each in shown if "text/markdown" in each]
+    if cell.cell_type == "markdown":
+        texts.append(cell.source)
+    return any("text/latex" in each for each in shown) or not all(map(_known, texts))
+
+
+def _known(text: str) -> bool:
+    try:
+        with_formulas(text, str)
+    except UsageError:
+        return False
+    return True
 
 
 def with_alt(markup: str, alt: str | None) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from notebook_files import PYTHON3, write
 
+from satkit.notebooks.finding import list_notebooks
 from satkit.notebooks.html_page import HTMLPage, with_alt
 from satkit.notebooks.runner import run_notebook
 from satkit.utils.tables import Column, Table
@@ -116,7 +117,25 @@ def test_a_formula_of_a_lesson_is_drawn_without_a_network():
 
 
 def test_a_formula_that_is_not_known_stays_for_mathjax():
-    assert len(Texts(page_of_text(r"with $\nosuchcommand x$ and more")).formulas) == 1
+    page = page_of_text(r"with $\nosuchcommand x$ and more")
+    assert len(Texts(page).formulas) == 1
+    assert "mathjax" in asked_by(page)
+    latex = nbformat.v4.new_output("display_data", {"text/latex": "$x$"})
+    assert "mathjax" in asked_by(page_of(latex))
+
+
+def asked_by(page):
+    """What the scripts of a page are loaded from."""
+    return " ".join(re.findall(r'<script[^>]* src="([^"]*)"', page)).lower()
+
+
+def test_a_page_loads_no_script():
+    widgets = {"application/vnd.jupyter.widget-state+json": {"state": {}, "version_major": 2, "version_minor": 0}}
+    cells = [nbformat.v4.new_markdown_cell("with $x^2$"), nbformat.v4.new_code_cell("1 + 1")]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"widgets": widgets})
+    assert asked_by(HTMLPage().from_notebook_node(notebook)[0]) == ""
+    for path in list_notebooks():
+        assert asked_by(HTMLPage().from_filename(str(path))[0]) == "", path.name
 
 
 def test_markup_without_a_text_stays():
