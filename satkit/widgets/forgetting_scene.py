@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from satkit.analysis.codes import label_runs
-from satkit.plots.style import NEW, OLD, REST
+from satkit.plots.style import ATTENTION_MAP, NEW, OLD, REST
 from satkit.widgets import scene
 
 
@@ -26,6 +26,7 @@ def scores_of(
     """
     return {
         **scene.common(names),
+        "tables": {"share": scene.colour_table(ATTENTION_MAP)},  # as the matrix of the figure
         "iou": np.asarray(iou, dtype="<f4").tobytes(),
         "confusions": [
             {"classes": len(each), "counts": np.asarray(each, dtype="<f8").tobytes()} for each in confusions

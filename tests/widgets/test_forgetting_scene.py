@@ -5,6 +5,7 @@ import numpy as np
 from satkit.analysis.codes import labels_from
 from satkit.evaluation.metrics import iou_table
 from satkit.widgets.forgetting_scene import image_of, predictions_of, scores_of
+from satkit.widgets.scene import colour_table
 
 NAMES = ["background", "cat", "dog"]
 CONFUSIONS = [np.array([[5, 1], [2, 8]]), np.array([[4, 0, 2], [9, 1, 0], [0, 0, 2**33]])]
@@ -17,6 +18,7 @@ def test_scores_and_counts_come_back_as_they_were():
     for found, expected in zip(made["confusions"], CONFUSIONS, strict=True):
         counts = np.frombuffer(found["counts"], dtype="<f8").reshape(found["classes"], -1)
         np.testing.assert_array_equal(counts, expected)
+    assert made["tables"] == {"share": colour_table("cividis")}
     assert (made["names"], made["learnt_at"], made["rows"]) == (NAMES, [0, 0, 1], [0, 2])
 
 

@@ -48,7 +48,7 @@ function fillConfusion(view) {
   for (const box of [confusion.rows, confusion.columns]) box.style.setProperty("--count", labels.length);
   const values = labels.flatMap((label) => labels.map((called) => shareOfCell(view, step, [label, called])));
   const side = [labels.length, labels.length];
-  confusion.cells = fillCells(cellsFor(side), values, view.scores.tables.attention, [0, 1]);
+  confusion.cells = fillCells(cellsFor(side), values, view.scores.tables.share, [0, 1]);
   confusion.title.textContent = `after step ${step}: rows are classes, columns what their pixels are called`;
   fitConfusion(view);
 }

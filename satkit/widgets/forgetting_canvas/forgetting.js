@@ -196,7 +196,7 @@ function buildForgetting(view) {
   const title = element("p", "satkit-title", "IoU of every class (%) after every step: old classes blue, new ones orange and dashed");
   left.append(strip, title, parts.curves.box);
   parts.confusion = buildConfusion();
-  parts.bar = buildBar("attention");
+  parts.bar = buildBar("share");
   const right = element("div", "satkit-beside");
   right.append(parts.confusion.figure, parts.bar.box);
   parts.frame.append(left, right, parts.tip);
@@ -219,7 +219,7 @@ function fitForgetting(view) {
 function show(view, { shown, predictions, ...scene }) {
   if (view.source !== scene.iou) {
     [view.source, view.scores] = [scene.iou, decodedScores(scene)];
-    paintBar(view.parts.bar.canvas, view.scores.tables.attention);
+    paintBar(view.parts.bar.canvas, view.scores.tables.share);
   }
   if (shown.number !== view.image?.number) {
     takeImage(view, shown);
