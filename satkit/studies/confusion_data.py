@@ -42,6 +42,7 @@ def confusion_data(students: Students, shown: Sequence[tuple[str, int]], kept: i
         "old": list(plan.scenario.base),
         "new": list(plan.scenario.added),
         "titles": [name if name == shown[0][0] else f"{name}, after step {step}" for name, step in shown],
+        "not_learnt": [_not_learnt(students, each) for each in shown],
         "searched": len(tests),
         "flows": flows.sum(axis=1).tolist(),
         "table": scene.colour_table(ATTENTION_MAP),
@@ -67,6 +68,11 @@ def covering(flows: np.ndarray, most: int) -> list[int]:
             break
         chosen.append(int(gains.argmax()))
     return chosen
+
+
+def _not_learnt(students: Students, model: tuple[str, int]) -> list[int]:
+    """Classes that a model has not learnt yet."""
+    return list(range(sum(students.model(*model).classifier.counts), len(students.plan.scenario.names)))
 
 
 def _image(students: Students, tests, number: int, shown) -> dict:

@@ -37,6 +37,7 @@ def test_the_counts_are_those_of_the_images_that_are_kept_and_of_the_others(made
     students, cells = made
     assert cells["titles"] == ["base model", "fine-tuning, after step 1"]
     assert np.shape(cells["flows"]) == (2, 21, 4)
+    assert cells["not_learnt"] == [[16, 17, 18, 19, 20], []]
     assert 0 < len(cells["images"]) <= 5
     for model in range(2):
         total = np.zeros((21, 4), dtype=int)

@@ -310,6 +310,9 @@ def test_a_cell_of_the_confusion_matrix_shows_the_images_behind_it(page):
     page.press("ArrowRight", "Enter")
     page.says(page.page.locator(".satkit-beside p"), "called a new class")
     assert page.page.locator(".satkit-cells button[tabindex='0']").count() == 1
+    assert page.page.locator(".satkit-cells th", has_text="(new)").count() == 5
+    page.page.locator(".satkit-option:has(> span:text-is('model')) select").select_option(label="base model")
+    assert page.page.locator(".satkit-cells th", has_text="(not learnt yet)").count() == 5
 
 
 def test_it_can_be_used_at_a_width_of_400_pixels_by_touch_and_in_the_dark(chromium, stored):

@@ -28,6 +28,12 @@ function imagesBehind(cells, model, label, kind) {
   return found.filter(({ count }) => count).sort((one, other) => other.count - one.count).slice(0, MOST_SHOWN);
 }
 
+// The name of a class, and whether it came later or is still to come.
+function markedName(cells, names, model, label) {
+  if (cells.not_learnt[model].includes(label)) return `${names[label]} (not learnt yet)`;
+  return names[label] + (cells.new.includes(label) ? " (new)" : "");
+}
+
 // The table of one model; `choose` gets class and kind.
 function buildTable(cells, names, model, choose) {
   const table = element("table", "satkit-cells");
@@ -35,7 +41,7 @@ function buildTable(cells, names, model, choose) {
   cells.flows[model].forEach((counts, label) => {
     const total = counts.reduce((sum, each) => sum + each, 0);
     const row = element("tr");
-    const head = element("th", "", names[label] + (cells.new.includes(label) ? " (new)" : ""));
+    const head = element("th", "", markedName(cells, names, model, label));
     head.scope = "row";
     row.append(head);
     counts.forEach((count, kind) => {
