@@ -4,13 +4,13 @@ from pathlib import Path
 
 from satkit.experiments.settings import STRATEGIES, Settings
 from satkit.experiments.study_folder import open_study
-from satkit.notebooks.finding import list_notebooks, list_solutions
+from satkit.notebooks.finding import list_notebooks, list_solutions, number_of
 from satkit.notebooks.parameters import parameters
 
 NOTEBOOKS = {path.stem: path for path in list_notebooks()}
 NOTEBOOKS |= {f"solutions/{path.stem}": path for path in list_solutions()}
 # Notebooks that look at trained models. They find the usual ones; all others begin with an empty folder of runs.
-LOOKS = tuple(name for name in NOTEBOOKS if name.rpartition("/")[2][:2] in ("03", "04", "05", "08", "09", "11"))
+LOOKS = tuple(name for name, path in NOTEBOOKS.items() if number_of(path) in ("03", "04", "05", "08", "09", "11"))
 
 
 def train_usual(runs: Path) -> None:

@@ -74,7 +74,8 @@ class TestEveryPage:
             assert len(words.split()) >= 5, words
 
     def test_gives_notebooks_only_parameters_that_they_have(self, path):
-        for number, values in re.findall(r"satkit run (\d\d)((?: -p [\w+=-]+)+)", path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        for number, values in re.findall(r"satkit run (\d\d[a-z]?)((?: -p [\w+=-]+)+)", text):
             parse_assignments(find_notebook(number), re.findall(r"-p (\S+)", values))
 
     def test_names_only_strategies_and_presets_that_exist(self, path):

@@ -94,7 +94,7 @@ def test_the_stored_study_names_nobody_and_no_folder(stored):
 
 
 def test_every_lesson_is_in_its_table():
-    named = re.findall(r"^\| `(\d\d_\w+)` \| ", section(README, "Lessons"), re.MULTILINE)
+    named = re.findall(r"^\| `(\d\d[a-z]?_\w+)` \| ", section(README, "Lessons"), re.MULTILINE)
     assert named == [path.stem for path in list_notebooks()]
 
 

@@ -38,6 +38,11 @@ def list_solutions() -> list[Path]:
     return sorted((notebook_folder() / SOLUTIONS).glob("*.ipynb"))
 
 
+def number_of(path: Path) -> str:
+    """The number of a lesson, with its letter if it has one: "05", or "05b" for one that came between 05 and 06."""
+    return path.stem.split("_")[0]
+
+
 def promise(path: str | Path) -> str:
     """What a lesson promises in one sentence: the bold line of its first cell; "" if it has none."""
     cells = read_notebook(path)["cells"]
@@ -49,7 +54,7 @@ def find_notebook(name: str | Path) -> Path:
     """The notebook called `name`.
 
     Args:
-        name: A path to an .ipynb file, or a lesson: its number ("07"), its name with or without .ipynb, or a
+        name: A path to an .ipynb file, or a lesson: its number ("07", "05b"), its name with or without .ipynb, or a
             part that only one name has. "solutions/" in front chooses among the solutions.
 
     Raises:
@@ -64,8 +69,9 @@ def find_notebook(name: str | Path) -> Path:
     known = {prefix + path.stem: path for path in paths}
     wanted = text.removesuffix(".ipynb").removeprefix(prefix)
     matches = [path for path in paths if path.stem == wanted]
-    if wanted.isdecimal():
-        matches = [path for path in paths if path.stem.split("_")[0] == wanted.zfill(2)]
+    number = re.fullmatch(r"(\d+)([a-z]?)", wanted.lower())
+    if number:
+        matches = [path for path in paths if number_of(path) == number[1].zfill(2) + number[2]]
     elif wanted and not matches:
         matches = [path for path in paths if wanted.lower() in path.stem.lower()]
     if not matches and text.endswith(".ipynb") and Path(text).name != text and not prefix:

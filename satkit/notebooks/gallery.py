@@ -24,7 +24,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from satkit.data.reading.store import cache_folder
 from satkit.notebooks.alt_text import add_alt_texts, picture_outputs
-from satkit.notebooks.finding import NotebookError, find_notebook, list_notebooks, promise
+from satkit.notebooks.finding import NotebookError, find_notebook, list_notebooks, number_of, promise
 from satkit.notebooks.parameters import parameters
 from satkit.notebooks.runner import run_notebook
 from satkit.utils.assets import PACKAGE, asset
@@ -81,7 +81,7 @@ def make_gallery(
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     chosen = [find_notebook(name) for name in only] or list_notebooks()
-    lessons = sorted(chosen, key=lambda path: LAST.index(path.stem[:2]) if path.stem[:2] in LAST else -1)
+    lessons = sorted(chosen, key=lambda path: LAST.index(number_of(path)) if number_of(path) in LAST else -1)
     written, seconds = [], {}
     with temporary_folder("gallery") as work, contextlib.chdir(work):
         for number, path in enumerate(lessons, start=1):

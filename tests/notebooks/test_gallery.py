@@ -16,7 +16,7 @@ from places import ROOT
 
 from satkit.notebooks import gallery
 from satkit.notebooks.alt_text import picture_outputs
-from satkit.notebooks.finding import NotebookError, list_notebooks, promise
+from satkit.notebooks.finding import NotebookError, list_notebooks, number_of, promise
 from satkit.notebooks.parameters import parameters
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
@@ -146,7 +146,7 @@ def test_lessons_look_at_the_models_of_the_kit_before_any_are_trained(tmp_path, 
     ran = []
 
     def run(path, output, values, env):
-        ran.append(path.stem[:2])
+        ran.append(number_of(path))
         return SimpleNamespace(seconds=1.25, output=output)
 
     monkeypatch.setattr(gallery, "run_notebook", run)

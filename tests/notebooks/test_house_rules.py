@@ -12,7 +12,7 @@ import pytest
 
 from satkit.experiments.settings import FIELDS, STUDY
 from satkit.notebooks.blank import CALL, CHECK, TEACH
-from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder, promise
+from satkit.notebooks.finding import list_notebooks, list_solutions, notebook_folder, number_of, promise
 from satkit.notebooks.parameters import TAG, check_house_rules, parameters, setting_parameter
 
 LESSONS = sorted(path.stem for path in list_notebooks())
@@ -55,7 +55,7 @@ class TestEveryLesson:
     def test_opens_with_its_number_its_promise_its_time_and_its_needs(self, name):
         first = read(name).cells[0]
         assert first.cell_type == "markdown"
-        assert first.source.startswith(f"# {name[:2]} · ")
+        assert first.source.startswith(f"# {number_of(notebook_folder() / name)} · ")
         assert promise(notebook_folder() / f"{name}.ipynb")
         for word in ("Time", "Needs"):
             assert f"**{word}** — " in first.source
@@ -97,7 +97,7 @@ class TestEveryLesson:
             assert 1 <= len(cell.source.strip().splitlines()) <= MOST_LINES, cell.source
 
     def test_next_names_a_lesson(self, name):
-        named = re.findall(r"`(\d\d_\w+)`", prose(name).split("**Next**")[1])
+        named = re.findall(r"`(\d\d[a-z]?_\w+)`", prose(name).split("**Next**")[1])
         assert named
         assert set(named) <= set(LESSONS)
 
@@ -105,7 +105,7 @@ class TestEveryLesson:
         from satkit.notebooks.finding import find_notebook
         from satkit.notebooks.parameters import parse_assignments
 
-        commands = re.findall(r"satkit run (\d\d)((?: -p \S+)*)", prose(name).replace("</code>", " "))
+        commands = re.findall(r"satkit run (\d\d[a-z]?)((?: -p \S+)*)", prose(name).replace("</code>", " "))
         for number, values in commands:
             path = find_notebook(number)
             parse_assignments(path, re.findall(r"-p (\S+)", values))

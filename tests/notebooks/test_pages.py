@@ -79,7 +79,7 @@ def test_every_source_of_paper_to_code_is_in_its_list():
 
 
 def test_the_course_names_lessons_that_exist_and_leaves_none_out():
-    named = set(re.findall(r"`(\d\d_\w+)`", text_of(FOLDER / "course.md")))
+    named = set(re.findall(r"`(\d\d[a-z]?_\w+)`", text_of(FOLDER / "course.md")))
     assert named == {path.stem for path in list_notebooks()}
 
 

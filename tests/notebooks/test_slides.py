@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from notebook_files import PYTHON3
 
-from satkit.notebooks.finding import list_notebooks
+from satkit.notebooks.finding import list_notebooks, number_of
 from satkit.notebooks.slides import Slide, export_slides, page, slides
 from satkit.utils.assets import asset
 from satkit.utils.errors import UsageError
@@ -104,7 +104,7 @@ def test_every_lesson_has_slides_that_are_not_empty():
         found = list(slides(read_json(asset("gallery") / path.name)))
         assert len(found) > 8
         assert all(isinstance(each, Slide) and each.heading for each in found)
-        assert found[0].heading.startswith(f"{path.stem[:2]} · ")
+        assert found[0].heading.startswith(f"{number_of(path)} · ")
 
 
 @pytest.mark.browser
