@@ -25,8 +25,8 @@ def alt_text(figure: Figure) -> str:
     parts = [f"{kind}: {title}" if title else kind]
     for name, texts in (
         ("titles", [_title(ax) for ax in panels]),
-        ("horizontal axis", [ax.get_xlabel() for ax in panels]),
-        ("vertical axis", [ax.get_ylabel() for ax in panels]),
+        ("horizontal axis", [*(ax.get_xlabel() for ax in panels), figure.get_supxlabel()]),
+        ("vertical axis", [*(ax.get_ylabel() for ax in panels), figure.get_supylabel()]),
         ("colours", [ax.get_ylabel() or ax.get_xlabel() for ax in figure.axes if ax.get_label() == COLOUR_BAR]),
         ("legend", _legends(figure, panels)),
     ):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from satkit.plots import style
 
 if TYPE_CHECKING:
     import pandas as pd
-    import seaborn
 
 LOOKS = {"old": style.OLD, "new": style.NEW, "all": style.ALL}
 INTERVALS = "95 % interval over seeds"
@@ -39,7 +39,10 @@ def score_dots(runs: "pd.DataFrame") -> Figure:
     look = _points(height=0.27 * runs["strategy"].nunique() + 1.2)
     scores = _long(runs, ["world", "strategy"])
     grid = seaborn.catplot(scores, x="score", y="strategy", col="world", linestyle="none", **look)
-    return _finish(grid.set(xlim=(-2, None)), f"mIoU (%), {SPREAD} over seeds", "")
+    grid.set(xlim=(-2, None)).set_titles("{col_name}").set_axis_labels(f"mIoU (%), {SPREAD} over seeds", "")
+    for ax in grid.axes.flat:
+        ax.grid(True)
+    return grid.figure
 
 
 def effects(measured: "pd.DataFrame", *, what: str = "difference") -> Figure:
@@ -54,18 +57,27 @@ def effects(measured: "pd.DataFrame", *, what: str = "difference") -> Figure:
             "new" or "all"), with its mean and half_width in [-1, 1]; a half width that is NaN is drawn without a bar.
         what: What the difference is, for the axis.
     """
-    import seaborn
-
-    rows = list(dict.fromkeys(measured["strategy"]))
-    height, wrap = 0.33 * len(rows) + 1.5, min(IN_A_ROW, measured["world"].nunique())
-    grid = seaborn.FacetGrid(measured, col="world", col_wrap=wrap, height=height, aspect=WIDTH / height)
-    grid.map_dataframe(_intervals, rows=rows)
-    for ax in grid.axes.flat:
+    rows, worlds = (list(dict.fromkeys(measured[column])) for column in ("strategy", "world"))
+    columns = min(IN_A_ROW, len(worlds))
+    lines = -(-len(worlds) // columns)
+    width = min(WIDTH * columns + 2, style.WIDEST)  # names and legend take some of it
+    size = (width, (0.33 * len(rows) + 0.7) * lines + 0.6)
+    shared = dict(sharex=True, sharey=True, layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(lines, columns, figsize=size, **shared)
+    for ax, world in zip(axes.flat, worlds, strict=False):
+        _intervals(ax, measured[measured["world"] == world], rows)
         ax.axvline(0, color="black", linewidth=1.2, zorder=1)
+        ax.set(title=world, ylim=(len(rows) - 0.5, -0.5))
         ax.set_yticks(np.arange(len(rows)), rows)
-        ax.set_ylim(len(rows) - 0.5, -0.5)
-    grid.add_legend(title="classes")
-    return _finish(grid, f"{what}\n(percentage points of mIoU, {INTERVALS})", "")
+        ax.grid(True)
+    for place, ax in enumerate(axes.flat):
+        ax.tick_params(labelbottom=place + columns >= len(worlds))  # the lowest panel of its column
+        if place >= len(worlds):
+            ax.remove()
+    figure.supxlabel(f"{what} (percentage points of mIoU, {INTERVALS})", fontsize=plt.rcParams["axes.labelsize"])
+    handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
+    figure.legend(handles.values(), handles, title="classes", loc="outside right center")
+    return figure
 
 
 def _long(runs: "pd.DataFrame", keys: list[str]) -> "pd.DataFrame":
@@ -90,12 +102,12 @@ def _points(height: float) -> dict:
     )
 
 
-def _intervals(data: "pd.DataFrame", rows: list[str], **_: object) -> None:
-    """Marks with their intervals in the current panel, the groups of classes side by side."""
+def _intervals(ax: Axes, data: "pd.DataFrame", rows: list[str]) -> None:
+    """Marks with their intervals in a panel, the groups of classes side by side."""
     groups = [name for name in LOOKS if name in set(data["classes"])]
     for place, name in enumerate(groups):
         part, look = data[data["classes"] == name], LOOKS[name]
-        plt.errorbar(
+        ax.errorbar(
             100 * part["mean"],
             [rows.index(row) + APART * (place - (len(groups) - 1) / 2) for row in part["strategy"]],
             xerr=100 * part["half_width"].fillna(0),
@@ -105,11 +117,3 @@ def _intervals(data: "pd.DataFrame", rows: list[str], **_: object) -> None:
             elinewidth=1.4,
             label=name,
         )
-
-
-def _finish(grid: "seaborn.FacetGrid", xlabel: str, ylabel: str) -> Figure:
-    """The figure, with titles of panels and axes."""
-    grid.set_titles("{col_name} world").set_axis_labels(xlabel, ylabel)
-    for ax in grid.axes.flat:
-        ax.grid(True)
-    return grid.figure

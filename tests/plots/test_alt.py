@@ -34,6 +34,13 @@ def test_titles_axes_and_legend_are_named_once_each(figure):
     )
 
 
+def test_labels_of_the_whole_figure_are_axes_too(figure):
+    figure.supxlabel("points")
+    figure.supylabel("strategy")
+    text = alt.alt_text(figure)
+    assert "horizontal axis: iteration, points; vertical axis: mIoU (%), strategy;" in text
+
+
 def test_the_title_of_the_figure_comes_first_and_a_colour_bar_is_no_panel(figure):
     figure.suptitle("What has moved")
     bar = figure.colorbar(figure.axes[0].imshow([[0, 1]]), ax=figure.axes[0])

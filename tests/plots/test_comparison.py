@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from satkit.plots import effects, score_dots, style
+from satkit.plots.style import WIDEST
 
 NAN = float("nan")
 RUNS = pd.DataFrame(
@@ -49,7 +50,7 @@ def names(labels):
 
 def test_scores_stand_in_percent_in_the_row_of_their_strategy_a_panel_a_world():
     plain, shifted = score_dots(RUNS).axes
-    assert [ax.get_title() for ax in (plain, shifted)] == ["plain world", "shifted world"]
+    assert [ax.get_title() for ax in (plain, shifted)] == ["plain", "shifted"]
     assert points(plain, style.OLD) == [[50, 0], [60, 1]]
     assert points(plain, style.NEW) == [[20, 0]]  # what does not exist is left out
     assert points(plain, style.ALL) == [[40, 0], [50, 1]]
@@ -88,15 +89,20 @@ def test_effects_have_their_interval_and_a_line_at_zero():
     assert points(shifted, style.OLD) == [[5, 1]]  # in the row that the strategy has in every panel
     for ax in (plain, shifted):
         assert any(list(line.get_xdata()) == [0, 0] for line in ax.lines)
-        assert ax.get_xlabel() == "with minus without\n(percentage points of mIoU, 95 % interval over seeds)"
     assert names(plain.get_yticklabels()) == ["MiB", "LwF"]
+    assert figure.get_supxlabel() == "with minus without (percentage points of mIoU, 95 % interval over seeds)"
     assert names(figure.legends[0].get_texts()) == ["old", "new"]
 
 
-def test_many_worlds_stand_three_in_a_row():
+def test_many_worlds_stand_three_in_a_row_and_every_column_ends_in_numbers():
     worlds = pd.concat([EFFECTS.assign(world=f"{number}") for number in range(5)])
-    axes = effects(worlds).axes
-    assert [ax.get_title() for ax in axes] == [f"{number} world" for number in range(5)]
+    figure = effects(worlds)
+    axes = figure.axes
+    assert figure.get_figwidth() <= WIDEST
+    figure.canvas.draw()
+    numbered = [any(tick.label1.get_visible() for tick in ax.xaxis.get_major_ticks()) for ax in axes]
+    assert numbered == [False, False, True, True, True]
+    assert [ax.get_title() for ax in axes] == [f"{number}" for number in range(5)]
     assert [ax.get_subplotspec().rowspan.start for ax in axes] == [0, 0, 0, 1, 1]
 
 
