@@ -50,7 +50,7 @@ def run_notebook(options) -> int:
         file = Path(os.environ.get("SATKIT_PROGRESS") or place / "progress.json")
         progress = run_progress.RunProgress(path.stem, file)
         try:
-            seen = {"on_poll": progress.show, "env": {"SATKIT_PROGRESS": str(file)}}
+            seen = {"on_poll": progress.show, "on_cell": progress.at_cell, "env": {"SATKIT_PROGRESS": str(file)}}
             result = runner.run_notebook(path, output, values, timeout=timeout, **seen)
         finally:
             progress.close()

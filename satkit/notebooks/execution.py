@@ -49,18 +49,22 @@ class RunFailed(RuntimeError):
         super().__init__(f"{error}: {reason}")
 
 
-def execute(path: Path, output: Path, values: dict, kernel: Kernel, timeout: float | None, on_poll) -> None:
+def execute(
+    path: Path, output: Path, values: dict, kernel: Kernel, timeout: float | None, on_poll, on_cell=None
+) -> None:
     """Execute a notebook; see `runner.run_notebook` for what the arguments mean.
 
     Raises:
         RunFailed: If it did not run to its end.
     """
+    import nbformat
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     quiet()
-    place = _Place(kernel)
+    cells = sum(not _is_left_out(cell) for cell in nbformat.read(path, as_version=4).cells) + bool(values)
+    place = _Place(kernel, on_cell and (lambda number: on_cell(number, cells)))
 
     def work():
         try:
@@ -139,13 +143,15 @@ def quiet() -> None:
 class _Place:
     """The cell that a run is at; called before and after every cell."""
 
-    def __init__(self, kernel: Kernel):
-        self.kernel, self.cell, self.source = kernel, None, ""
+    def __init__(self, kernel: Kernel, on_cell: Callable[[int], None] | None = None):
+        self.kernel, self.cell, self.source, self.on_cell = kernel, None, "", on_cell
 
     def begin(self, cell, cell_index) -> None:
         self.kernel.check()
         self.cell = (self.cell or 0) + 1
         self.source = cell.source.strip().split("\n")[0].strip()
+        if self.on_cell:
+            self.on_cell(self.cell)
 
     def end(self, cell, cell_index, execute_reply) -> None:
         if any(item.get("source") == "ask_exit" for item in execute_reply["content"].get("payload", [])):
@@ -158,9 +164,14 @@ class _Place:
         return RunFailed(self.cell, self.source, error, reason)
 
 
-def _is_done(cell) -> bool:
+def _is_left_out(cell) -> bool:
+    """Whether nothing of a cell is executed."""
     skipped = "skip-execution" in cell.metadata.get("tags", [])
-    if cell.cell_type != "code" or not cell.source.strip() or skipped:
+    return cell.cell_type != "code" or not cell.source.strip() or skipped
+
+
+def _is_done(cell) -> bool:
+    if _is_left_out(cell):
         return True
     return cell.execution_count is not None and not cell.metadata.papermill.exception
 

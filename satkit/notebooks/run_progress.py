@@ -7,11 +7,13 @@ from pathlib import Path
 from satkit.utils.live_line import LiveLine
 from satkit.utils.progress import QUIET_SECONDS, format_seconds, read_progress
 
+ALIVE_SECONDS = 60.0  # after which a log gets a line even if nothing has changed
+
 
 class RunProgress:
     """The line of a run; nothing is shown of one that ends within two seconds.
 
-    In a log a further line is written only when something has changed.
+    In a log a further line is written only when something has changed, or after a minute.
 
     Args:
         name: Of the notebook.
@@ -21,7 +23,12 @@ class RunProgress:
     def __init__(self, name: str, file: Path, stream=None, clock: Callable[[], float] = time.monotonic):
         self.name, self.file, self.line, self.clock = name, file, LiveLine(stream), clock
         self.began = clock()
+        self.cell: tuple[int, int] | None = None
         self.shown_at, self.shown = self.began + QUIET_SECONDS - self.line.seconds, None
+
+    def at_cell(self, number: int, cells: int) -> None:
+        """Take note of the cell that begins."""
+        self.cell = number, cells
 
     def show(self) -> None:
         """Show the line if it is time to; called often."""
@@ -29,14 +36,14 @@ class RunProgress:
             return
         state = read_progress(self.file)
         state = state if state and state["done"] < state["total"] else None  # figures follow, for example
-        now = (state["label"], state["done"], state["values"].get("window")) if state else ()
-        if self.line.live or now != self.shown:
+        now = (self.cell, *((state["label"], state["done"], state["values"].get("window")) if state else ()))
+        if self.line.live or now != self.shown or self.clock() - self.shown_at >= ALIVE_SECONDS:
             self.shown_at, self.shown = self.clock(), now
             self.line.write(self.text(state))
 
     def text(self, state: dict | None) -> str:
         """What is at work in the notebook, how far it is, how long that takes, and how long the notebook has run."""
-        parts = []
+        parts = [f"cell {self.cell[0]} of {self.cell[1]}"] if self.cell else []
         if state:
             parts.append(f"{state['label']}, {state['unit']} {state['done']} of {state['total']}")
             parts += [f"loss {state['values']['loss']:.3f}"] if "loss" in state["values"] else []

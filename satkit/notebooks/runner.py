@@ -58,6 +58,7 @@ def run_notebook(
     *,
     timeout: float | None = None,
     on_poll: Callable[[], None] | None = None,
+    on_cell: Callable[[int, int], None] | None = None,
     env: dict[str, str] | None = None,
     warm: "WarmKernels | None" = None,
 ) -> NotebookResult:
@@ -69,6 +70,7 @@ def run_notebook(
         values: Parameters that differ from their defaults.
         timeout: Seconds that one cell may take; None for no limit.
         on_poll: Called about five times a second while the notebook runs.
+        on_cell: Called before every cell with its number, In [number], and how many there are.
         env: Environment variables for the kernel only.
         warm: Where its kernel starts at once, for several notebooks one after the other; None to start one as usual.
 
@@ -89,7 +91,7 @@ def run_notebook(
     began = time.monotonic()
     try:
         with Kernel(env, warm) as kernel:
-            execute(path, output, values, kernel, timeout, on_poll)
+            execute(path, output, values, kernel, timeout, on_poll, on_cell)
     except RunFailed as failure:
         raise NotebookFailed(path.stem, output, failure) from failure
     return NotebookResult(output, time.monotonic() - began, dict(values))

@@ -170,7 +170,8 @@ class Notebook:
         env = {"SATKIT_RUNS": str(out), "SATKIT_RESULT": str(left)}
         progress = RunProgress(self.called, folder / PROGRESS)
         try:
-            run_notebook(self.path, folder / NOTEBOOK, values, on_poll=progress.show, env=env)
+            seen = {"on_poll": progress.show, "on_cell": progress.at_cell}
+            run_notebook(self.path, folder / NOTEBOOK, values, env=env, **seen)
         finally:
             progress.close()
         return read_json(left) if left.exists() else _scores_of(scored)

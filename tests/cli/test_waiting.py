@@ -90,7 +90,7 @@ def test_contact_sheets_say_that_they_are_drawn_and_written(lines):
 
 
 def test_a_notebook_says_for_how_long_it_runs(lines, monkeypatch, tmp_path):
-    def run(path, output, values, *, on_poll, env, timeout):
+    def run(path, output, values, *, on_poll, on_cell, env, timeout):
         assert env["SATKIT_PROGRESS"]
         on_poll()
         return NotebookResult(output, 1.0, values)

@@ -50,6 +50,22 @@ def test_a_log_gets_a_line_only_when_something_has_changed_and_seldom(watched):
     ]
 
 
+def test_the_cell_is_counted_and_a_log_gets_a_line_a_minute_while_nothing_changes(tmp_path):
+    stream, clock = io.StringIO(), Clock()
+    progress = RunProgress("11_why_forgetting", tmp_path / "progress.json", stream, clock)
+    for seconds, cell in ((3, 1), (14, 5), (30, 5), (75, 5), (140, 5), (160, 6)):
+        clock.now = 1000.0 + seconds
+        progress.at_cell(cell, 9)
+        progress.show()
+    assert [line.partition(": ")[2] for line in stream.getvalue().splitlines()] == [
+        "cell 1 of 9, running for 3 s",
+        "cell 5 of 9, running for 14 s",
+        "cell 5 of 9, running for 1 min 15 s",
+        "cell 5 of 9, running for 2 min 20 s",
+        "cell 6 of 9, running for 2 min 40 s",
+    ]
+
+
 def test_a_training_that_is_done_is_no_longer_at_work(watched):
     assert watched(io.StringIO(), (3.0, 100), (14.0, 500)).splitlines()[1:] == ["07_train_next_step: running for 14 s"]
 

@@ -60,7 +60,10 @@ def test_notebook_runs_with_its_parameters_environment_and_folder(tmp_path, temp
         files.append(sorted(file.name for file in temporary.glob("*/*")))
 
     values = {"seed": 3, "rate": 1, "name": odd, "resume": False, "steps": ["a", [1.5]], "more": {"b": None}}
-    result = run_notebook(path, output, values, on_poll=poll, env={"SATKIT_PROGRESS": "p.json"})
+    cells = []
+    seen = {"on_poll": poll, "on_cell": lambda *at: cells.append(at)}
+    result = run_notebook(path, output, values, env={"SATKIT_PROGRESS": "p.json"}, **seen)
+    assert cells == [(1, 3), (2, 3), (3, 3)]  # one is blank, and the parameters get a cell of their own
     assert result.output == output
     assert result.parameters == values
     assert result.seconds > 0
