@@ -10,7 +10,7 @@ from satkit.utils.errors import UsageError
 from satkit.widgets import scene
 from satkit.widgets.canvas import Canvas
 from satkit.widgets.explorer import Explorer
-from satkit.widgets.menus import offer
+from satkit.widgets.menus import offer, side_by_side
 from satkit.widgets.subject import Subject
 
 MEAN = "mean"
@@ -34,9 +34,7 @@ class CanvasExplorer(Explorer):
         self.pinned = None
         self._sent: tuple = ()
         super().__init__(label, [subject.step, subject.image, self.stage, self.head, *more])
-        for control in self._controls:  # in two rows at 1280 pixels, and side by side at any width
-            control.layout = {"width": "auto", "flex": "1 1 165px", "max_width": "230px"}
-            control.style = {"description_width": "50px"}
+        side_by_side(self._controls)
 
     def make_picture(self, label: str) -> Canvas:
         """The canvas, which tells of what is looked at once the hand rests, and of keys that change the stage."""

@@ -18,6 +18,7 @@ from satkit.utils.errors import UsageError, choose
 from satkit.widgets.canvas import FeatureCanvas
 from satkit.widgets.explorer import Explorer
 from satkit.widgets.feature_scene import images_of, maps_of
+from satkit.widgets.menus import side_by_side
 
 LABEL = "Feature explorer."
 SIMILARITY, COLOURS = "similarity", "colours"
@@ -64,7 +65,7 @@ class FeatureExplorer(Explorer):
         last = len(self.tests) - 1
         self.step = ipywidgets.IntSlider(description="step", max=max(done - 1, 1), value=done - 1, disabled=done == 1)
         self.image = ipywidgets.IntSlider(description="image", max=last, continuous_update=False)
-        self.other = ipywidgets.IntSlider(description="other image", max=last, continuous_update=False)
+        self.other = ipywidgets.IntSlider(description="other", max=last, continuous_update=False)
         layers = maps_by_layer(self._model(0, 0), image_and_labels(self.tests, 0)[0])
         self.layer = ipywidgets.Dropdown(description="map", options=list(layers), value=EMBEDDING)
         self.shown = ipywidgets.Dropdown(description="show", options=[SIMILARITY, COLOURS])
@@ -73,9 +74,7 @@ class FeatureExplorer(Explorer):
         self.column = ipywidgets.IntSlider(description="column", continuous_update=False)
         controls = [self.step, self.image, self.other, self.layer, self.shown, self.place, self.row, self.column]
         super().__init__(LABEL, controls)
-        for control in controls:
-            control.layout = {"width": "auto", "flex": "1 1 190px", "max_width": "260px"}
-            control.style = {"description_width": "75px"}
+        side_by_side(controls)
         self.film = ipywidgets.Play(min=0, max=max(done - 1, 1), value=done - 1, interval=FRAME, disabled=done == 1)
         self.film.tooltip = "show step after step"
         ipywidgets.link((self.film, "value"), (self.step, "value"))

@@ -1,4 +1,6 @@
-"""Menus whose entries depend on what is looked at."""
+"""Menus whose entries depend on what is looked at, and how controls stand side by side."""
+
+from collections.abc import Iterable
 
 import ipywidgets
 
@@ -24,3 +26,10 @@ def choose_stage(menu: ipywidgets.Dropdown, stage: int) -> None:
     if stage not in range(1, stages + 1):
         raise UsageError(f"There are the stages 1..{stages}, got {stage}.")
     menu.value = stage - 1
+
+
+def side_by_side(controls: Iterable[ipywidgets.Widget]) -> None:
+    """Let controls stand in two rows at 1280 pixels, and side by side at any width."""
+    for control in controls:
+        control.layout = {"width": "auto", "flex": "1 1 165px", "max_width": "230px"}
+        control.style = {"description_width": "50px"}
