@@ -245,7 +245,7 @@ class FeatureExplorer(Explorer):
             self._maps = {key: found for key, found in self._maps.items() if key[2] in kept}
             layers = maps_by_layer(self._model(who, step), image_and_labels(self.tests, number)[0])
             self._maps[who, step, number] = {name: at_most(each, MOST_PLACES) for name, each in layers.items()}
-        return self._maps[who, step, number][self.layer.value]
+        return choose("feature map", self.layer.value, self._maps[who, step, number])
 
     def _model(self, who: int, step: int) -> Segmenter:
         if (who, step) not in self._models:
@@ -265,7 +265,7 @@ class FeatureExplorer(Explorer):
             labels = resize_labels(truth, *values.shape).ravel()
             nearest = np.argsort(-values.ravel(), kind="stable")[:NEAREST]
             counts.append(f"{name} {sum(self._name(int(each)) == called for each in labels[nearest])}")
-        told = f"of the {NEAREST} most similar places of image {elsewhere} are {called}: {', '.join(counts)}"
+        told = f"of the {len(nearest)} most similar places of image {elsewhere} are {called}: {', '.join(counts)}"
         return " \N{MIDDLE DOT} ".join([*parts, told])
 
     def _name(self, label: int) -> str:

@@ -27,7 +27,8 @@ function featureLine(view) {
     const nearest = largestOf(now.alike[model][other], NEAREST);
     return `${name} ${nearest.filter((place) => nameOf(scene, stage.labels[other][place]) === called).length}`;
   });
-  const where = `of the ${NEAREST} most similar places of image ${scene.images[other].number}`;
+  const places = Math.min(NEAREST, stage.labels[other].length);
+  const where = `of the ${places} most similar places of image ${scene.images[other].number}`;
   return [...begin, `${where} are ${called}: ${counts.join(", ")}`].join(DOT);
 }
 
