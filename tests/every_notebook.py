@@ -10,7 +10,8 @@ from satkit.notebooks.parameters import parameters
 NOTEBOOKS = {path.stem: path for path in list_notebooks()}
 NOTEBOOKS |= {f"solutions/{path.stem}": path for path in list_solutions()}
 # Notebooks that look at trained models. They find the usual ones; all others begin with an empty folder of runs.
-LOOKS = tuple(name for name, path in NOTEBOOKS.items() if number_of(path) in ("03", "04", "05", "08", "09", "11"))
+LOOKING = ("03", "04", "05", "05b", "08", "09", "11")
+LOOKS = tuple(name for name, path in NOTEBOOKS.items() if number_of(path) in LOOKING)
 
 
 def train_usual(runs: Path) -> None:

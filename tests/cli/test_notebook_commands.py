@@ -43,9 +43,9 @@ def test_notebooks_are_exported_once(satkit_says, tmp_path):
 
 def test_slides_are_written_instead_of_copies(satkit_says, tmp_path, monkeypatch):
     monkeypatch.setattr("satkit.notebooks.slides.page", lambda name: name)
-    code, out, error = satkit_says("export", str(tmp_path), "--slides", "05", "08")
+    code, out, error = satkit_says("export", str(tmp_path), "--slides", "05", "05b")
     assert (code, error) == (0, "")
-    assert [line.rpartition("/")[2] for line in out.split()] == ["05_sats_loss.html", "08_teacher_and_student.html"]
+    assert [line.rpartition("/")[2] for line in out.split()] == ["05_sats_loss.html", "05b_loss_gradient.html"]
     assert len(satkit_says("export", str(tmp_path / "all"), "--slides")[1].split()) == len(list_notebooks())
     code, out, error = satkit_says("export", str(tmp_path / "both"), "--slides", "05", "--blank")
     assert (code, out) == (2, "")

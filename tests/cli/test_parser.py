@@ -121,7 +121,7 @@ WRONG = [
     ),
     ("study --data voc --preset reference", "The preset 'reference' belongs to scenes, camvid, not to voc."),
     ("run 07 -p strategy=satz", "Unknown strategy 'satz'. Did you mean 'sats'?"),
-    ("run 05 -p rival=mibb", "Unknown strategy 'mibb'. Did you mean 'mib'?"),
+    ("run 05b -p rival=mibb", "Unknown strategy 'mibb'. Did you mean 'mib'?"),
     ('run 09 -p strategies=["sats","stas"]', "Unknown strategy 'stas'. Did you mean 'sats'?"),
     ("run 07 -p preset=fast", "Unknown preset 'fast'."),
     (

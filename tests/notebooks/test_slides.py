@@ -91,8 +91,9 @@ def test_what_was_to_be_guessed_comes_later_and_what_teaches_is_open(shown):
 
 def test_slides_are_written_once_and_for_lessons_that_exist(tmp_path, monkeypatch):
     monkeypatch.setattr("satkit.notebooks.slides.page", lambda name: f"page of {name}")
-    (path,) = export_slides(tmp_path, ["05"])
-    assert (path.name, path.read_text(encoding="utf-8")) == ("05_sats_loss.html", "page of 05_sats_loss")
+    for number, name in (("05", "05_sats_loss"), ("05b", "05b_loss_gradient")):
+        (path,) = export_slides(tmp_path, [number])
+        assert (path.name, path.read_text(encoding="utf-8")) == (f"{name}.html", f"page of {name}")
     with pytest.raises(UsageError, match="Nothing is overwritten"):
         export_slides(tmp_path, ["05"])
     with pytest.raises(UsageError, match="notebook"):

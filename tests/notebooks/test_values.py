@@ -15,7 +15,7 @@ from satkit.utils.errors import UsageError
     ("notebook", "values", "said"),
     [
         ("07", {"strategy": "satz"}, "Unknown strategy 'satz'"),
-        ("05", {"rival": "satz"}, "Unknown strategy 'satz'"),
+        ("05b", {"rival": "satz"}, "Unknown strategy 'satz'"),
         ("06", {"base_of": "satz"}, "Unknown strategy 'satz'"),
         ("09", {"strategies": ["sats", "satz"]}, "Unknown strategy 'satz'"),
         ("07", {"preset": "fast"}, "Unknown preset 'fast'"),

@@ -55,23 +55,11 @@ def loss_of_stage(at: Names) -> None:
 
 
 @wants(
-    as_mean="a function of a distance (itself a function of differences, over their last axis): its mean over stages, "
-    "images, regions and heads, a tensor of one number"
-)
-def mean_of_means(at: Names) -> None:
-    """Exercise 2: for the length and for the square."""
-    kinds = {"l2": lambda gap: gap.norm(dim=-1), "squared": lambda gap: gap.square().sum(dim=-1)}
-    for kind, distance in kinds.items():
-        expected = AttentionTransfer(1, distance=kind)(at.inputs)
-        same(f"as_mean of the distance {kind}", called("as_mean", at.as_mean, distance), expected)
-
-
-@wants(
     loss_of_stage="a function of the student's tap, the teacher's tap and the targets of the pixels: the loss of a "
     "stage without its weight, a tensor of one number"
 )
 def without_loops(at: Names) -> None:
-    """Exercise 4: against `AttentionTransfer` of one stage with the weight 1."""
+    """Exercise 2: against `AttentionTransfer` of one stage with the weight 1."""
     pairs = zip(at.inputs.student.attention, at.inputs.teacher.attention, strict=True)
     for number, (new, old) in enumerate(pairs, start=1):
         found = called("loss_of_stage", at.loss_of_stage, new, old, at.inputs.targets)
