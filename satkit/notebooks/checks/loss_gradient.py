@@ -80,7 +80,7 @@ def with_noise(at: Names) -> None:
         must(kept, f"with_noise has changed the student's own queries; it must change a copy. {CHANGED}")
         for tap, other, there in zip(taps, found.student.attention, places, strict=True):
             _noise_only(tap, other, there)
-        same("labels of with_noise", found.targets, at.inputs.targets)
+        same("targets of with_noise", found.targets, at.inputs.targets)
         for tap, other in zip(at.inputs.teacher.attention, found.teacher.attention, strict=True):
             same(f"queries of the teacher in {tap.name}", other.queries, tap.queries)
 
