@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from satkit.plots import style
 from satkit.plots.predictions import check_image, grey, overlay
 
-PANEL = 2.5  # inches
+PANEL = 1.9  # inches
 
 
 def draw_image(

@@ -43,10 +43,11 @@ class AttentionView:
         if not panels:
             raise ValueError("There must be at least one panel beside the image, got none.")
         self.image, self.panels = image, tuple(panels)
-        scale = LONGER / max(image.shape[:2])
-        height, width = scale * image.shape[0], scale * image.shape[1]
         maps = [panel for panel in self.panels if panel != DIFFERENCE]
         barred = {maps[-1] if maps else "", DIFFERENCE} & set(self.panels)  # the maps of a row share one bar
+        most = (style.WIDEST - MARGIN - len(barred) * BAR_SPACE) / (1 + len(self.panels)) - GAP
+        scale = min(LONGER / max(image.shape[:2]), most / image.shape[1])
+        height, width = scale * image.shape[0], scale * image.shape[1]
         across = MARGIN + (1 + len(self.panels)) * (width + GAP) + len(barred) * BAR_SPACE
         self.figure = Figure(figsize=(across, TITLE + rows * (height + GAP)), dpi=100)
         FigureCanvasAgg(self.figure)

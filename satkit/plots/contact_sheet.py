@@ -49,7 +49,7 @@ def contact_sheet(
         check_image(image)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    panel = min(PANEL, style.WIDEST / (2 * columns))
+    panel = style.side_of_panel(2 * columns, PANEL)
     handles = class_handles(label_maps, names, old=old)
     widest = max((len(handle.get_label()) for handle in handles), default=0)
     beside = max(1, min(len(handles), int(2 * panel * columns / (0.55 + 0.075 * widest))))

@@ -39,7 +39,7 @@ def feature_maps(
     """
     _check(images, maps, titles)
     columns = 1 + len(maps)
-    panel = min(PANEL, style.WIDEST / columns)
+    panel = style.side_of_panel(columns, PANEL)
     height = panel * np.mean([image.shape[0] / image.shape[1] for image in images]) + 0.08
     similar = np.ndim(maps[0][0]) == 2
     size = (panel * columns + 0.9 * similar, height * len(images) + 0.4)

@@ -12,8 +12,8 @@ from satkit.data.labels import BACKGROUND
 from satkit.plots import style
 from satkit.plots.forgetting import check_table, look_of
 
-COLUMNS = 7
-PANEL = (1.6, 1.15)  # inches, title included
+COLUMNS = 6
+PANEL = (1.45, 1.15)  # inches, title included
 GAP = 0.3  # inches between two rows, for the title
 LONGEST = 19  # characters of a panel's title
 PALE = "#DADADA"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from satkit.plots import style
 from satkit.plots.predictions import check_image, class_handles, overlay
 
-PANEL = 2.2  # inches
+PANEL = 1.9  # inches
 LINE = 0.22  # inches, of the legend
 
 

@@ -35,7 +35,8 @@ class MatrixView:
             self.matrices[DIFFERENCE] = self.matrices["student"] - self.matrices["teacher"]
         width, height = CELL * self.shape[1], CELL * 0.8 * self.shape[0]
         count = len(self.matrices)
-        self.figure = Figure(figsize=(count * width + 1.6 + 0.8 * count, height + 1.8), dpi=100, layout="constrained")
+        size = (min(count * width + 1.6 + 0.8 * count, style.WIDEST), height + 1.8)
+        self.figure = Figure(figsize=size, dpi=100, layout="constrained")
         FigureCanvasAgg(self.figure)
         self.axes = list(self.figure.subplots(1, count, squeeze=False, sharey=True)[0])
         for ax, (name, matrix) in zip(self.axes, self.matrices.items(), strict=True):

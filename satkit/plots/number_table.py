@@ -38,7 +38,9 @@ def number_table(
             f"{len(column_names)} columns."
         )
     largest = max((len(name) for name in row_names), default=0)
-    size = (CELL[0] * len(column_names) + 0.09 * largest + 0.6, CELL[1] * len(row_names) + 0.9)
+    beside = 0.09 * largest + 0.6
+    cell = min(CELL[0], (style.WIDEST - beside) / max(1, len(column_names)))
+    size = (cell * len(column_names) + beside, CELL[1] * len(row_names) + 0.9)
     ax = style.axes_or_new(ax, size)
     ax.set_facecolor(style.EMPTY)
     top = np.nanmax(values) if vmax is None and np.isfinite(values).any() else vmax

@@ -93,7 +93,7 @@ def film_strip(
     """
     _check_strip(images, truths, predictions, step_titles)
     columns = 2 + len(predictions)
-    panel = min(PANEL, style.WIDEST / columns)
+    panel = style.side_of_panel(columns, PANEL)
     titles = [
         textwrap.fill(each, max(8, int(panel / 0.085)), break_long_words=False)
         for each in ("image", "ground truth", *step_titles)

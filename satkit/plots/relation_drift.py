@@ -12,7 +12,7 @@ from satkit.plots import style
 DASHES = ("-", "--", "-.", ":", (0, (8, 2, 2, 2, 2, 2)), (0, (1, 3)))
 MARKS = 10  # markers along a curve
 BESIDE = 3  # panels in a row
-PANEL = (3.6, 3.0)  # inches
+PANEL = (3.0, 2.7)  # inches
 
 
 def relation_drift(

@@ -56,7 +56,7 @@ def relation_maps(
         )
     masks = None if labels is None else _region_masks(image, np.asarray(labels), len(names), classes)
     height = PANEL * image.shape[0] / image.shape[1]
-    size = (4 * PANEL + 2.2, (height + 0.1) * len(names) + 0.6)
+    size = (4 * PANEL + 2.0, (height + 0.1) * len(names) + 0.6)
     figure, axes = plt.subplots(len(names), 4, figsize=size, layout="constrained", squeeze=False)
     for row, (ax_row, name) in enumerate(zip(axes, names, strict=True)):
         if masks is None:
@@ -154,7 +154,8 @@ def relation_matrices(
     student = _check_matrix(student, row_names, column_names)
     width, height = CELL * len(column_names), CELL * 0.8 * len(row_names)
     if len(column_names) <= SIDE_BY_SIDE:
-        figure, axes = plt.subplots(1, 3, figsize=(3 * width + 4, height + 1.4), layout="constrained", sharey=True)
+        size = (min(3 * width + 4, style.WIDEST), height + 1.4)
+        figure, axes = plt.subplots(1, 3, figsize=size, layout="constrained", sharey=True)
     else:
         figure, axes = plt.subplots(3, 1, figsize=(width + 3, 3 * height + 4), layout="constrained")
     limit = style.from_zero(teacher, student).vmax

@@ -60,11 +60,18 @@ SMALL = 9
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "fontsize": SMALL}
 # Smallest end of the scale of a difference, as a part of the scale of the pair, so that tiny differences are pale.
 LEAST_CHANGE = 0.1
-WIDEST = 12.0  # inches; the small text of a wider figure is hard to read on a page of 1280 pixels
+WIDEST = 9.6  # inches; on a page of 780 pixels the smallest text of such a figure still has nine
+STRETCHED, LEAST_PANEL = 12.0, 0.93  # inches: up to which width panels do not become narrower than that
 
 _COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#117733", "#CC6677")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 _DASHES = ("-", "--")
+
+
+def side_of_panel(columns: int, largest: float) -> float:
+    """Inches of each of several panels side by side, so that their text can be read on a page."""
+    width = max(WIDEST, min(columns * LEAST_PANEL, STRETCHED))
+    return min(largest, width / columns)
 
 
 def use_style() -> None:

@@ -70,7 +70,7 @@ def weight_effect(
     handles = class_handles(maps, names, old=old)
     beside = 5 if len(worlds) > 1 else 2
     height = sum(ROWS) + 0.95 + 0.22 * -(-len(handles) // beside)
-    figure = plt.figure(figsize=(5.7 * len(worlds), height), layout="constrained")
+    figure = plt.figure(figsize=(min(5.7 * len(worlds), style.WIDEST), height), layout="constrained")
     grid = figure.add_gridspec(4, columns * len(worlds), height_ratios=ROWS)
     most = max(np.nanmax(each.means[DRIFT] + np.nan_to_num(each.widths[DRIFT])) for each in worlds.values())
     tops = (100.0, 1.12 * most or 1.0)

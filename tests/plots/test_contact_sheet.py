@@ -59,8 +59,8 @@ def test_many_columns_become_narrow_and_keep_the_sheet_within_a_page():
         *pictures(16), NAMES, columns=8, titles=[f"leftImg8bit/aachen_{n:09d}.png" for n in range(16)]
     )
     figure.draw_without_rendering()
-    assert figure.get_figwidth() <= style.WIDEST
-    assert contact_sheet(*pictures(16), NAMES).get_figwidth() == pytest.approx(6 * 1.75)
+    assert figure.get_figwidth() <= style.STRETCHED
+    assert contact_sheet(*pictures(16), NAMES).get_figwidth() == pytest.approx(style.WIDEST)
     texts = [text for ax in figure.axes for text in ax.findobj(Text) if text.get_text()]
     titles = [text.get_window_extent() for text in texts if text.get_text().endswith(".png")]
     assert len(titles) == 16

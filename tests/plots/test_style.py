@@ -257,3 +257,8 @@ def test_nothing_is_shown():
 def test_every_exported_name_exists():
     assert all(hasattr(satkit.plots, name) for name in satkit.plots.__all__)
     assert sorted(satkit.plots.__all__) == satkit.plots.__all__
+
+
+@pytest.mark.parametrize(("columns", "side"), [(2, 1.75), (6, 1.6), (10, 0.96), (11, 0.93), (20, 0.6)])
+def test_panels_become_narrower_before_a_figure_becomes_wider_than_a_page(columns, side):
+    assert style.side_of_panel(columns, 1.75) == pytest.approx(side)
