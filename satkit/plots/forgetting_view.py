@@ -19,7 +19,7 @@ from satkit.plots.forgetting import iou_over_steps
 from satkit.plots.matrix_view import HIDDEN_ROW, frame_of
 from satkit.plots.predictions import check_image, overlay
 
-WIDTH, STRIP, MATRIX = 11.4, 2.1, 2.35  # inches: the figure, one picture of the strip, the cells of the matrix
+WIDTH, STRIP, MATRIX = 9.6, 1.75, 2.05  # inches: the figure, one picture of the strip, the cells of the matrix
 MOST_ROWS = 40  # classes that have a line and a row
 
 
@@ -59,7 +59,7 @@ class ForgettingView:
             self.figure.add_axes((across(0.1 + number * (STRIP + 0.08)), up(top), across(STRIP), up(STRIP)))
             for number in range(3)
         ]
-        self.lines = self.figure.add_axes((across(0.7), up(0.55), across(4.5), up(top - 1.15)))
+        self.lines = self.figure.add_axes((across(0.7), up(0.55), across(3.75), up(top - 1.15)))
         left = WIDTH - MATRIX - 0.1
         self._matrix_position = (across(left), up(0.95), across(MATRIX), up(height - 1.4))
         named, learnt = [names[each] for each in self.shown], [learnt_at[each] for each in self.shown]
