@@ -135,7 +135,7 @@ class NamesBesidePoints(Artist):
         self.set_in_layout(False)
         self.points = np.stack([x, y], axis=1)
         line = {"arrowstyle": "-", "color": style.HATCH_GREY, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
-        at = {"textcoords": "offset points", "fontsize": style.SMALL}
+        at = {"textcoords": "offset points", "fontsize": style.SMALL, "va": "bottom"}
         self.texts = [ax.annotate(name, point, (0, 0), **at) for name, point in zip(names, self.points, strict=True)]
         self.lines = [ax.annotate("", point, point, arrowprops=line) for point in self.points]
         for text, colour in zip(self.texts, colours, strict=False):

@@ -32,6 +32,14 @@ def test_every_name_with_both_values_has_a_point_and_stands_alone():
         assert ax.bbox.contains(*box.max)
 
 
+def test_a_name_with_letters_below_the_line_does_not_touch_its_own_point():
+    ax = labelled_points([1, 2, 3], [3, 2, 1], ["going, gone", "quay, pagoda", "jig, gypsy"])
+    radius = 4 * ax.figure.dpi / 72  # pixels of half a mark with its edge
+    for box, (column, row) in zip(boxes(ax).values(), ax.transData.transform(points(ax)), strict=True):
+        nearest = (np.clip(column, box.x0, box.x1), np.clip(row, box.y0, box.y1))
+        assert np.abs(np.subtract(nearest, (column, row))).max() > radius
+
+
 def test_a_name_is_nearer_to_its_own_point_than_most_others_are():
     ax = labelled_points([1, 2, 3], [1, 2, 3], ["a", "b", "c"])
     found = boxes(ax)
