@@ -10,8 +10,7 @@ from satkit.notebooks.parameters import parameters
 NOTEBOOKS = {path.stem: path for path in list_notebooks()}
 NOTEBOOKS |= {f"solutions/{path.stem}": path for path in list_solutions()}
 # Notebooks that look at trained models. They find the usual ones; all others begin with an empty folder of runs.
-LOOKING = ("03", "04", "05", "05b", "08", "09", "11")
-LOOKS = tuple(name for name, path in NOTEBOOKS.items() if number_of(path) in LOOKING)
+LOOKS = tuple(name for name, path in NOTEBOOKS.items() if number_of(path)[:2] in ("03", "04", "05", "08", "09", "11"))
 
 
 def train_usual(runs: Path) -> None:

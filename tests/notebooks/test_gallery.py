@@ -151,7 +151,7 @@ def test_lessons_look_at_the_models_of_the_kit_before_any_are_trained(tmp_path, 
 
     monkeypatch.setattr(gallery, "run_notebook", run)
     assert gallery.make_gallery(tmp_path, pictures=False, say=lambda line: None) == [tmp_path / gallery.TIMES]
-    assert ran == ["00", "01", "02", "03", "04", "05", "05b", "08", "11", "06", "07", "13", "09", "10", "12"]
+    assert ran == ["00", "01", "02", "03", "04", "05", "05b", "08", "11", "11b", "06", "07", "13", "09", "10", "12"]
     assert read_json(tmp_path / gallery.TIMES)["quick"]["seconds"]["06_train_base_step"] == 1.2
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from satkit.analysis.probes import linear_cka
-from satkit.notebooks.checks.checking import Names, called, same, wants
+from satkit.analysis.probes import Probe, linear_cka
+from satkit.notebooks.checks.checking import Names, called, must, same, wants
 
 
 @wants(
@@ -40,15 +40,17 @@ def cka(at: Names) -> None:
 
 
 @wants(
-    by_stage="how far the relations of the old classes have drifted under every strategy of short (rows) in the stages "
-    "1 to 4 (columns), a mean over all rows of the strategy and all heads of the stage, an array"
+    objects="a function of samples to fit a probe and samples to test it: of background against everything else, the "
+    "percentage that the model shows and the percentage that a probe knows, each a mean over these two classes"
 )
-def drift_by_stage(at: Names) -> None:
-    """Exercise 4: value by value."""
-    expected = np.zeros((len(at.short), 4))
-    for row, name in enumerate(at.short):
-        for stage in range(4):
-            heads = [column for column in at.rows if column.startswith(f"drift_s{stage + 1}h")]
-            its = zip(at.rows["strategy"], *(at.rows[column] for column in heads))
-            expected[row, stage] = np.mean([values for strategy, *values in its if strategy == name])
-    same("by_stage", at.by_stage, expected, "strategy stage")
+def objects(at: Names) -> None:
+    """Exercise 3: counted place by place, for the base step."""
+    fitted, tested = at.taken["base step"]
+    learn, truth = (np.array(each.labels["embedding"]) > 0 for each in (fitted, tested))
+    probe = Probe(fitted.features["embedding"], torch.from_numpy(learn).long())
+    said = np.array(tested.predicted) > 0, np.array(probe.predict(tested.features["embedding"])) > 0
+    expected = [100 * np.mean([np.mean(each[truth == c] == c) for c in (False, True)]) for each in said]
+    found = called("objects", at.objects, fitted, tested)
+    must(isinstance(found, list | tuple) and len(found) == 2, "objects must give two numbers.")
+    for name, value, wanted in zip(("shown", "known"), found, expected):
+        same(f"what objects gives as {name}", value, float(wanted))

@@ -35,10 +35,13 @@ def test_the_exercises():
     holds(
         "solutions/11",
         {
-            "drift_by_stage": [
-                ("own.filter", "rows.filter", "by_stage has the right shape"),
-                ("drift_s{stage + 1}h", "drift_s{4 - stage}h", "by_stage"),
-                (".to_numpy().mean()", ".to_numpy().sum()", "by_stage"),
+            "objects": [
+                ("> 0).long(), [0, 1]", "> 0).long(), [1]", "what objects gives as shown is"),
+                ("return 100 * class_accuracy(", "return class_accuracy(", "as shown is 0.01 times"),
+                ("Probe(fitted.features[", "Probe(tested.features[", "what objects gives as known is|stops"),
+                (", 100 * known", "", "must give two numbers"),
             ],
         },
+        values={"per_image": 8},
+        instead=FEW | {'"lwf", "mib", ': ""},
     )
