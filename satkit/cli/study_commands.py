@@ -222,7 +222,7 @@ def add_reference(commands) -> None:
     command.add_argument(
         "--drift",
         action="store_true",
-        help="instead, measure where every strategy changes the model, for lesson 11; about half an hour a seed",
+        help="instead, measure where every strategy changes the model, for lesson 11b; about half an hour a seed",
     )
     command.add_argument(
         "--weights",

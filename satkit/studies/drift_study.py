@@ -63,7 +63,7 @@ COLUMNS = {
 
 
 class DriftRuns(WorldRuns):
-    """Runs of the study, which leave their measures, and their models in a study that lesson 11 can open."""
+    """Runs of the study, which leave their measures, and their models in a study that lessons 11 and 11b open."""
 
     word = called = "drift"
 
@@ -113,7 +113,7 @@ class DriftStudy:
     """The study in a folder.
 
     Args:
-        folder: Gets the runs, one study per seed that lesson 11 can open, and what was measured.
+        folder: Gets the runs, one study per seed that lessons 11 and 11b open, and what was measured.
         seeds: The seeds to run.
         strategies: Short names, for every world; the whole study if empty.
 
