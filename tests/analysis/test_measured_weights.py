@@ -82,7 +82,7 @@ class TestKit:
         stored = {(row.strategy, row.world, row.seed): row for row in read_rows(asset("reference_study.csv"))}
         with_weight = lambda weight: about["strategy"] + (f"+attention={weight:g}" if weight else "")  # noqa: E731
         same = [(row, stored.get((with_weight(row["weight"]), row["world"], row["seed"]))) for row in about["rows"]]
-        assert all(other for row, other in same if row["world"] == "habitat")
+        assert all(other for row, other in same if row["world"] == "habitat" and row["weight"] <= about["paper_weight"])
         for row, other in same:
             if other:
                 assert [row[name] for name in CLASSES] == pytest.approx([other.old, other.new, other.all], abs=0.03)
@@ -94,3 +94,8 @@ class TestKit:
             assert (np.diff(drift) < 0).all()
             assert (np.diff(new) < 0).all()
             assert (old[1:] - old[0] < new[0] - new[1:]).all()
+            assert found.weights[old.argmax()] == 5
+            assert found.weights[-1] == 400
+            assert abs(old[-1] - old[0]) < 0.01
+            assert new[-1] < new[0] / 3
+            assert drift[-1] < drift[0] / 5
