@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from satkit.plots import style
 
 DISTANCES = (5, 9, 14, 20, 28, 38, 50)  # points between a point and the middle of its name's near side
 DIRECTIONS = 16
+NARROW = 4.0  # inches of an axis that has space for few numbers
 GAP = (2, 0)  # points that are kept free beside a name, and above and below it
 LEADER = 12  # distance in points from which a thin line connects a name with its point
 ZERO = 3.0  # on a logarithmic axis, zero is drawn at the smallest positive value divided by this
@@ -59,6 +61,8 @@ def labelled_points(
         ax.legend(**style.BESIDE)
     ax.set_title(title or "")
     ax.margins(0.12, 0.1)
+    if not log and ax.get_window_extent().width < NARROW * ax.figure.dpi:
+        ax.xaxis.set_major_locator(MaxNLocator(3))  # or their texts would run into each other
     NamesBesidePoints(ax, shown[there], y[there], [name for name, kept in zip(names, there, strict=True) if kept])
     return ax
 

@@ -68,7 +68,7 @@ def weight_effect(
     columns = max(1, *(len(each.pictures) for each in worlds.values()))
     maps = [*occurring, *(labels for each in worlds.values() for _, *pair in each.pictures for labels in pair)]
     handles = class_handles(maps, names, old=old)
-    beside = 5 if len(worlds) > 1 else 2
+    beside = 4 if len(worlds) > 1 else 2
     height = sum(ROWS) + 0.95 + 0.22 * -(-len(handles) // beside)
     figure = plt.figure(figsize=(min(5.7 * len(worlds), style.WIDEST), height), layout="constrained")
     grid = figure.add_gridspec(4, columns * len(worlds), height_ratios=ROWS)

@@ -1,5 +1,7 @@
 """Named points: each is at its values with its name beside it, and names do not overlap."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -38,6 +40,20 @@ def test_a_name_with_letters_below_the_line_does_not_touch_its_own_point():
     for box, (column, row) in zip(boxes(ax).values(), ax.transData.transform(points(ax)), strict=True):
         nearest = (np.clip(column, box.x0, box.x1), np.clip(row, box.y0, box.y1))
         assert np.abs(np.subtract(nearest, (column, row))).max() > radius
+
+
+def test_the_numbers_of_narrow_axes_do_not_overlap():
+    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.6), layout="constrained")
+    for ax in axes:
+        labelled_points([0.00175, 0.0021, 0.0028], [1, 2, 3], ["a", "b", "c"], ax=ax)
+    figure.canvas.draw()
+    for ax in axes:
+        shown = [
+            text for text in ax.get_xticklabels() if ax.get_xlim()[0] <= text.get_position()[0] <= ax.get_xlim()[1]
+        ]
+        texts = [text.get_window_extent() for text in shown]
+        assert len(texts) >= 2
+        assert all(left.x1 < right.x0 for left, right in pairwise(texts))
 
 
 def test_a_name_is_nearer_to_its_own_point_than_most_others_are():
