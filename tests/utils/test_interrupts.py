@@ -263,7 +263,10 @@ def test_a_process_that_is_asked_to_end_saves_first(number, code):
     ) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        rest, _ = process.communicate(timeout=60)
+        try:
+            rest, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or a process that takes no signal would be waited for without end
     assert rest == "saved\n"
     assert process.returncode == code
 
