@@ -18,12 +18,16 @@ from satkit.utils.errors import UsageError
 WIDGET = "application/vnd.jupyter.widget-view+json"  # needs a kernel; the picture beside it does not
 # JupyterLab's template, in which every picture gets the alt text of its output's metadata, and MathJax takes no name in
 # a table, such as a class called $x^2$, for a formula. MathML is larger than the text, so that its indices can be read.
+# A narrow page has no numbers of cells, so that pictures keep a size at which their text can be read.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {% block html_head_js_requirejs %}{% endblock %}
 {% block jupyter_widgets %}{% endblock %}
 {% block html_head_js_mathjax %}{% if resources.tex %}{{ super() }}{% endif %}{% endblock %}
-{% block extra_css %}<style>math { font-size: 1.25em; }</style>{% endblock %}
+{% block extra_css %}<style>
+math { font-size: 1.25em; }
+@media (max-width: 900px) { .jp-InputPrompt, .jp-OutputPrompt { display: none !important; } }
+</style>{% endblock %}
 {% block data_html scoped %}<div class="tex2jax_ignore mathjax_ignore">{{ super() }}</div>{% endblock %}
 {% block data_png scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/png')) }}{% endblock %}
 {% block data_jpg scoped %}{{ super() | with_alt(output | get_metadata('alt', 'image/jpeg')) }}{% endblock %}

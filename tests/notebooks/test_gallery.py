@@ -191,6 +191,10 @@ def test_links_and_installing_cells_come_and_go_with_the_repository(tmp_path, mo
     assert [read_json(path) for path in paths] == before
 
 
+# Pixels: a page of 780 leaves 734 for a picture, and its smallest text of 9 points, which is 12.5 pixels, gets 9.
+WIDEST = 1000
+
+
 class TestStored:
     """What lies in assets/gallery."""
 
@@ -209,6 +213,12 @@ class TestStored:
         code = [cell for cell in copy["cells"] if cell["cell_type"] == "code"]
         assert all(cell["execution_count"] for cell in code)
         assert not [item for cell in code for item in cell["outputs"] if item["output_type"] == "error"]
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_pictures_are_so_narrow_that_their_text_can_be_read_on_a_page_of_780_pixels(self, name):
+        for output, kind in picture_outputs(read_json(STORED / f"{name}.ipynb")["cells"]):
+            picture = Image.open(io.BytesIO(base64.b64decode(output["data"][kind])))
+            assert picture.width <= WIDEST
 
     @pytest.mark.parametrize("name", NAMES)
     def test_files_are_small_and_name_no_machine(self, name):

@@ -113,6 +113,7 @@ def test_a_formula_of_a_lesson_is_drawn_without_a_network():
     assert Texts(page).formulas == []
     assert page.count("<math ") == 2
     assert "math { font-size: 1.25em; }" in page  # an index has 10 pixels then
+    assert re.search(r"max-width: 900px\) { .jp-InputPrompt, .jp-OutputPrompt { display: none !important; }", page)
     assert "<code>$HOME</code>" in page
 
 
