@@ -213,7 +213,7 @@ def _progress_in(file: Path) -> Iterator[None]:
         yield
     finally:
         file.unlink(missing_ok=True)
-        del os.environ["SATKIT_PROGRESS"]
+        os.environ.pop("SATKIT_PROGRESS", None)  # a run in another thread of a Dask worker may have done so
         if before is not None:
             os.environ["SATKIT_PROGRESS"] = before
 

@@ -15,6 +15,7 @@ from satkit.studies.sweep_run import (
     WAITING,
     RunFailed,
     SweepRun,
+    _progress_in,
     as_text,
     at_work,
     carry_out,
@@ -89,6 +90,15 @@ def test_a_run_that_is_interrupted_waits_again(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         carry_out(run)
     assert run.state.state == WAITING
+
+
+def test_runs_in_threads_of_one_process_may_end_in_any_order(tmp_path, monkeypatch):
+    monkeypatch.delenv("SATKIT_PROGRESS", raising=False)
+    one, other = (_progress_in(tmp_path / name) for name in ("one.json", "other.json"))
+    for begins in (one, other):
+        begins.__enter__()
+    for ends in (one, other):
+        ends.__exit__(None, None, None)
 
 
 def test_who_finds_a_run_held_takes_what_the_other_has_done(tmp_path):
