@@ -6,6 +6,7 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("attention_canvas")
 SHARED = ("decode.js", "draw.js", "regions.js", "layout.js", "words.js")
 HAND = ("pointer.js", "mount.js")
+ONE_LINE = (*SHARED, "line.js")  # of explorers with one line of text for everything
 ATTENTION_PARTS = ("attention_words.js", "attention.js")
 RELATIONS = Path(__file__).with_name("relations_canvas")
 RELATION_PARTS = ("relation_words.js", "matrices.js", "relations.js")
@@ -62,7 +63,7 @@ def relations_style() -> str:
 def forgetting_script() -> str:
     """The canvas of the forgetting explorer as the text of one module for a notebook."""
     own = [FORGETTING / name for name in FORGETTING_PARTS]
-    return _joined([*(FOLDER / name for name in SHARED), *own, FOLDER / "widget.js"])
+    return _joined([*(FOLDER / name for name in ONE_LINE), *own, FOLDER / "widget.js"])
 
 
 def forgetting_style() -> str:
@@ -73,7 +74,7 @@ def forgetting_style() -> str:
 def features_script() -> str:
     """The canvas of the feature explorer as the text of one module for a notebook."""
     own = [FEATURES / name for name in FEATURE_PARTS]
-    return _joined([*(FOLDER / name for name in SHARED), *own, FOLDER / "widget.js"])
+    return _joined([*(FOLDER / name for name in ONE_LINE), *own, FOLDER / "widget.js"])
 
 
 def features_style() -> str:

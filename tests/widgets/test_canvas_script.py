@@ -12,11 +12,11 @@ from satkit.widgets.canvas_script import (
     FORGETTING,
     FORGETTING_PARTS,
     HAND,
+    ONE_LINE,
     PLAYGROUND,
     PLAYGROUND_PARTS,
     RELATION_PARTS,
     RELATIONS,
-    SHARED,
     WEIGHT_PARTS,
     WEIGHTS,
     canvas_script,
@@ -53,7 +53,7 @@ STYLES = {
 
 
 def test_every_file_is_part_of_a_script():
-    parts = {*SHARED, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *FEATURE_PARTS, *PLAYGROUND_PARTS}
+    parts = {*ONE_LINE, *HAND, *ATTENTION_PARTS, *RELATION_PARTS, *FORGETTING_PARTS, *FEATURE_PARTS, *PLAYGROUND_PARTS}
     assert {path.name for path in FILES} == {*parts, *WEIGHT_PARTS, "widget.js", "table.js", "page.js", "cells.js"}
 
 

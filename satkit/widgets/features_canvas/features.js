@@ -12,17 +12,6 @@ const KEYS =
 const COLOURS_ARE =
   "Colours are the first three principal components of these maps, the same for both images, all models and all steps: " +
   "equal colours are nearly equal features.";
-const REST = 150; // milliseconds without a movement after which the hand rests
-const SPEAK = 400; // milliseconds after which the line is read aloud
-
-// Draw in the next frame, once, however much changes until then.
-function schedule(view) {
-  if (view.pending || view.closed) return;
-  view.pending = requestAnimationFrame(() => {
-    view.pending = 0;
-    drawFeatures(view);
-  });
-}
 
 // Change what is chosen, and tell the kernel once the hand rests.
 function take(view, changes) {
@@ -89,28 +78,10 @@ function drawFeatures(view) {
   parts.rows.forEach(({ title }, image) => (title.textContent = rowTitle(view, image)));
   parts.bar.box.hidden = state.show === "colours";
   parts.meaning.hidden = state.show !== "colours";
-  sayFeatures(view, featureLine(view));
-  drawFeatureNote(view);
+  sayLine(view, featureLine(view));
+  showNote(view, view.reading && featureNote(view));
   const detail = { milliseconds: performance.now() - began, state };
   view.root.dispatchEvent(new CustomEvent("satkit-drawn", { detail, bubbles: true })); // for measurements and tests
-}
-
-function sayFeatures({ parts }, text) {
-  if (parts.line.textContent === text) return;
-  parts.line.textContent = text;
-  clearTimeout(parts.speaking);
-  parts.speaking = setTimeout(() => {
-    parts.spoken.textContent = text;
-    parts.frame.setAttribute("aria-label", `Feature explorer. ${text}. ${HINT} ${KEYS}`);
-  }, SPEAK);
-}
-
-function drawFeatureNote(view) {
-  const { parts, reading } = view;
-  parts.tip.hidden = !reading;
-  if (!reading) return;
-  parts.tip.replaceChildren(...featureNote(view).map((line) => element("div", "", line)));
-  placeTip(parts.tip, parts.frame, reading.x + 16, reading.y + 18, reading.y - parts.tip.offsetHeight - 12);
 }
 
 function buildFeatures(view) {
@@ -211,7 +182,8 @@ function close(view) {
 
 function mount(root, data, callbacks = {}) {
   const state = { asked: 0, pixel: [0, 0], held: false, show: "similarity", frames: 0, through: 0 };
-  const view = { root, callbacks, state, panels: [], sharpness: 1, pending: 0, resting: 0 };
+  const words = { name: "Feature explorer.", hint: HINT, keys: KEYS };
+  const view = { root, callbacks, state, words, draw: drawFeatures, panels: [], sharpness: 1, pending: 0, resting: 0 };
   view.parts = buildFeatures(view);
   sayBar(view.parts.bar, "cosine with the chosen place", ["0 or less", "0.5", "1"]);
   show(view, data);

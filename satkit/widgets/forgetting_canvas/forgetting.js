@@ -10,8 +10,6 @@ const HINT =
 const KEYS =
   "Keys: left and right arrows change the step, up and down the class, with Shift left and right the cell of its row; Enter " +
   "pins the cell and shows the images behind it, Escape lets go, Page keys show the next image and the one before.";
-const REST = 150; // milliseconds without a movement after which the hand rests
-const SPEAK = 400; // milliseconds after which the line is read aloud
 
 function decodedScores(scene) {
   const decoded = ({ classes, counts }) => ({ classes, counts: doublesOf(counts) });
@@ -23,15 +21,6 @@ function decodedScores(scene) {
     iou: floatsOf(scene.iou),
     confusions: scene.confusions.map(decoded),
   };
-}
-
-// Draw in the next frame, once, however much changes until then.
-function schedule(view) {
-  if (view.pending || view.closed) return;
-  view.pending = requestAnimationFrame(() => {
-    view.pending = 0;
-    drawAll(view);
-  });
 }
 
 // What is looked at: what the pointer is on, else what was chosen.
@@ -51,28 +40,9 @@ function drawAll(view) {
   drawCurveMarks(view, label);
   for (const picture of parts.strip) drawPicture(view, picture, label, cell);
   sayLine(view, forgettingLine(view, label, cell));
-  drawForgettingNote(view);
+  showNote(view, view.reading && noteOf(view));
   const detail = { milliseconds: performance.now() - began, state: view.state };
   view.root.dispatchEvent(new CustomEvent("satkit-drawn", { detail, bubbles: true })); // for measurements and tests
-}
-
-function sayLine({ parts }, text) {
-  if (parts.line.textContent === text) return;
-  parts.line.textContent = text;
-  clearTimeout(parts.speaking);
-  parts.speaking = setTimeout(() => {
-    parts.spoken.textContent = text;
-    parts.frame.setAttribute("aria-label", `Forgetting explorer. ${text}. ${HINT} ${KEYS}`);
-  }, SPEAK);
-}
-
-function drawForgettingNote(view) {
-  const { parts, reading } = view;
-  const lines = reading && noteOf(view);
-  parts.tip.hidden = !lines?.length;
-  if (parts.tip.hidden) return;
-  parts.tip.replaceChildren(...lines.map((line) => element("div", "", line)));
-  placeTip(parts.tip, parts.frame, reading.x + 16, reading.y + 18, reading.y - parts.tip.offsetHeight - 12);
 }
 
 // Change step, class or cell, and tell the kernel once the hand rests.
@@ -246,7 +216,9 @@ function close(view) {
 
 function mount(root, data, callbacks = {}) {
   const state = { step: 0, label: 0, aim: null, pinned: null, behind: "", named: true };
-  const view = { root, callbacks, state, image: null, reading: null, sharpness: 1, pending: 0, resting: 0 };
+  const words = { name: "Forgetting explorer.", hint: HINT, keys: KEYS };
+  const own = { root, callbacks, state, words, draw: drawAll };
+  const view = { ...own, image: null, reading: null, sharpness: 1, pending: 0, resting: 0 };
   view.parts = buildForgetting(view);
   show(view, data);
   const { frame } = view.parts;
