@@ -188,6 +188,14 @@ class OnPage:
         client.detach()
         return counts["nodes"], counts["jsEventListeners"]
 
+    def follows_the_hand(self, *over):
+        """A movement over a box is drawn in the next frame, and the kernel hears nothing meanwhile."""
+        sent = self.page.evaluate("window.sent.length")
+        waited, spent = self.page.evaluate(HOVER, [100, "#here > div", *over])
+        assert sorted(waited)[50] <= 1
+        assert sorted(spent)[50] <= 16
+        assert self.page.evaluate("window.sent.length") <= sent + 3  # a slow machine may make the hand rest
+
     def leaks_nothing(self, *over):
         """Two hundred movements over a box leave neither nodes nor listeners behind."""
         self.page.evaluate(HOVER, [10, "#here > div", *over])
